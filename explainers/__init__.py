@@ -1,0 +1,22 @@
+"""Cooperative-game mathematics on tensors: no model, no file, no page.
+
+A matrix of video-text similarities becomes a game (`SimilarityGame`), the game's Banzhaf
+interactions are computed (`closed_form`, `enumerate_coalitions`), and they become a graph
+(`coalition_graph`).
+"""
+
+from explainers.coalition_graph import coalition_graph, ranks
+from explainers.enumeration import enumerate_coalitions
+from explainers.game import WEIGHTINGS, SimilarityGame
+from explainers.interactions import Interactions
+from explainers.multilinear import closed_form
+
+__all__ = [
+    "WEIGHTINGS",
+    "Interactions",
+    "SimilarityGame",
+    "closed_form",
+    "coalition_graph",
+    "enumerate_coalitions",
+    "ranks",
+]

@@ -1,0 +1,110 @@
+"""The interactions of all levels as one networkx graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import networkx as nx
+import numpy as np
+from torch import Tensor
+
+from explainers.interactions import Interactions
+
+
+class VideoPlayer(Protocol):
+    frames: Sequence[int]
+
+
+class TextPlayer(Protocol):
+    words: Sequence[int]
+    text: str
+
+
+class GameLevel(Protocol):
+    """What a level must have to be drawn; `hbi_core.pipeline.Level` is one."""
+
+    name: str
+    video_tokens: Sequence[VideoPlayer]
+    text_tokens: Sequence[TextPlayer]
+    similarity: Tensor
+    interactions: Interactions
+
+
+def ranks(interactions: Tensor) -> np.ndarray:
+    """Rank of every pair of one level, int [V, T]: 1 is the strongest interaction.
+
+    Equal interactions are ranked in reading order, so that the ranks are always the same.
+    """
+    flat = interactions.detach().cpu().double().numpy().ravel()
+    rank = np.empty(flat.size, dtype=np.int64)
+    rank[np.argsort(-flat, kind="stable")] = np.arange(1, flat.size + 1)
+    return rank.reshape(tuple(interactions.shape))
+
+
+def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
+    """Players of all levels, their interactions, and who was merged into whom.
+
+    Nodes are named "entity/video/0", "action/text/2", and carry `level`, `modality` ("video" or
+    "text"), `members` (indices of frames or words, comma separated) and `label`. Edges carry
+    `relation`:
+
+    - "interaction" joins a video and a text player of one level, with `interaction`,
+      `similarity` (cosine) and `rank` (1 is the strongest of its level);
+    - "membership" joins a player to the player of the next level that it was merged into.
+
+    All attributes are strings or numbers, so that the graph can be written as GraphML.
+    """
+    graph = nx.Graph()
+    for level in levels:
+        for modality, players in _players(level).items():
+            for index, (members, label) in enumerate(players):
+                graph.add_node(
+                    f"{level.name}/{modality}/{index}",
+                    level=level.name,
+                    modality=modality,
+                    members=",".join(map(str, members)),
+                    label=label,
+                )
+        similarity = level.similarity.tolist()
+        interactions = level.interactions.values.tolist()
+        for (video, text), rank in np.ndenumerate(ranks(level.interactions.values)):
+            graph.add_edge(
+                f"{level.name}/video/{video}",
+                f"{level.name}/text/{text}",
+                relation="interaction",
+                interaction=interactions[video][text],
+                similarity=similarity[video][text],
+                rank=int(rank),
+            )
+    for lower, upper in pairwise(levels):
+        uppers = _players(upper)
+        for modality, players in _players(lower).items():
+            for index, (members, _) in enumerate(players):
+                for parent, (merged, _) in enumerate(uppers[modality]):
+                    if set(members) <= set(merged):
+                        graph.add_edge(
+                            f"{lower.name}/{modality}/{index}",
+                            f"{upper.name}/{modality}/{parent}",
+                            relation="membership",
+                        )
+    return graph
+
+
+def _players(level: GameLevel) -> dict[str, list[tuple[Sequence[int], str]]]:
+    return {
+        "video": [(t.frames, "frame " + _spans(t.frames)) for t in level.video_tokens],
+        "text": [(t.words, t.text) for t in level.text_tokens],
+    }
+
+
+def _spans(indices: Sequence[int]) -> str:
+    """[0, 1, 2, 5] -> "1-3, 6": as a reader counts."""
+    runs: list[list[int]] = []
+    for index in sorted(indices):
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ", ".join(f"{r[0] + 1}-{r[-1] + 1}" if len(r) > 1 else f"{r[0] + 1}" for r in runs)

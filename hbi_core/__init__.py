@@ -1,0 +1,1 @@
+"""HBI: from a video and a caption to three levels of a cooperative game."""

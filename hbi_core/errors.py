@@ -1,0 +1,21 @@
+"""What can be wrong with a user's input. Each message says what is wrong and what to do."""
+
+
+class InputError(ValueError):
+    """Base of all errors that the user, not the program, can mend."""
+
+
+class VideoError(InputError):
+    """The video cannot be read, or not within the limits."""
+
+
+class CaptionError(InputError):
+    """The caption has nothing to explain."""
+
+
+class WeightsError(InputError):
+    """The weights of an encoder are missing or are not the ones expected."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint is missing, broken or made for another encoder."""

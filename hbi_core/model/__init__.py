@@ -1,0 +1,24 @@
+"""Tokens -> token merge -> level similarity, three times."""
+
+from hbi_core.model.hierarchy import (
+    LEVEL_NAMES,
+    Hierarchy,
+    Level,
+    LevelTokens,
+    ModelConfig,
+    untrained_hierarchy,
+)
+from hbi_core.model.token_merge import TokenMerge, dpc_knn
+from hbi_core.model.tokens import Tokens
+
+__all__ = [
+    "LEVEL_NAMES",
+    "Hierarchy",
+    "Level",
+    "LevelTokens",
+    "ModelConfig",
+    "TokenMerge",
+    "Tokens",
+    "dpc_knn",
+    "untrained_hierarchy",
+]

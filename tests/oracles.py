@@ -1,0 +1,103 @@
+"""Slow, obvious versions of what the packages compute fast, in plain Python, and random games."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import torch
+
+from explainers import SimilarityGame
+
+
+def random_game(videos, texts, weighting="renormalised", *, seed=0, spread=2.0, batch=(), **options):
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(*shape):
+        return torch.rand(*batch, *shape, generator=generator, dtype=torch.float64) * 2 - 1
+
+    return SimilarityGame(
+        uniform(videos, texts),
+        uniform(videos) * spread / 2,
+        uniform(texts) * spread / 2,
+        weighting=weighting,
+        **options,
+    )
+
+
+def subsets(items):
+    items = list(items)
+    for size in range(len(items) + 1):
+        yield from combinations(items, size)
+
+
+def characteristic(similarity, video_logits, text_logits, weighting, coalition):
+    """φ of Eq. 1 for a set of players ("v", i) and ("t", j), with a softmax by hand."""
+    frames = [i for side, i in coalition if side == "v"]
+    words = [j for side, j in coalition if side == "t"]
+    if not frames or not words:
+        return 0.0
+
+    def weights(logits, members):
+        among = members if weighting == "renormalised" else range(len(logits))
+        peak = max(logits[k] for k in among)
+        total = math.fsum(math.exp(logits[k] - peak) for k in among)
+        return {k: math.exp(logits[k] - peak) / total for k in members}
+
+    video = weights(video_logits, frames)
+    text = weights(text_logits, words)
+    return 0.5 * math.fsum(
+        [video[i] * max(similarity[i][j] for j in words) for i in frames]
+        + [text[j] * max(similarity[i][j] for i in frames) for j in words]
+    )
+
+
+def banzhaf_interactions(similarity, video_logits, text_logits, weighting):
+    """Eq. 3 as it is written: the mean over all coalitions of the other players."""
+    players = [("v", i) for i in range(len(video_logits))]
+    players += [("t", j) for j in range(len(text_logits))]
+    value = {
+        frozenset(s): characteristic(similarity, video_logits, text_logits, weighting, s)
+        for s in subsets(players)
+    }
+    result = []
+    for i in range(len(video_logits)):
+        row = []
+        for j in range(len(text_logits)):
+            pair = frozenset({("v", i), ("t", j)})
+            rest = [frozenset(s) for s in subsets(p for p in players if p not in pair)]
+            terms = [
+                value[s | pair] + value[s] - value[s | {("v", i)}] - value[s | {("t", j)}]
+                for s in rest
+            ]
+            row.append(math.fsum(terms) / len(terms))
+        result.append(row)
+    return result
+
+
+def dpc_knn(points, clusters, neighbours):
+    """Eqs. 6 and 7 with loops; points is a list of lists. Returns a cluster label per point.
+
+    Ties in density count the earlier point as denser; clusters are numbered by their centre.
+    """
+    n = len(points)
+    clusters = min(clusters, n)
+    neighbours = min(neighbours, n)
+    distance = [[math.dist(p, q) ** 2 for q in points] for p in points]
+    density = [math.exp(-sum(sorted(row)[:neighbours]) / neighbours) for row in distance]
+
+    def denser(a, b):
+        return density[a] > density[b] or (density[a] == density[b] and a < b)
+
+    score = []
+    for i in range(n):
+        above = [distance[i][j] for j in range(n) if denser(j, i)]
+        score.append(density[i] * (min(above) if above else max(distance[i])))
+    centres = sorted(sorted(range(n), key=lambda i: (-score[i], i))[:clusters])
+    labels = []
+    for i in range(n):
+        if i in centres:
+            labels.append(centres.index(i))
+        else:
+            labels.append(min(range(clusters), key=lambda c: (distance[i][centres[c]], c)))
+    return labels
