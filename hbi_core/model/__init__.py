@@ -6,7 +6,7 @@ from hbi_core.model.hierarchy import (
     Level,
     LevelTokens,
     ModelConfig,
-    untrained_hierarchy,
+    build_hierarchy,
 )
 from hbi_core.model.token_merge import TokenMerge, dpc_knn
 from hbi_core.model.tokens import Tokens
@@ -20,5 +20,5 @@ __all__ = [
     "TokenMerge",
     "Tokens",
     "dpc_knn",
-    "untrained_hierarchy",
+    "build_hierarchy",
 ]

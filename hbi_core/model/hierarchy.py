@@ -120,7 +120,7 @@ class Hierarchy(nn.Module):
         return outputs
 
 
-def untrained_hierarchy(config: ModelConfig) -> Hierarchy:
+def build_hierarchy(config: ModelConfig) -> Hierarchy:
     """The hierarchy without trained heads: equal token weights, merged tokens are means."""
     merges = [(nn.Identity(), nn.Identity())]
     for video_clusters, text_clusters in zip(

@@ -1,0 +1,175 @@
+"""Any CLIP of open_clip, from the local cache or a file; never from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hbi_core.encoders.base import TextFeatures, pool_words
+from hbi_core.errors import WeightsError
+from hbi_core.text import Caption
+
+DEFAULT_MODEL = "ViT-B-32-quickgelu"
+DEFAULT_WEIGHTS = "openai"
+_HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+class OpenClipEncoder:
+    """Frames and words by a CLIP of open_clip, in its joint space.
+
+    A word is the mean of its tokens' states after the final layer norm, projected into the joint
+    space. The start and end tokens are players too, [BOS] and [EOS]: a CLIP puts the meaning of
+    the sentence into its end token.
+
+    Args:
+        model: a model of open_clip with the BPE tokenizer of CLIP.
+        preprocess: PIL image -> float [3, H, W].
+        tokenizer: its open_clip SimpleTokenizer.
+        name: what the page and explanation.json call it.
+        device: where to run.
+    """
+
+    def __init__(self, model: nn.Module, preprocess, tokenizer, name: str, device="cpu") -> None:
+        self.model = model.eval().to(device)
+        self.preprocess = preprocess
+        self.tokenizer = tokenizer
+        self.name = name
+        self.device = torch.device(device)
+
+    @torch.inference_mode()
+    def encode_frames(self, frames: np.ndarray) -> Tensor:
+        """uint8 [F, H, W, 3] RGB -> float [F, D], of unit length."""
+        from PIL import Image
+
+        pixels = torch.stack([self.preprocess(Image.fromarray(frame)) for frame in frames])
+        return self.model.encode_image(pixels.to(self.device), normalize=True)
+
+    @torch.inference_mode()
+    def encode_text(self, caption: Caption) -> TextFeatures:
+        """Words, [BOS] and [EOS] -> float [T, D], of unit length."""
+        ids, pieces, read = self.tokenize(caption)
+        text = torch.zeros(1, self.tokenizer.context_length, dtype=torch.long)
+        text[0, : len(ids)] = torch.tensor(ids)
+        output = self.model.forward_intermediates(
+            text=text.to(self.device), text_indices=1, normalize_intermediates=True,
+            intermediates_only=True,
+        )  # fmt: skip
+        states = self._project(output["text_intermediates"][-1][0])
+        labels = ["[BOS]", *(word.text for word in caption.words[:read]), "[EOS]"]
+        beyond = tuple(word.text for word in caption.words[read:])
+        return pool_words(states, pieces, labels, beyond + caption.left_out)
+
+    def tokenize(self, caption: Caption) -> tuple[list[int], list[list[int]], int]:
+        """Token ids with start and end; the positions of [BOS], each word and [EOS]; words read.
+
+        The tokenizer splits at spaces and punctuation anyway, so words and what stands between
+        them can be tokenised one by one. Words whose tokens do not all fit are not read.
+        """
+        limit = self.tokenizer.context_length - 1  # leave room for the end token
+        ids, pieces, end = [self.tokenizer.sot_token_id], [[0]], 0
+        for word in caption.words:
+            between = self.tokenizer.encode(caption.text[end : word.start])
+            tokens = self.tokenizer.encode(word.text)
+            if len(ids) + len(between) + len(tokens) > limit:
+                break
+            first = len(ids) + len(between)
+            ids += between + tokens
+            pieces.append(list(range(first, len(ids))))
+            end = word.end
+        read = len(pieces) - 1
+        if read == len(caption.words):
+            rest = self.tokenizer.encode(caption.text[end:])
+            ids += rest[: limit - len(ids)]
+        ids.append(self.tokenizer.eot_token_id)
+        return ids, [*pieces, [len(ids) - 1]], read
+
+    def _project(self, states: Tensor) -> Tensor:
+        projection = getattr(self.model, "text", self.model).text_projection
+        if projection is None:
+            return states
+        return projection(states) if isinstance(projection, nn.Module) else states @ projection
+
+
+def load_open_clip(
+    model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS, device: str = "cpu"
+) -> OpenClipEncoder:
+    """Load a model of open_clip.
+
+    Args:
+        model: its name, e.g. "ViT-B-32-quickgelu".
+        weights: a pretrained tag whose file lies in the local cache, or a file.
+        device: where to run.
+
+    Raises:
+        WeightsError: the model or its weights are unknown, missing or do not fit; the message
+            says what to do. The network is never asked.
+    """
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise WeightsError(
+            f"open_clip has no model {model!r}; open_clip.list_models() lists those it has."
+        )
+    text_config = config.get("text_cfg", {})
+    if "hf_tokenizer_name" in text_config or "multimodal_cfg" in config:
+        raise WeightsError(
+            f"{model} has another text side than CLIP's, whose tokens cannot be shown as words. "
+            f"Choose a model with CLIP's tokenizer, for example {DEFAULT_MODEL}."
+        )
+    if Path(weights).is_file():
+        file, source = Path(weights), {}
+    else:
+        file, source = _cached_weights(model, weights, bool(config.get("quick_gelu")))
+    preprocessing = {k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source}
+    try:
+        network = open_clip.create_model(
+            model, pretrained=str(file), require_pretrained=True,
+            force_preprocess_cfg=preprocessing,
+        )  # fmt: skip
+    except Exception as error:  # open_clip raises what its loader raises, of many types
+        raise WeightsError(
+            f"{file} cannot be loaded as {model}: {error}. A TorchScript archive (the original "
+            "ViT-B-32.pt) has to be converted to a state dict first."
+        ) from error
+    preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
+    tokenizer = open_clip.get_tokenizer(model)
+    return OpenClipEncoder(network, preprocess, tokenizer, f"open_clip:{model}:{weights}", device)
+
+
+def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]:
+    """The file of a pretrained tag in the local cache, and how its images are prepared."""
+    import open_clip
+    from huggingface_hub import try_to_load_from_cache
+
+    source = open_clip.get_pretrained_cfg(model, tag)
+    if not source:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
+        raise WeightsError(
+            f"{tag!r} is neither a file nor a pretrained tag of {model} (its tags: {tags})."
+        )
+    if bool(source.get("quick_gelu")) != quick_gelu:
+        other = model.removesuffix("-quickgelu") if quick_gelu else f"{model}-quickgelu"
+        raise WeightsError(
+            f"The weights {tag!r} were trained with another activation than {model} has: "
+            f"use the model {other}."
+        )
+    repository, _, name = source.get("hf_hub", "").rpartition("/")
+    for candidate in filter(None, [name, *_HUB_FILES]):
+        cached = try_to_load_from_cache(repository, candidate) if repository else None
+        if isinstance(cached, str):
+            return Path(cached), source
+    downloaded = Path("~/.cache/clip").expanduser() / source.get("url", "").rpartition("/")[2]
+    if downloaded.is_file():
+        return downloaded, source
+    raise WeightsError(
+        f"The weights {tag!r} of {model} are not on this machine, and nothing is downloaded while "
+        "explaining. With a network, fetch them once:\n"
+        f"  python -c \"import open_clip; open_clip.create_model('{model}', pretrained='{tag}')\"\n"
+        f"or give a file: open_clip:{model}:/path/to/weights.safetensors"
+    )
+

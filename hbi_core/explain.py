@@ -1,0 +1,71 @@
+"""python -m hbi_core.explain VIDEO "CAPTION" --out DIR: explain from a shell."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from explainers import WEIGHTINGS
+from hbi_core.errors import InputError
+from hbi_core.figures.paper_figure import WIDTHS
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Explain how a video and a caption fit together, at three levels.
+
+    Writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv and
+    graph.graphml. Exit status: 0; 2 for input that cannot be used.
+    """
+
+    video: Annotated[str, tyro.conf.Positional]
+    """A video file."""
+    caption: Annotated[str, tyro.conf.Positional]
+    """A text that describes it."""
+    out: Path
+    """Folder to write to; made if it is not there."""
+    encoder: str = "auto"
+    """auto, lite, open_clip, open_clip:MODEL or open_clip:MODEL:WEIGHTS. auto is the encoder
+    that the checkpoint was trained with, lite without a checkpoint."""
+    checkpoint: Path | None = None
+    """Trained heads."""
+    frames: int = 12
+    """Frames to look at."""
+    weighting: Literal[WEIGHTINGS] = "renormalised"
+    """Of the tokens in a coalition."""
+    width: Literal[tuple(WIDTHS)] = "text"
+    """Of the figure: text (6.875 in) or column (3.25 in)."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = tyro.cli(Arguments, args=argv, prog="python -m hbi_core.explain")
+    from hbi_core.pipeline import explain  # after the arguments are checked: it loads torch
+
+    try:
+        explanation = explain(
+            arguments.video,
+            arguments.caption,
+            encoder=arguments.encoder,
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            weighting=arguments.weighting,
+        )
+        written = explanation.save(arguments.out, arguments.width)
+    except InputError as error:
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
+    print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
+    if explanation.words_left_out:
+        print(f"Beyond the limit, left out: {' '.join(explanation.words_left_out)}")
+    for path in written:
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

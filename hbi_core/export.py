@@ -1,0 +1,67 @@
+"""An explanation as files: numbers, graph and figure."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+from explainers import coalition_graph, ranks
+from hbi_core.errors import InputError
+from hbi_core.figures.paper_figure import WIDTHS, paper_figure, save_figure
+
+if TYPE_CHECKING:
+    from hbi_core.pipeline import Explanation
+
+CSV_COLUMNS = (
+    "level", "video_token", "frames", "text_token", "text",
+    "interaction", "similarity", "rank",
+)  # fmt: skip
+
+
+def save_explanation(explanation: Explanation, directory: str | Path, width: str) -> list[Path]:
+    """Write all files of `Explanation.save`; see there."""
+    if width not in WIDTHS:
+        raise InputError(f"The figure's width is {width!r}; use one of {', '.join(WIDTHS)}.")
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        numbers = directory / "explanation.json"
+        numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
+        table = directory / "interactions.csv"
+        write_csv(explanation, table)
+        graph = directory / "graph.graphml"
+        nx.write_graphml(coalition_graph(explanation.levels), graph)
+        figures = save_figure(paper_figure(explanation, width), directory / "figure")
+    except OSError as error:
+        raise InputError(f"Cannot write to {directory}: {error.strerror or error}.") from error
+    return [numbers, *figures, table, graph]
+
+
+def write_csv(explanation: Explanation, path: Path) -> None:
+    """One row per pair of a video and a text token, level by level, the strongest first.
+
+    Frames are indices into the chosen frames, separated by spaces; both tokens count from 0.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        for level in explanation.levels:
+            rank = ranks(level.interactions.values)
+            rows = [
+                (
+                    level.name,
+                    video,
+                    " ".join(map(str, video_token.frames)),
+                    text,
+                    text_token.text,
+                    float(level.interactions.values[video, text]),
+                    float(level.similarity[video, text]),
+                    int(rank[video, text]),
+                )
+                for video, video_token in enumerate(level.video_tokens)
+                for text, text_token in enumerate(level.text_tokens)
+            ]
+            writer.writerows(sorted(rows, key=lambda row: row[-1]))

@@ -1,0 +1,1 @@
+"""Pictures of an explanation: one layout, drawn for print here and for the page in `app`."""

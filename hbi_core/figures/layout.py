@@ -1,0 +1,296 @@
+"""Where everything stands in a coalition figure, whatever draws it.
+
+Per level, from the top: a row of words, lines, a row of frame thumbnails; boxes around what was
+merged (HBI, Fig. 5). Units are points; the origin is at the top left, y grows downwards.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from explainers import ranks
+
+if TYPE_CHECKING:
+    from hbi_core.pipeline import Explanation, Level
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A class of confidence: links of at least `least` of their level's strongest interaction.
+
+    The colours are the paper's order from high to low. They also grow lighter and the lines
+    thinner, so that the order can be read in grey and by colour-blind readers.
+    """
+
+    name: str
+    least: float
+    colour: str
+    width: float
+    opacity: float
+
+
+GRADES = (  # from the strongest
+    Grade("red", 0.75, "#b3001b", 2.2, 1.0),
+    Grade("orange", 0.50, "#e8750a", 1.4, 0.95),
+    Grade("green", 0.25, "#4fae5b", 0.8, 0.85),
+    Grade("blue", 0.00, "#9cc3ea", 0.35, 0.7),
+)
+
+
+KEY_TITLE = "Share of the level's highest:"
+
+
+def key_label(number: int) -> str:
+    """What a grade means, e.g. "50–75 %"."""
+    above = 1.0 if number == 0 else GRADES[number - 1].least
+    return f"{100 * GRADES[number].least:.0f}–{100 * above:.0f} %"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A word or a thumbnail: its rectangle, and which word or frame it is."""
+
+    index: int
+    label: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return self.left + self.width / 2, self.top + self.height / 2
+
+
+@dataclass(frozen=True)
+class Token:
+    """A player: the rectangle around its cells."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def middle(self) -> float:
+        return self.left + self.width / 2
+
+
+@dataclass(frozen=True)
+class Link:
+    """The line between a text and a video token, and what it says."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    video: int
+    text: int
+    interaction: float
+    similarity: float
+    rank: int
+    grade: Grade
+
+
+@dataclass(frozen=True)
+class LevelLayout:
+    """One level. `links` run from the weakest to the strongest: the order to draw them in."""
+
+    name: str
+    score: float
+    top: float
+    bottom: float
+    merged: bool
+    words: tuple[Cell, ...]
+    frames: tuple[Cell, ...]
+    text_tokens: tuple[Token, ...]
+    video_tokens: tuple[Token, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class FigureLayout:
+    """The whole figure: its size, the size of its words, and whether they are turned upright."""
+
+    width: float
+    height: float
+    font: float
+    vertical_words: bool
+    levels: tuple[LevelLayout, ...]
+
+    @property
+    def em(self) -> float:
+        """The unit of everything but the words: their size, but never unreadably small."""
+        return max(self.font, _SMALLEST_EM)
+
+
+_LONGEST_LABEL = 18  # characters
+_SMALLEST_FONT = 5.0  # points, before words are turned
+_SMALLEST_EM = 6.0  # points
+_MARGIN = 4.0  # em left of the rows, for the name of the level
+_HEIGHT_OF_LINKS = 6.0  # em
+_GAP = 1.4  # em between the tokens of a row
+_PAD = 0.35  # em between a box and its cells
+
+
+def lay_out(
+    explanation: Explanation, width: float, font: float = 8.0, words: Sequence[str] | None = None
+) -> FigureLayout:
+    """Place the players and links of an explanation.
+
+    Args:
+        explanation: what to draw.
+        width: of the figure, points.
+        font: size of the words where they fit, points. Words are set smaller, down to 5 points,
+            then turned by 90 degrees, and then set as small as they must be.
+        words: labels of the entity level's text players; by default their text.
+    """
+    words = words or [token.text for token in explanation.levels[0].text_tokens]
+    labels = [_shortened(word) for word in words]
+    row = width - _MARGIN * font - 0.5 * font
+    gaps = max(len(level.text_tokens) for level in explanation.levels[1:] or explanation.levels)
+    room = row - _GAP * font * gaps
+
+    lengths = [_length(label) + 0.9 for label in labels]
+    fitting = room / sum(lengths)
+    vertical = fitting < _SMALLEST_FONT
+    if vertical:
+        lengths = [1.25] * len(labels)
+        fitting = room / sum(lengths)
+    font = min(font, fitting)
+    word_height = font * ((max(map(_length, labels)) + 0.6) if vertical else 1.5)
+
+    height, level_layouts = 0.4 * font, []
+    aspect = min(max(explanation.video.frames.shape[1] / explanation.video.frames.shape[2], 0.5), 1.2)
+    em = max(font, _SMALLEST_EM)
+    for level in explanation.levels:
+        layout = _lay_out_level(
+            level,
+            labels,
+            explanation.video.times,
+            left=width - row - 0.25 * em,
+            top=height,
+            row=row,
+            word_widths=[font * length for length in lengths],
+            word_height=word_height,
+            frame_aspect=aspect,
+            em=em,
+        )
+        level_layouts.append(layout)
+        height = layout.bottom + 1.6 * em
+    return FigureLayout(width, height + 1.4 * em, font, vertical, tuple(level_layouts))
+
+
+def _lay_out_level(
+    level: Level,
+    labels: Sequence[str],
+    times: Sequence[float],
+    *,
+    left: float,
+    top: float,
+    row: float,
+    word_widths: Sequence[float],
+    word_height: float,
+    frame_aspect: float,
+    em: float,
+) -> LevelLayout:
+    merged = len(level.text_tokens) < len(labels) or len(level.video_tokens) < len(times)
+    pad = _PAD * em if merged else 0.0
+    gap = _GAP * em if merged else 0.0
+    word_top = top + pad
+    words, text_tokens = _lay_out_row(
+        [token.words for token in level.text_tokens], labels, word_widths,
+        left, word_top, row, word_height, gap, pad, stretch=True,
+    )  # fmt: skip
+    count = sum(len(token.frames) for token in level.video_tokens)
+    frame_gap = 0.2 * em
+    gaps = gap * (len(level.video_tokens) - 1) + 2 * pad
+    frame_width = min((row - gaps) / count - frame_gap, 9.0 * em)
+    frame_height = frame_width * frame_aspect
+    frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + pad
+    frames, video_tokens = _lay_out_row(
+        [token.frames for token in level.video_tokens],
+        [f"frame {index + 1}, {seconds:.2f} s" for index, seconds in enumerate(times)],
+        [frame_width + frame_gap] * len(times),
+        left, frame_top, row, frame_height, gap, pad, inset=frame_gap / 2,
+    )  # fmt: skip
+    bottom = frame_top + frame_height + pad
+    return LevelLayout(
+        level.name, level.score, top, bottom, merged, words, frames, text_tokens, video_tokens,
+        _links(level, text_tokens, video_tokens),
+    )  # fmt: skip
+
+
+def _lay_out_row(
+    groups: Sequence[Sequence[int]],
+    labels: Sequence[str],
+    widths: Sequence[float],
+    left: float,
+    top: float,
+    row: float,
+    height: float,
+    gap: float,
+    pad: float,
+    *,
+    inset: float = 0.0,
+    stretch: bool = False,
+) -> tuple[tuple[Cell, ...], tuple[Token, ...]]:
+    """Place groups of cells side by side; spare room goes between them, or into the words."""
+    members = [index for group in groups for index in group]
+    spare = row - sum(widths[index] for index in members) - gap * (len(groups) - 1) - 2 * pad
+    extra = max(spare, 0.0) / len(members) if stretch else 0.0
+    between = gap + (0.0 if stretch else max(spare, 0.0) / max(len(groups) - 1, 1))
+    x = left + pad + (max(spare, 0.0) / 2 if not stretch and len(groups) == 1 else 0.0)
+    cells, tokens = [], []
+    for group in groups:
+        start = x
+        for index in group:
+            width = widths[index] + extra
+            cells.append(
+                Cell(index, labels[index], x + inset, top, width - 2 * inset, height)
+            )
+            x += width
+        tokens.append(Token(start - pad, top - pad, x - start + 2 * pad, height + 2 * pad))
+        x += between
+    return tuple(cells), tuple(tokens)
+
+
+def _links(
+    level: Level, text_tokens: Sequence[Token], video_tokens: Sequence[Token]
+) -> tuple[Link, ...]:
+    values = level.interactions.values
+    strongest = float(values.max())
+    rank = ranks(values)
+    links = []
+    for video, row in enumerate(values.tolist()):
+        for text, interaction in enumerate(row):
+            text_token, video_token = text_tokens[text], video_tokens[video]
+            links.append(
+                Link(
+                    (text_token.middle, text_token.top + text_token.height),
+                    (video_token.middle, video_token.top),
+                    video,
+                    text,
+                    interaction,
+                    float(level.similarity[video, text]),
+                    int(rank[video, text]),
+                    grade_of(interaction, strongest),
+                )
+            )
+    return tuple(sorted(links, key=lambda link: -link.rank))
+
+
+def grade_of(interaction: float, strongest: float) -> Grade:
+    """The grade of an interaction beside its level's strongest; the last if it is negative."""
+    share = interaction / strongest if interaction > 0 else 0.0
+    return next(grade for grade in GRADES if share >= grade.least)
+
+
+def _length(label: str) -> float:
+    """Width of a label in em; wide (East Asian, emoji) characters take a whole one."""
+    return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in label)
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"

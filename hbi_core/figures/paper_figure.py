@@ -1,0 +1,157 @@
+"""The coalition figure for print: vector, at the width of a page or a column."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.patches import FancyBboxPatch
+
+from hbi_core.figures.layout import (
+    GRADES,
+    KEY_TITLE,
+    FigureLayout,
+    LevelLayout,
+    key_label,
+    lay_out,
+)
+
+if TYPE_CHECKING:
+    from hbi_core.pipeline import Explanation
+
+WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
+_POINTS = 72.0
+_FONT = {"text": 8.0, "column": 6.0}
+# matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
+_FONTS = (
+    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC",
+    "Hiragino Sans", "Microsoft YaHei", "Arial Unicode MS", "WenQuanYi Zen Hei", "Noto Sans Arabic",
+    "Noto Sans Devanagari", "Segoe UI Symbol", "Symbola",
+)  # fmt: skip
+_THUMBNAIL_DPI = 300
+
+
+def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
+    """Draw an explanation.
+
+    Args:
+        explanation: what to draw.
+        width: "text" (6.875 in) or "column" (3.25 in).
+    """
+    inches = WIDTHS[width]
+    layout = lay_out(explanation, inches * _POINTS, _FONT[width])
+    figure = Figure(figsize=(inches, layout.height / _POINTS))
+    with _print_style():
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
+        axes.axis("off")
+        for level in layout.levels:
+            _draw_level(axes, level, layout, explanation.video.frames)
+        _draw_key(axes, layout)
+    return figure
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time."""
+    written = []
+    for suffix, options in {
+        ".pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
+        ".svg": {"metadata": {"Date": None, "Creator": None}},
+        ".png": {"dpi": 300, "metadata": {"Software": None}},
+    }.items():
+        with _print_style():
+            figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
+        written.append(stem.with_suffix(suffix))
+    return written
+
+
+@contextmanager
+def _print_style() -> Iterator[None]:
+    """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
+    installed = {font.name for font in fontManager.ttflist}
+    style = {
+        "font.family": [font for font in _FONTS if font in installed],
+        "pdf.fonttype": 42,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "hbi",
+    }
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    # A script without an installed font is drawn as boxes; nothing the user can do here.
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        try:
+            yield
+        finally:
+            log.setLevel(level)
+
+
+def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarray) -> None:
+    first = level is layout.levels[0]
+    if not first:
+        axes.axhline(level.top - 0.8 * layout.em, color="0.25", lw=0.8, dashes=(5, 3))
+    middle, em = (level.top + level.bottom) / 2, layout.em
+    axes.text(0.9 * em, middle, f"{level.name.capitalize()} level", rotation=90, ha="center",
+              va="center", fontsize=1.05 * em)  # fmt: skip
+    axes.text(2.3 * em, middle, f"S = {level.score:.3f}", rotation=90, ha="center", va="center",
+              fontsize=0.85 * em, color="0.25")  # fmt: skip
+    axes.add_collection(
+        LineCollection(
+            [(link.start, link.end) for link in level.links],
+            colors=[link.grade.colour for link in level.links],
+            linewidths=[link.grade.width * em / _FONT["text"] for link in level.links],
+            alpha=[link.grade.opacity for link in level.links],
+            capstyle="round",
+        )
+    )
+    for cell in level.frames:
+        axes.imshow(
+            thumbnail(frames[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
+            extent=(cell.left, cell.left + cell.width, cell.top + cell.height, cell.top),
+            aspect="auto", interpolation="none",
+        )  # fmt: skip
+    upright = {"rotation": 90, "va": "bottom"} if layout.vertical_words else {"va": "center"}
+    for cell in level.words:
+        y = cell.top + cell.height - 0.3 * em if layout.vertical_words else cell.centre[1]
+        axes.text(cell.centre[0], y, cell.label.replace("$", r"\$"), ha="center",
+                  fontsize=layout.font, **upright)  # fmt: skip
+    if level.merged:
+        for token in (*level.text_tokens, *level.video_tokens):
+            axes.add_patch(
+                FancyBboxPatch(
+                    (token.left, token.top), token.width, token.height, boxstyle="square,pad=0",
+                    fill=False, edgecolor="0.45", linewidth=1.2,
+                )
+            )  # fmt: skip
+
+
+def _draw_key(axes, layout: FigureLayout) -> None:
+    em = 0.8 * layout.em
+    y = layout.height - em
+    style = {"va": "center", "fontsize": em, "color": "0.25"}
+    axes.text(0.5 * em, y, KEY_TITLE, **style)
+    step = (layout.width - 16 * em) / len(GRADES)
+    for number, grade in enumerate(GRADES):
+        x = 16 * em + number * step
+        axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity,
+                  lw=grade.width * layout.em / _FONT["text"], solid_capstyle="round")  # fmt: skip
+        axes.text(x + 2.2 * em, y, key_label(number), **style)
+
+
+def thumbnail(frame: np.ndarray, width: float, height: float, dpi: float) -> np.ndarray:
+    """A frame cut to the shape of its cell (in points) and reduced to its resolution."""
+    from PIL import Image, ImageOps
+
+    size = (max(1, round(width / _POINTS * dpi)), max(1, round(height / _POINTS * dpi)))
+    return np.asarray(ImageOps.fit(Image.fromarray(frame), size, Image.Resampling.LANCZOS))

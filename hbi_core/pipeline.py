@@ -1,0 +1,260 @@
+"""explain(video, caption) -> Explanation: the one way through the house."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from explainers import WEIGHTINGS, Interactions, closed_form
+from hbi_core.checkpoint import Checkpoint, load_checkpoint, untrained
+from hbi_core.encoders import load_encoder
+from hbi_core.errors import CheckpointError, InputError
+from hbi_core.export import save_explanation
+from hbi_core.model import LevelTokens, Tokens
+from hbi_core.text import parse_caption
+from hbi_core.video import Video, VideoLimits, read_video
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class VideoToken:
+    """A video player: the frames it stands for, as indices into the chosen frames."""
+
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TextToken:
+    """A text player: the words it stands for, as indices into the entity level's text players."""
+
+    words: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One level of an explanation. Rows are video tokens, columns text tokens.
+
+    Attributes:
+        name: "entity", "action" or "event".
+        score: S of Eq. 1 at this level.
+        similarity: float64 [V, T], cosine similarities.
+        video_logits, text_logits: float64 [V], [T], token weights before the softmax.
+        interactions: Interactions with values [V, T].
+    """
+
+    name: str
+    score: float
+    video_tokens: tuple[VideoToken, ...]
+    text_tokens: tuple[TextToken, ...]
+    similarity: Tensor
+    video_logits: Tensor
+    text_logits: Tensor
+    interactions: Interactions
+
+    def to_dict(self) -> dict:
+        return {
+            "name": self.name,
+            "score": self.score,
+            "video_tokens": [{"frames": list(token.frames)} for token in self.video_tokens],
+            "text_tokens": [{"words": list(t.words), "text": t.text} for t in self.text_tokens],
+            "similarity": self.similarity.tolist(),
+            "video_logits": self.video_logits.tolist(),
+            "text_logits": self.text_logits.tolist(),
+            "interactions": self.interactions.values.tolist(),
+            "method": self.interactions.method,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """How a video and a caption fit together, at three levels.
+
+    Attributes:
+        caption: as it was given.
+        video: the frames that were looked at.
+        encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
+        levels: entity, action, event.
+        words_left_out: words of the caption that are no players, because of a limit.
+        seconds: wall-clock time of each step: decoding, encoding, merging, game.
+    """
+
+    caption: str
+    video: Video
+    encoder: str
+    checkpoint: str
+    weighting: str
+    levels: tuple[Level, ...]
+    words_left_out: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict:
+        """The contents of explanation.json; schema in the README."""
+        return {
+            "schema": "hbi-explanation/1",
+            "caption": self.caption,
+            "words_left_out": list(self.words_left_out),
+            "video": {
+                "name": self.video.name,
+                "duration_seconds": self.video.duration,
+                "frame_times": list(self.video.times),
+            },
+            "model": {
+                "encoder": self.encoder,
+                "checkpoint": self.checkpoint,
+                "weighting": self.weighting,
+            },
+            "levels": [level.to_dict() for level in self.levels],
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+
+    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
+        """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.
+
+        Args:
+            directory: made if it is not there.
+            width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+
+        Returns:
+            The files.
+        """
+        return save_explanation(self, directory, width)
+
+
+def explain(
+    video: str | Path,
+    caption: str,
+    encoder: str = "auto",
+    frames: int = 12,
+    checkpoint: str | Path | None = None,
+    weighting: str = "renormalised",
+    device: str | None = None,
+    limits: VideoLimits | None = None,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Explain how a video and a caption fit together.
+
+    Args:
+        video: a video file.
+        caption: a text of at least one word.
+        encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
+            was trained with, lite without a checkpoint.
+        frames: frames to look at, at least 1.
+        checkpoint: trained heads; None runs without.
+        weighting: of the game, "renormalised" or "fixed".
+        device: a torch device; None takes a GPU if there is one.
+        limits: on the video, see VideoLimits.
+        progress: called with a fraction in [0, 1] and what is being done.
+
+    Raises:
+        InputError: VideoError, CaptionError, WeightsError or CheckpointError, with a message
+            for the user.
+    """
+    progress = progress or (lambda fraction, step: None)
+    if weighting not in WEIGHTINGS:
+        raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    parsed = parse_caption(caption)
+    heads = choose_heads(checkpoint, encoder)
+    seconds: dict[str, float] = {}
+
+    progress(0.05, "Reading the video")
+    with _timed(seconds, "decoding"):
+        clip = read_video(video, frames, limits)
+    progress(0.3, f"Loading the encoder {heads.encoder}")
+    network = load_encoder(heads.encoder, device)
+    progress(0.5, "Encoding frames and words")
+    with _timed(seconds, "encoding"):
+        video_tokens = Tokens.original(network.encode_frames(clip.frames).unsqueeze(0).double())
+        text = network.encode_text(parsed)
+        text_tokens = Tokens.original(text.features.unsqueeze(0).double())
+    progress(0.8, "Merging tokens into clips and phrases")
+    with _timed(seconds, "merging"), torch.inference_mode():
+        merged = heads.hierarchy.to(device, torch.float64)(video_tokens, text_tokens)
+    progress(0.9, "Playing the game")
+    with _timed(seconds, "game"), torch.inference_mode():
+        levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
+    return Explanation(
+        caption,
+        clip,
+        network.name,
+        heads.name,
+        weighting,
+        levels,
+        text.left_out,
+        seconds,
+    )
+
+
+def choose_heads(checkpoint: str | Path | None, encoder: str) -> Checkpoint:
+    """The checkpoint, or untrained heads; with the encoder that goes with them.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or was trained with another encoder.
+    """
+    if checkpoint is None:
+        return untrained("lite" if encoder == "auto" else encoder)
+    heads = load_checkpoint(checkpoint)
+    if encoder not in ("auto", heads.encoder):
+        raise CheckpointError(
+            f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "
+            "or 'auto'."
+        )
+    return heads
+
+
+def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Level:
+    """Play the game of the only sample of a batch; players in the order of frames and words."""
+    game = tokens.game(weighting)
+    played = closed_form(game)
+    video, frames = _in_order(tokens.video)
+    text, words = _in_order(tokens.text)
+
+    def matrix(values: Tensor) -> Tensor:
+        return values[0][video][:, text].cpu()
+
+    return Level(
+        tokens.name,
+        float(game.grand_value()),
+        tuple(VideoToken(group) for group in frames),
+        tuple(TextToken(group, " ".join(labels[word] for word in group)) for group in words),
+        matrix(game.similarity),
+        game.video_logits[0][video].cpu(),
+        game.text_logits[0][text].cpu(),
+        Interactions(
+            matrix(played.values),
+            None,
+            played.method,
+            played.coalitions_evaluated,
+            played.seconds,
+            played.device,
+        ),
+    )
+
+
+def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Indices of the real tokens by their first member, and the members of each."""
+    members = {
+        index: tuple(group.nonzero().flatten().tolist())
+        for index, group in enumerate(tokens.groups[0])
+        if tokens.mask[0, index]
+    }
+    order = sorted(members, key=members.__getitem__)
+    return order, [members[index] for index in order]
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[step] = time.perf_counter() - started
