@@ -51,7 +51,7 @@ def enumerate_coalitions(
             "to enumerate all the same, raise max_players"
         )
     device = game.similarity.device
-    *batch, videos, texts = game.similarity.shape
+    videos, texts = game.similarity.shape[-2:]
     singles = zip(
         game.similarity.detach().reshape(-1, videos, texts).to(dtype),
         game.video_logits.detach().reshape(-1, videos).to(dtype),

@@ -163,7 +163,7 @@ def explain(
     progress = progress or (lambda fraction, step: None)
     if weighting not in WEIGHTINGS:
         raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device(device)
     parsed = parse_caption(caption)
     heads = choose_heads(checkpoint, encoder)
     seconds: dict[str, float] = {}
@@ -194,6 +194,11 @@ def explain(
         text.left_out,
         seconds,
     )
+
+
+def choose_device(device: str | None = None) -> str:
+    """The given device, or a GPU if there is one."""
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_heads(checkpoint: str | Path | None, encoder: str) -> Checkpoint:

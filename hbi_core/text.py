@@ -13,7 +13,9 @@ MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
 _BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）")
 _JOINERS = frozenset("'’-‐‑_@&.")
 # Written without spaces between words: each character becomes a word of its own.
-_IDEOGRAPHS = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+_IDEOGRAPHS = re.compile(
+    "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+)
 # Over the kinds of characters that `_kind` tells apart: an ideograph; or letters and digits,
 # with joiners between them (it's, black-and-white, e.g) and with separators between digits
 # (10,000 and 10:30).

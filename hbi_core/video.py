@@ -217,7 +217,7 @@ def _read_pyav(path: str, count: int, limits: VideoLimits) -> tuple[list, list, 
             if not s.disposition & av.stream.Disposition.attached_pic and s.codec_context
         ]  # fmt: skip
         if not streams:
-            raise VideoError(f"{name} has no video stream (only sound?). Choose a file with pictures.")
+            raise VideoError(f"{name} has no pictures, only sound or text. Choose a video.")
         stream = streams[0]
         base = float(stream.time_base)
         # One pass over the packets tells all times and key frames without decoding anything.

@@ -10,7 +10,9 @@ import torch
 from explainers import SimilarityGame
 
 
-def random_game(videos, texts, weighting="renormalised", *, seed=0, spread=2.0, batch=(), **options):
+def random_game(
+    videos, texts, weighting="renormalised", *, seed=0, spread=2.0, batch=(), **options
+):
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(*shape):

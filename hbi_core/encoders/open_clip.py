@@ -125,7 +125,9 @@ def load_open_clip(
         file, source = Path(weights), {}
     else:
         file, source = _cached_weights(model, weights, bool(config.get("quick_gelu")))
-    preprocessing = {k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source}
+    preprocessing = {
+        k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source
+    }
     try:
         network = open_clip.create_model(
             model, pretrained=str(file), require_pretrained=True,
@@ -172,4 +174,3 @@ def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]
         f"  python -c \"import open_clip; open_clip.create_model('{model}', pretrained='{tag}')\"\n"
         f"or give a file: open_clip:{model}:/path/to/weights.safetensors"
     )
-

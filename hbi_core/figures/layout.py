@@ -162,7 +162,8 @@ def lay_out(
     word_height = font * ((max(map(_length, labels)) + 0.6) if vertical else 1.5)
 
     height, level_layouts = 0.4 * font, []
-    aspect = min(max(explanation.video.frames.shape[1] / explanation.video.frames.shape[2], 0.5), 1.2)
+    _, pixel_height, pixel_width, _ = explanation.video.frames.shape
+    aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
     em = max(font, _SMALLEST_EM)
     for level in explanation.levels:
         layout = _lay_out_level(
@@ -247,9 +248,7 @@ def _lay_out_row(
         start = x
         for index in group:
             width = widths[index] + extra
-            cells.append(
-                Cell(index, labels[index], x + inset, top, width - 2 * inset, height)
-            )
+            cells.append(Cell(index, labels[index], x + inset, top, width - 2 * inset, height))
             x += width
         tokens.append(Token(start - pad, top - pad, x - start + 2 * pad, height + 2 * pad))
         x += between

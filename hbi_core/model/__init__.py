@@ -19,6 +19,6 @@ __all__ = [
     "ModelConfig",
     "TokenMerge",
     "Tokens",
-    "dpc_knn",
     "build_hierarchy",
+    "dpc_knn",
 ]

@@ -53,9 +53,7 @@ def test_extreme_logits(method, weighting):
 def test_ties_and_negative_similarities(method, weighting, values):
     similarity = torch.tensor(values, dtype=torch.float64).reshape(3, 4)
     logits = random_game(3, 4)
-    game = SimilarityGame(
-        similarity, logits.video_logits, logits.text_logits, weighting=weighting
-    )
+    game = SimilarityGame(similarity, logits.video_logits, logits.text_logits, weighting=weighting)
     assert (method(game).values - brute_force(game)).abs().max() < 1e-10
 
 
@@ -222,7 +220,7 @@ def test_recursivity_axiom():
     """Together = each alone + the interaction, in Banzhaf values of the game."""
     game = random_game(3, 3)
     i, j = 1, 2
-    rest = [s for s in oracles.subsets([("v", 0), ("v", 2), ("t", 0), ("t", 1)])]
+    rest = list(oracles.subsets([("v", 0), ("v", 2), ("t", 0), ("t", 1)]))
 
     def phi(*players):
         return oracles.characteristic(

@@ -15,7 +15,8 @@ def test_value_of_every_coalition(weighting):
     game = random_game(3, 3, weighting, spread=20.0)
     coalitions = list(oracles.subsets([(s, k) for s in "vt" for k in range(3)]))
     members = {
-        side: torch.tensor([[(side, k) in c for k in range(3)] for c in coalitions]) for side in "vt"
+        side: torch.tensor([[(side, k) in c for k in range(3)] for c in coalitions])
+        for side in "vt"
     }
     expected = torch.tensor(
         [

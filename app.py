@@ -1,0 +1,49 @@
+"""python app.py: read the settings, build the page, launch it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+import tyro
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded at run time
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The page that explains how a video and a caption fit together."""
+
+    host: str | None = None
+    """Address to listen on; 127.0.0.1, or GRADIO_SERVER_NAME."""
+    port: int | None = None
+    """Port; the first free one from 7860, or GRADIO_SERVER_PORT."""
+    max_file_size: str = "500mb"
+    """Largest upload."""
+    max_waiting: int = 16
+    """Requests that may wait for their turn."""
+
+
+def main(settings: Settings) -> None:
+    import gradio as gr
+
+    from app.interface import ASSETS, build_page
+    from hbi_core.encoders import load_encoder
+    from hbi_core.pipeline import choose_device
+
+    # Load the default encoder while the user is looking at the page.
+    threading.Thread(target=load_encoder, args=("lite", choose_device()), daemon=True).start()
+    build_page().queue(max_size=settings.max_waiting).launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        max_file_size=settings.max_file_size,
+        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        css_paths=ASSETS / "style.css",
+        ssr_mode=False,
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))

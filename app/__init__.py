@@ -1,0 +1,1 @@
+"""The page: a video and a caption in, three coalition graphs out."""

@@ -1,0 +1,202 @@
+"""The three coalition graphs as one plotly figure that answers the pointer."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from hbi_core.figures.layout import (
+    GRADES,
+    KEY_TITLE,
+    Cell,
+    FigureLayout,
+    LevelLayout,
+    Link,
+    key_label,
+    lay_out,
+)
+from hbi_core.pipeline import Explanation
+
+WIDTH = 1160  # pixels
+_FONT = 14.0
+_FAMILY = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
+_LINE_SCALE = 1.6  # pixels per point of a grade's width
+_HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer finds it
+
+
+def coalition_figure(explanation: Explanation) -> go.Figure:
+    """Draw an explanation; lines tell both ends, interaction, similarity and rank when hovered."""
+    layout = lay_out(explanation, WIDTH, _FONT)
+    frames = [_data_uri(frame) for frame in explanation.video.frames]
+    traces = []
+    for level, tokens in zip(layout.levels, explanation.levels, strict=True):
+        # The strongest on top.
+        traces += [_lines(level, number) for number in reversed(range(len(GRADES)))]
+        traces += [_hover_places(level, tokens), _cells(level.words), _cells(level.frames)]
+    return go.Figure(
+        traces,
+        {
+            "height": layout.height,
+            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+            "paper_bgcolor": "#ffffff",
+            "plot_bgcolor": "#ffffff",
+            "showlegend": False,
+            "hovermode": "closest",
+            "hoverdistance": 12,
+            "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": _FAMILY, "size": 13}},
+            "dragmode": False,
+            "xaxis": {"range": [0, layout.width], "visible": False, "fixedrange": True},
+            "yaxis": {"range": [layout.height, 0], "visible": False, "fixedrange": True},
+            "font": {"family": _FAMILY, "color": "#111111"},
+            "images": [image for level in layout.levels for image in _thumbnails(level, frames)],
+            "shapes": [shape for level in layout.levels for shape in _boxes(level, layout)]
+            + _key_lines(layout),
+            "annotations": [text for level in layout.levels for text in _texts(level, layout)]
+            + _key_texts(layout),
+        },
+    )
+
+
+def _lines(level: LevelLayout, number: int) -> go.Scatter:
+    """All links of one grade as one trace; the links of a level are ordered weak to strong."""
+    grade = GRADES[number]
+    links = [link for link in level.links if link.grade is grade]
+    return go.Scatter(
+        x=[x for link in links for x in (link.start[0], link.end[0], None)],
+        y=[y for link in links for y in (link.start[1], link.end[1], None)],
+        mode="lines",
+        name=f"{level.name} {key_label(number)}",
+        line={"color": grade.colour, "width": grade.width * _LINE_SCALE},
+        opacity=grade.opacity,
+        hoverinfo="skip",
+    )
+
+
+def _hover_places(level: LevelLayout, tokens) -> go.Scatter:
+    """Unseen points along the links, which say what a link is."""
+    places = [
+        (
+            (1 - part) * link.start[0] + part * link.end[0],
+            (1 - part) * link.start[1] + part * link.end[1],
+            _describe(link, tokens),
+        )
+        for link in level.links
+        for part in _HOVER_PLACES
+    ]
+    xs, ys, texts = zip(*places, strict=True)
+    return go.Scatter(
+        x=[round(x, 1) for x in xs],
+        y=[round(y, 1) for y in ys],
+        text=texts,
+        mode="markers",
+        marker={"size": 9, "opacity": 0},
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _describe(link: Link, tokens) -> str:
+    frames = ", ".join(str(frame + 1) for frame in tokens.video_tokens[link.video].frames)
+    many = len(tokens.video_tokens[link.video].frames) > 1
+    return (
+        f"<b>{_escape(tokens.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
+        f"interaction {link.interaction:+.4f} (rank {link.rank} of "
+        f"{len(tokens.video_tokens) * len(tokens.text_tokens)})<br>"
+        f"cosine similarity {link.similarity:+.3f}"
+    )
+
+
+def _cells(cells: tuple[Cell, ...]) -> go.Scatter:
+    return go.Scatter(
+        x=[cell.centre[0] for cell in cells],
+        y=[cell.centre[1] for cell in cells],
+        text=[_escape(cell.label) for cell in cells],
+        mode="markers",
+        marker={"size": 14, "opacity": 0},
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _thumbnails(level: LevelLayout, frames: list[str]) -> list[dict]:
+    return [
+        {"source": frames[cell.index], "xref": "x", "yref": "y", "x": cell.left, "y": cell.top,
+         "sizex": cell.width, "sizey": cell.height, "sizing": "stretch", "layer": "above"}
+        for cell in level.frames
+    ]  # fmt: skip
+
+
+def _boxes(level: LevelLayout, layout: FigureLayout) -> list[dict]:
+    """The rule above a level, and the boxes around what was merged."""
+    shapes = []
+    if level is not layout.levels[0]:
+        y = level.top - 0.8 * layout.em
+        shapes.append({"type": "line", "x0": 0, "x1": layout.width, "y0": y, "y1": y,
+                       "line": {"color": "#444444", "width": 1, "dash": "dash"}})  # fmt: skip
+    if level.merged:
+        shapes += [
+            {"type": "rect", "x0": token.left, "x1": token.left + token.width, "y0": token.top,
+             "y1": token.top + token.height, "line": {"color": "#737373", "width": 2}}
+            for token in (*level.text_tokens, *level.video_tokens)
+        ]  # fmt: skip
+    return shapes
+
+
+def _texts(level: LevelLayout, layout: FigureLayout) -> list[dict]:
+    """The name and score of a level, and its words."""
+    middle = (level.top + level.bottom) / 2
+    name, score = f"{level.name.capitalize()} level", f"S = {level.score:.3f}"
+    em = layout.em
+    return [
+        _text(0.9 * em, middle, name, 1.05 * em, textangle=-90),
+        _text(2.4 * em, middle, score, 0.9 * em, textangle=-90),
+        *(
+            _text(*cell.centre, _escape(cell.label), layout.font,
+                  textangle=-90 if layout.vertical_words else 0)
+            for cell in level.words
+        ),
+    ]  # fmt: skip
+
+
+def _key_lines(layout: FigureLayout) -> list[dict]:
+    y = layout.height - 0.9 * layout.em
+    return [
+        {"type": "line", "x0": x, "x1": x + 2 * layout.em, "y0": y, "y1": y,
+         "opacity": grade.opacity,
+         "line": {"color": grade.colour, "width": grade.width * _LINE_SCALE}}
+        for grade, x in zip(GRADES, _key_places(layout), strict=True)
+    ]  # fmt: skip
+
+
+def _key_texts(layout: FigureLayout) -> list[dict]:
+    em, y = layout.em, layout.height - 0.9 * layout.em
+    return [
+        _text(0.5 * em, y, KEY_TITLE, 0.85 * em, xanchor="left"),
+        *(
+            _text(x + 2.5 * em, y, key_label(number), 0.85 * em, xanchor="left")
+            for number, x in enumerate(_key_places(layout))
+        ),
+    ]
+
+
+def _key_places(layout: FigureLayout) -> list[float]:
+    return [(15 + 9 * number) * layout.em for number in range(len(GRADES))]
+
+
+def _text(x: float, y: float, text: str, size: float, **options) -> dict:
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"size": size}} | options
+
+
+def _data_uri(frame: np.ndarray) -> str:
+    image = Image.fromarray(frame)
+    image.thumbnail((240, 240), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _escape(text: str) -> str:
+    """plotly reads a subset of HTML in its texts."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
