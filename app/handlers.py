@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import textwrap
 import time
 import uuid
 import zipfile
@@ -97,7 +96,7 @@ def describe(explanation: Explanation) -> str:
     ]
     left_out = explanation.words_left_out
     if left_out:
-        shown = " ".join(textwrap.shorten(word, 40) for word in left_out[:_WORDS_SHOWN])
+        shown = " ".join(word[:40] for word in left_out[:_WORDS_SHOWN])
         rest = len(left_out) - _WORDS_SHOWN
         more = f" and {rest:,} more" if rest > 0 else ""
         lines.append(f"Words beyond the limit, left out: “{_escaped(shown)}”{more}.")

