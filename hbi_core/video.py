@@ -204,14 +204,15 @@ def _read_pyav(path: str, count: int, limits: VideoLimits) -> tuple[list, list, 
     except av.FFmpegError as error:
         raise _unreadable(path) from error
     with container:
-        if not (container.streams.video or container.streams.audio or container.streams.subtitles):
-            raise _unreadable(path)
         streams = [
-            s for s in container.streams.video
-            if not s.disposition & av.stream.Disposition.attached_pic and s.codec_context
-        ]  # fmt: skip
-        if not streams:
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & av.stream.Disposition.attached_pic
+        ]
+        if not streams and container.streams:
             raise VideoError(f"{name} has no pictures, only sound or text. Choose a video.")
+        if not streams or streams[0].codec_context is None:
+            raise _unreadable(path)
         stream = streams[0]
         base = float(stream.time_base)
         # One pass over the packets tells all times and key frames without decoding anything.
@@ -248,7 +249,7 @@ def _unreadable(path: str) -> VideoError:
         is_mp4 = file.read(12)[4:8] in (b"ftyp", b"moov", b"mdat")
     if is_mp4:
         return VideoError(
-            f"{name} is truncated or damaged: its index is missing, so no frame can be found. "
+            f"{name} is truncated or damaged: its index is incomplete, so no frame can be found. "
             "Download or record it again."
         )
     return VideoError(
