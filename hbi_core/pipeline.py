@@ -185,7 +185,7 @@ def explain(
     with _timed(seconds, "game"), torch.inference_mode():
         levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
     return Explanation(
-        caption,
+        parsed.text,
         clip,
         network.name,
         heads.name,

@@ -57,6 +57,7 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     Raises:
         CaptionError: the caption is empty or has no word in it.
     """
+    caption = caption.encode("utf-8", "replace").decode("utf-8")  # no half surrogate pairs
     kinds = "".join(map(_kind, caption))
     words: list[Word] = []
     clause, end = 0, 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import oracles
 import pytest
 import torch
 
+import oracles
 from hbi_core.model import ModelConfig, TokenMerge, Tokens, build_hierarchy, dpc_knn
 
 

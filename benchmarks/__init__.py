@@ -1,0 +1,1 @@
+"""Measurements that the README quotes. `make bench` runs them; results/ keeps them."""

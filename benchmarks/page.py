@@ -1,0 +1,140 @@
+"""What a user of the page waits for: start, first and later explanations, and memory.
+
+    python -m benchmarks.page
+
+Starts `python app.py`, asks its endpoint like the button does, and watches the memory of the
+server with all its children. The video is 10 s of 1280×720 at 30 frames a second, made here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from benchmarks.report import report
+from hbi_core.figures.paper_figure import paper_figure
+
+ROOT = Path(__file__).parents[1]
+CAPTION = "A man in a suit passes parked cars, a taxi sign, a cyclist beside a bus, a bicycle."
+
+
+def make_video(path: Path, seconds: int = 10, rate: int = 30) -> Path:
+    """A camera that moves over a textured picture, H.264."""
+    texture = np.random.default_rng(0).integers(0, 255, (90, 160, 3)).astype(np.uint8)
+    picture = np.asarray(Image.fromarray(texture).resize((1280, 720)))
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for index in range(seconds * rate):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, 4 * index, 1), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+class PeakMemory(threading.Thread):
+    """Watches the resident memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.process, self.peak = psutil.Process(pid), 0
+
+    def run(self) -> None:
+        while self.process.is_running():
+            total = 0
+            try:
+                for process in [self.process, *self.process.children(recursive=True)]:
+                    total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+            self.peak = max(self.peak, total)
+            time.sleep(0.05)
+
+
+def main() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory() as folder:
+        video = make_video(Path(folder) / "video.mp4")
+        started = time.perf_counter()
+        server = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT,
+            stdout=subprocess.DEVNULL, env={**os.environ, "GRADIO_TEMP_DIR": folder},
+        )  # fmt: skip
+        memory = PeakMemory(server.pid)
+        memory.start()
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(address, timeout=2)
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            reachable = time.perf_counter() - started
+            client = Client(address, verbose=False)
+
+            def explain() -> float:
+                started = time.perf_counter()
+                client.predict(video=handle_file(str(video)), caption=CAPTION, api_name="/explain")
+                return time.perf_counter() - started
+
+            first = explain()
+            later = [explain() for _ in range(5)]
+        finally:
+            server.terminate()
+            server.wait(20)
+        split, figures = steps(video)
+    report(
+        "page",
+        "The page, a 10 s 720p clip, 12 frames",
+        ["what", "measured"],
+        [
+            ["page reachable after `python app.py`", f"{reachable:.1f} s"],
+            ["first explanation, asked at once", f"{first:.1f} s"],
+            ["later explanations (median of 5)", f"{statistics.median(later):.2f} s"],
+            *([f"of it {step}", f"{seconds:.3f} s"] for step, seconds in split.items()),
+            *([what, f"{seconds:.2f} s"] for what, seconds in figures.items()),
+            ["peak memory of the server and its children", f"{memory.peak / 1e9:.2f} GB"],
+        ],
+    )
+
+
+def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """The time split of an explanation with the models loaded, and of drawing and exporting."""
+    from app.figures.coalition_figure import coalition_figure
+    from hbi_core.pipeline import explain
+
+    explain(video, CAPTION)
+    explanation = explain(video, CAPTION)
+    coalition_figure(explanation)
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for what, run in {
+            "drawing the page's figure": lambda: coalition_figure(explanation),
+            "drawing the paper's figure": lambda: paper_figure(explanation),
+            "exporting all files": lambda: explanation.save(folder),
+        }.items():
+            started = time.perf_counter()
+            run()
+            figures[what] = time.perf_counter() - started
+    return explanation.seconds, figures
+
+
+if __name__ == "__main__":
+    main()

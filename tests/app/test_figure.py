@@ -1,0 +1,92 @@
+"""The figure of the page: every player and every link, in the right colour and order."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import pytest
+
+from app.figures.coalition_figure import coalition_figure
+from explainers import ranks
+from hbi_core.figures.layout import GRADES, grade_of, lay_out
+
+
+@pytest.fixture(scope="module")
+def layout(explanation):
+    return lay_out(explanation, 1000, 14)
+
+
+def test_links_run_from_weak_to_strong(explanation, layout):
+    for level, drawn in zip(explanation.levels, layout.levels, strict=True):
+        values = level.interactions.values
+        assert len(drawn.links) == values.numel()
+        assert [link.rank for link in drawn.links] == list(range(values.numel(), 0, -1))
+        for link in drawn.links:
+            assert link.interaction == float(values[link.video, link.text])
+            assert link.similarity == float(level.similarity[link.video, link.text])
+            assert link.rank == ranks(values)[link.video, link.text]
+            token = drawn.text_tokens[link.text]
+            assert token.left <= link.start[0] <= token.left + token.width
+        assert drawn.links[-1].grade is GRADES[0]
+
+
+def test_grades():
+    assert [grade_of(x, 1.0).name for x in (1.0, 0.75, 0.74, 0.5, 0.3, 0.1, 0.0, -2.0)] == [
+        "red", "red", "orange", "orange", "green", "blue", "blue", "blue",
+    ]  # fmt: skip
+    assert grade_of(-0.5, -0.1).name == "blue"
+    widths = [grade.width for grade in GRADES]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_grades_can_be_told_apart_in_grey():
+    def lightness(colour):
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    steps = [lightness(grade.colour) for grade in GRADES]
+    assert all(b - a > 5 for a, b in zip(steps, steps[1:], strict=False))
+
+
+def test_nothing_overlaps_or_leaves_the_figure(explanation, layout):
+    for width, font in ((1000, 14), (495, 8), (234, 6)):
+        placed = lay_out(explanation, width, font)
+        for level in placed.levels:
+            for row in (level.words, level.frames, level.text_tokens, level.video_tokens):
+                for left, right in zip(row, row[1:], strict=False):
+                    assert left.left + left.width <= right.left + 1e-6
+                assert row[0].left >= 0
+                assert row[-1].left + row[-1].width <= width + 1e-6
+            assert level.bottom <= placed.height
+
+
+def test_boxes_hold_their_members(explanation, layout):
+    for level, drawn in zip(explanation.levels, layout.levels, strict=True):
+        for token, box in zip(level.text_tokens, drawn.text_tokens, strict=True):
+            cells = [cell for cell in drawn.words if cell.index in token.words]
+            assert len(cells) == len(token.words)
+            assert all(box.left <= c.left <= c.left + c.width <= box.left + box.width + 1e-6
+                       for c in cells)  # fmt: skip
+
+
+def test_figure_draws_every_link_once(explanation):
+    figure = coalition_figure(explanation)
+    assert isinstance(figure, go.Figure)
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    links = sum(len(trace.x) // 3 for trace in lines)
+    assert links == sum(level.interactions.values.numel() for level in explanation.levels)
+    for start in range(0, len(lines), len(GRADES)):  # the strongest drawn last
+        colours = [trace.line.color for trace in lines[start : start + len(GRADES)]]
+        assert colours == [grade.colour for grade in reversed(GRADES)]
+    assert len(figure.layout.images) == 3 * len(explanation.video.times)
+
+
+def test_text_of_users_is_text(explanation):
+    from dataclasses import replace
+
+    first = explanation.levels[0]
+    tokens = (replace(first.text_tokens[0], text="<b>bold</b>"), *first.text_tokens[1:])
+    changed = replace(
+        explanation, levels=(replace(first, text_tokens=tokens), *explanation.levels[1:])
+    )
+    texts = [annotation.text for annotation in coalition_figure(changed).layout.annotations]
+    assert "&lt;b&gt;bold&lt;/b&gt;" in texts

@@ -1,0 +1,178 @@
+"""The page as its user sees it: a real server, a real browser, and its HTTP endpoint."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+
+import pytest
+from conftest import CAFE, CAFE_CAPTION, ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Flags that keep the browser from asking for a network that is not there.
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """`python app.py` on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+            env={**os.environ, "GRADIO_TEMP_DIR": str(log.parent / "gradio")},
+        )  # fmt: skip
+    try:
+        started = time.monotonic()
+        while time.monotonic() - started < 120:
+            assert process.poll() is None, log.read_text()
+            try:
+                urllib.request.urlopen(address, timeout=2)
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+        assert process.poll() is None, log.read_text()  # nothing took the server down
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def page(server):
+    if CHROMIUM is None:
+        pytest.skip("Debian's chromium is not installed (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.set_default_timeout(60_000)
+        page.goto(server, wait_until="domcontentloaded")
+        page.wait_for_selector("#explain")
+        yield page
+        browser.close()
+
+
+def explain(page):
+    page.click("#explain")
+    page.wait_for_selector("#figure .js-plotly-plot .scatterlayer")
+    page.wait_for_function("document.querySelector('#notes').innerText.includes('drawing')")
+
+
+def figure_texts(page):
+    return page.locator("#figure .annotation-text").all_text_contents()
+
+
+def test_an_example_is_explained(page):
+    """The page opens with an example; Explain draws it; hovering a line tells what it is."""
+    caption = page.input_value("textarea")
+    assert len(caption) > 20
+    explain(page)
+    texts = figure_texts(page)
+    for level in ("Entity level", "Action level", "Event level"):
+        assert level in texts
+    assert sum(text.startswith("S = ") for text in texts) == 3
+    assert texts.count("rocket") == 3
+    assert page.locator("#figure .layer-above image, #figure image").count() == 36
+    notes = page.inner_text("#notes")
+    assert "Encoder lite" in notes
+    assert "untrained heads" in notes
+    for step in ("decoding", "encoding", "merging", "game", "drawing"):
+        assert re.search(rf"{step} \d+\.\d\d s", notes)
+
+    # In the middle of the strongest line of the event level.
+    x, y = page.evaluate(
+        """() => {
+            const plot = document.querySelector('#figure .js-plotly-plot');
+            const trace = plot.data.findLast(t => (t.text || []).some?.(s => s.includes('rank 1 of')));
+            const points = trace.text.flatMap((s, i) => s.includes('rank 1 of') ? [i] : []);
+            const middle = points[Math.floor(points.length / 2)];
+            const area = plot.querySelector('.nsewdrag').getBoundingClientRect();
+            const { xaxis, yaxis } = plot._fullLayout;
+            return [area.x + xaxis.d2p(trace.x[middle]), area.y + yaxis.d2p(trace.y[middle])];
+        }"""
+    )
+    page.mouse.move(x, y)
+    hover = page.locator("#figure .hoverlayer .hovertext")
+    hover.wait_for()
+    said = hover.text_content()
+    assert re.search(r"frames [\d, ]+interaction [+-]\d\.\d{4} \(rank 1 of 6\)", said), said
+    assert re.search(r"cosine similarity [+-]\d\.\d{3}", said), said
+
+
+def test_other_example_and_export(page, tmp_path):
+    page.click("text=Cat, coffee")
+    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    explain(page)
+    assert "espresso" in figure_texts(page)
+    page.click("label:has-text('column width')")
+    with page.expect_download() as download:
+        page.click("#export")
+    assert download.value.suggested_filename == "hbi-cafe.zip"
+    download.value.save_as(tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        assert set(archive.namelist()) == {
+            "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
+            "graph.graphml",
+        }  # fmt: skip
+        assert b'width="234pt"' in archive.read("figure.svg")[:2000]
+
+
+def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
+    explain(page)
+    before = figure_texts(page)
+
+    page.fill("textarea", " ... ")
+    page.click("#explain")
+    page.wait_for_selector("text=only punctuation")
+    assert figure_texts(page) == before
+
+    page.fill("textarea", "a very long caption " * 500)  # 10,000 characters
+    page.click("#explain")
+    page.wait_for_selector("text=Words beyond the limit, left out")
+    assert "very" in page.inner_text("#notes")
+
+    fake = tmp_path / "fake.mp4"
+    fake.write_text("This is not a video.\n" * 100)
+    page.locator("#video button[aria-label='Clear']").first.click()
+    page.locator("#video input[type=file]").set_input_files(str(fake))
+    page.wait_for_function(
+        "[...document.querySelectorAll('#video video')].some(v => v.src.includes('fake'))"
+    )
+    page.fill("textarea", "a cat")
+    page.click("#explain")
+    page.wait_for_selector("text=fake.mp4 is not a video")
+
+    page.click("text=Cat, coffee")
+    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    explain(page)
+    page.wait_for_function(
+        "[...document.querySelectorAll('#figure .annotation-text')]"
+        ".some(t => t.textContent === 'espresso')"
+    )
+
+
+def test_endpoint(server, explanation):
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client = Client(server, verbose=False)
+    result = client.predict(
+        video=handle_file(str(CAFE)), caption=CAFE_CAPTION, frames=12, api_name="/explain"
+    )
+    assert result["levels"] == explanation.to_dict()["levels"]
+    with pytest.raises(AppError, match="only punctuation"):
+        client.predict(video=handle_file(str(CAFE)), caption="?", api_name="/explain")

