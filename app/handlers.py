@@ -14,7 +14,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from app.figures.coalition_figure import coalition_figure
-from hbi_core.errors import InputError
+from hbi_core.errors import InputError, VideoError
 from hbi_core.pipeline import Explanation, explain
 
 _EXPORTS = tempfile.TemporaryDirectory(prefix="hbi-exports-")  # removed when the server ends
@@ -29,18 +29,20 @@ def explain_on_page(
     frames: float,
     weighting: str,
     progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
-) -> tuple[go.Figure, str, Explanation]:
-    """The Explain button: figure, what ran, and the explanation for the export.
+) -> tuple[go.Figure, str, Explanation, str]:
+    """The Explain button: figure, what ran, the explanation for the export, and a message.
 
-    Raises:
-        gr.Error: the input cannot be used; its text is shown, the page keeps what it has.
+    Input that cannot be used is answered by the message; the rest of the page stays as it is.
     """
-    explanation = _explained(video, caption, encoder, int(frames), weighting, progress)
+    try:
+        explanation = _explained(video, caption, encoder, int(frames), weighting, progress)
+    except InputError as error:
+        return gr.skip(), gr.skip(), gr.skip(), f"**{_escaped(str(error))}**"
     progress(0.95, "Drawing")
     started = time.perf_counter()
     figure = coalition_figure(explanation)
     explanation.seconds["drawing"] = time.perf_counter() - started
-    return figure, describe(explanation), explanation
+    return figure, describe(explanation), explanation, ""
 
 
 def explain_as_json(
@@ -56,7 +58,10 @@ def explain_as_json(
     """
     if encoder not in ENCODERS.values():
         raise gr.Error(f"There is no encoder {encoder!r} here: use {', '.join(ENCODERS.values())}.")
-    explanation = _explained(video["path"], caption, encoder, frames, weighting, None)
+    try:
+        explanation = _explained(video["path"], caption, encoder, frames, weighting, None)
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from error
     return json.loads(explanation.to_json())
 
 
@@ -69,15 +74,10 @@ ENCODERS = {
 
 def _explained(video, caption, encoder, frames, weighting, progress) -> Explanation:
     if not video:
-        raise gr.Error("Choose a video first: upload one, record one, or take an example.",
-                       duration=None, print_exception=False)  # fmt: skip
-    try:
-        return explain(
-            video, caption or "", encoder=encoder, frames=frames, weighting=weighting,
-            progress=progress,
-        )  # fmt: skip
-    except InputError as error:
-        raise gr.Error(str(error), duration=None, print_exception=False) from error
+        raise VideoError("Choose a video first: upload one, record one, or take an example.")
+    return explain(
+        video, caption or "", encoder=encoder, frames=frames, weighting=weighting, progress=progress
+    )
 
 
 def describe(explanation: Explanation) -> str:

@@ -77,6 +77,7 @@ def build_page() -> gr.Blocks:
                         "fixed: over all tokens.",
                     )
                 explain_button = gr.Button("Explain", variant="primary", elem_id="explain")
+                message = gr.Markdown(elem_id="message")
         with examples:
             gr.Examples(
                 EXAMPLES,
@@ -102,7 +103,7 @@ def build_page() -> gr.Blocks:
             [explain_button.click, caption.submit],
             handlers.explain_on_page,
             [video, caption, encoder, frames, weighting],
-            [figure, notes, explanation],
+            [figure, notes, explanation, message],
             api_visibility="private",
             show_progress_on=figure,
         )

@@ -160,7 +160,8 @@ def explain(
         InputError: VideoError, CaptionError, WeightsError or CheckpointError, with a message
             for the user.
     """
-    progress = progress or (lambda fraction, step: None)
+    if progress is None:  # not `or`: gradio's progress is false while it has no bar
+        progress = _no_progress
     if weighting not in WEIGHTINGS:
         raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
     device = choose_device(device)
@@ -256,6 +257,10 @@ def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
     }
     order = sorted(members, key=members.__getitem__)
     return order, [members[index] for index in order]
+
+
+def _no_progress(fraction: float, step: str) -> None:
+    pass
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from hbi_core.figures.layout import (
 from hbi_core.pipeline import Explanation
 
 WIDTH = 1160  # pixels
-_FONT = 14.0
+_EM = 14.0
+_SMALLEST_FONT = 11.0
 _FAMILY = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 _LINE_SCALE = 1.6  # pixels per point of a grade's width
 _HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer finds it
@@ -30,7 +31,7 @@ _HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer f
 
 def coalition_figure(explanation: Explanation) -> go.Figure:
     """Draw an explanation; lines tell both ends, interaction, similarity and rank when hovered."""
-    layout = lay_out(explanation, WIDTH, _FONT)
+    layout = lay_out(explanation, WIDTH, _EM, _SMALLEST_FONT)
     frames = [_data_uri(frame) for frame in explanation.video.frames]
     traces = []
     for level, tokens in zip(layout.levels, explanation.levels, strict=True):

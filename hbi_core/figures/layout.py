@@ -111,23 +111,17 @@ class LevelLayout:
 
 @dataclass(frozen=True)
 class FigureLayout:
-    """The whole figure: its size, the size of its words, and whether they are turned upright."""
+    """The whole figure: its size, its unit, the size of its words and whether they are turned."""
 
     width: float
     height: float
+    em: float
     font: float
     vertical_words: bool
     levels: tuple[LevelLayout, ...]
 
-    @property
-    def em(self) -> float:
-        """The unit of everything but the words: their size, but never unreadably small."""
-        return max(self.font, _SMALLEST_EM)
-
 
 _LONGEST_LABEL = 18  # characters
-_SMALLEST_FONT = 5.0  # points, before words are turned
-_SMALLEST_EM = 6.0  # points
 _MARGIN = 4.0  # em left of the rows, for the name of the level
 _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
@@ -135,42 +129,38 @@ _PAD = 0.35  # em between a box and its cells
 
 
 def lay_out(
-    explanation: Explanation, width: float, font: float = 8.0, words: Sequence[str] | None = None
+    explanation: Explanation, width: float, em: float, smallest_font: float
 ) -> FigureLayout:
     """Place the players and links of an explanation.
 
     Args:
         explanation: what to draw.
         width: of the figure, points.
-        font: size of the words where they fit, points. Words are set smaller, down to 5 points,
-            then turned by 90 degrees, and then set as small as they must be.
-        words: labels of the entity level's text players; by default their text.
+        em: the unit of all distances, and the size of the words where they fit, points.
+        smallest_font: how small words are set before they are turned by 90 degrees, points. Turned
+            words are set as small as they must be.
     """
-    words = words or [token.text for token in explanation.levels[0].text_tokens]
-    labels = [_shortened(word) for word in words]
-    row = width - _MARGIN * font - 0.5 * font
-    gaps = max(len(level.text_tokens) for level in explanation.levels[1:] or explanation.levels)
-    room = row - _GAP * font * gaps
+    labels = [_shortened(token.text) for token in explanation.levels[0].text_tokens]
+    row = width - (_MARGIN + 0.5) * em
+    boxes = max(len(level.text_tokens) for level in explanation.levels[1:] or explanation.levels)
+    room = row - _GAP * em * boxes
 
     lengths = [_length(label) + 0.9 for label in labels]
-    fitting = room / sum(lengths)
-    vertical = fitting < _SMALLEST_FONT
+    vertical = room / sum(lengths) < smallest_font
     if vertical:
         lengths = [1.25] * len(labels)
-        fitting = room / sum(lengths)
-    font = min(font, fitting)
-    word_height = font * ((max(map(_length, labels)) + 0.6) if vertical else 1.5)
+    font = min(em, room / sum(lengths))
+    word_height = (max(map(_length, labels)) + 0.6) * font if vertical else 1.5 * em
 
-    height, level_layouts = 0.4 * font, []
     _, pixel_height, pixel_width, _ = explanation.video.frames.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
-    em = max(font, _SMALLEST_EM)
+    height, levels = 0.4 * em, []
     for level in explanation.levels:
         layout = _lay_out_level(
             level,
             labels,
             explanation.video.times,
-            left=width - row - 0.25 * em,
+            left=_MARGIN * em,
             top=height,
             row=row,
             word_widths=[font * length for length in lengths],
@@ -178,9 +168,9 @@ def lay_out(
             frame_aspect=aspect,
             em=em,
         )
-        level_layouts.append(layout)
+        levels.append(layout)
         height = layout.bottom + 1.6 * em
-    return FigureLayout(width, height + 1.4 * em, font, vertical, tuple(level_layouts))
+    return FigureLayout(width, height + 1.4 * em, em, font, vertical, tuple(levels))
 
 
 def _lay_out_level(

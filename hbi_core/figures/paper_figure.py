@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
 _POINTS = 72.0
-_FONT = {"text": 8.0, "column": 6.0}
+_EM = {"text": 8.0, "column": 6.0}  # points
+_SMALLEST_FONT = 5.0
 # matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
 _FONTS = (
     "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC",
@@ -48,7 +49,7 @@ def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
         width: "text" (6.875 in) or "column" (3.25 in).
     """
     inches = WIDTHS[width]
-    layout = lay_out(explanation, inches * _POINTS, _FONT[width])
+    layout = lay_out(explanation, inches * _POINTS, _EM[width], _SMALLEST_FONT)
     figure = Figure(figsize=(inches, layout.height / _POINTS))
     with _print_style():
         axes = figure.add_axes((0, 0, 1, 1))
@@ -110,7 +111,7 @@ def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarr
         LineCollection(
             [(link.start, link.end) for link in level.links],
             colors=[link.grade.colour for link in level.links],
-            linewidths=[link.grade.width * em / _FONT["text"] for link in level.links],
+            linewidths=[link.grade.width * em / _EM["text"] for link in level.links],
             alpha=[link.grade.opacity for link in level.links],
             capstyle="round",
         )
@@ -145,7 +146,7 @@ def _draw_key(axes, layout: FigureLayout) -> None:
     for number, grade in enumerate(GRADES):
         x = 16 * em + number * step
         axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity,
-                  lw=grade.width * layout.em / _FONT["text"], solid_capstyle="round")  # fmt: skip
+                  lw=grade.width * layout.em / _EM["text"], solid_capstyle="round")  # fmt: skip
         axes.text(x + 2.2 * em, y, key_label(number), **style)
 
 

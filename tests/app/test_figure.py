@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import plotly.graph_objects as go
 import pytest
 
@@ -12,7 +14,7 @@ from hbi_core.figures.layout import GRADES, grade_of, lay_out
 
 @pytest.fixture(scope="module")
 def layout(explanation):
-    return lay_out(explanation, 1000, 14)
+    return lay_out(explanation, 1000, 14, 11)
 
 
 def test_links_run_from_weak_to_strong(explanation, layout):
@@ -44,15 +46,15 @@ def test_grades_can_be_told_apart_in_grey():
         return 0.299 * red + 0.587 * green + 0.114 * blue
 
     steps = [lightness(grade.colour) for grade in GRADES]
-    assert all(b - a > 5 for a, b in zip(steps, steps[1:], strict=False))
+    assert all(b - a > 5 for a, b in pairwise(steps))
 
 
 def test_nothing_overlaps_or_leaves_the_figure(explanation, layout):
-    for width, font in ((1000, 14), (495, 8), (234, 6)):
-        placed = lay_out(explanation, width, font)
+    for width, em, smallest in ((1000, 14, 11), (495, 8, 5), (234, 6, 5)):
+        placed = lay_out(explanation, width, em, smallest)
         for level in placed.levels:
             for row in (level.words, level.frames, level.text_tokens, level.video_tokens):
-                for left, right in zip(row, row[1:], strict=False):
+                for left, right in pairwise(row):
                     assert left.left + left.width <= right.left + 1e-6
                 assert row[0].left >= 0
                 assert row[-1].left + row[-1].width <= width + 1e-6

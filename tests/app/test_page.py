@@ -97,8 +97,9 @@ def test_an_example_is_explained(page):
     x, y = page.evaluate(
         """() => {
             const plot = document.querySelector('#figure .js-plotly-plot');
-            const trace = plot.data.findLast(t => (t.text || []).some?.(s => s.includes('rank 1 of')));
-            const points = trace.text.flatMap((s, i) => s.includes('rank 1 of') ? [i] : []);
+            const first = s => s.includes('rank 1 of');
+            const trace = plot.data.findLast(t => t.text?.some(first));
+            const points = trace.text.flatMap((s, i) => first(s) ? [i] : []);
             const middle = points[Math.floor(points.length / 2)];
             const area = plot.querySelector('.nsewdrag').getBoundingClientRect();
             const { xaxis, yaxis } = plot._fullLayout;
@@ -137,13 +138,15 @@ def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
 
     page.fill("textarea", " ... ")
     page.click("#explain")
-    page.wait_for_selector("text=only punctuation")
+    page.wait_for_selector("#message:has-text('only punctuation')")
     assert figure_texts(page) == before
+    assert page.locator("#figure :text-is('Error')").count() == 0
 
     page.fill("textarea", "a very long caption " * 500)  # 10,000 characters
     page.click("#explain")
     page.wait_for_selector("text=Words beyond the limit, left out")
     assert "very" in page.inner_text("#notes")
+    assert not page.inner_text("#message").strip()
 
     fake = tmp_path / "fake.mp4"
     fake.write_text("This is not a video.\n" * 100)

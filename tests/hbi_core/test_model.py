@@ -138,5 +138,5 @@ def test_all_pairs():
     ],
 )
 def test_wrong_configuration(wrong):
-    with pytest.raises(ValueError, match="cluster|merges"):
+    with pytest.raises(ValueError, match=r"cluster|merges"):
         ModelConfig(**wrong)

@@ -148,7 +148,7 @@ def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
     ("arguments", "message"),
     [
         (("ViT-B-32", "openai"), "use the model ViT-B-32-quickgelu"),
-        (("ViT-B-32-quickgelu", "laion2b_s34b_b79k"), "neither a file nor a pretrained tag|use the model ViT-B-32"),
+        (("ViT-B-32-quickgelu", "laion2b_s34b_b79k"), "neither a file nor a pretrained tag"),
         (("ViT-Z", "openai"), "no model 'ViT-Z'"),
         (("ViT-B-16-SigLIP", "webli"), "another text side"),
         (("coca_ViT-B-32", "laion2b_s13b_b90k"), "another text side"),
