@@ -15,7 +15,8 @@ import plotly.graph_objects as go
 
 from app.figures.coalition_figure import coalition_figure
 from hbi_core.errors import InputError, VideoError
-from hbi_core.pipeline import Explanation, explain
+from hbi_core.explanation import Explanation
+from hbi_core.pipeline import explain
 
 _EXPORTS = tempfile.TemporaryDirectory(prefix="hbi-exports-")  # removed when the server ends
 _KEEP_EXPORTS_SECONDS = 3600.0

@@ -23,7 +23,7 @@ class TextPlayer(Protocol):
 
 
 class GameLevel(Protocol):
-    """What a level must have to be drawn; `hbi_core.pipeline.Level` is one."""
+    """What a level must have to be drawn; `hbi_core.explanation.Level` is one."""
 
     name: str
     video_tokens: Sequence[VideoPlayer]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import networkx as nx
 
 from explainers import coalition_graph, ranks
 from hbi_core.errors import InputError
+from hbi_core.explanation import Explanation
 from hbi_core.figures.paper_figure import WIDTHS, paper_figure, save_figure
-
-if TYPE_CHECKING:
-    from hbi_core.pipeline import Explanation
 
 CSV_COLUMNS = (
     "level", "video_token", "frames", "text_token", "text",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,119 +14,12 @@ from explainers import WEIGHTINGS, Interactions, closed_form
 from hbi_core.checkpoint import Checkpoint, load_checkpoint, untrained
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError, InputError
-from hbi_core.export import save_explanation
+from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.model import LevelTokens, Tokens
 from hbi_core.text import parse_caption
-from hbi_core.video import Video, VideoLimits, read_video
+from hbi_core.video import VideoLimits, read_video
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class VideoToken:
-    """A video player: the frames it stands for, as indices into the chosen frames."""
-
-    frames: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class TextToken:
-    """A text player: the words it stands for, as indices into the entity level's text players."""
-
-    words: tuple[int, ...]
-    text: str
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """One level of an explanation. Rows are video tokens, columns text tokens.
-
-    Attributes:
-        name: "entity", "action" or "event".
-        score: S of Eq. 1 at this level.
-        similarity: float64 [V, T], cosine similarities.
-        video_logits, text_logits: float64 [V], [T], token weights before the softmax.
-        interactions: Interactions with values [V, T].
-    """
-
-    name: str
-    score: float
-    video_tokens: tuple[VideoToken, ...]
-    text_tokens: tuple[TextToken, ...]
-    similarity: Tensor
-    video_logits: Tensor
-    text_logits: Tensor
-    interactions: Interactions
-
-    def to_dict(self) -> dict:
-        return {
-            "name": self.name,
-            "score": self.score,
-            "video_tokens": [{"frames": list(token.frames)} for token in self.video_tokens],
-            "text_tokens": [{"words": list(t.words), "text": t.text} for t in self.text_tokens],
-            "similarity": self.similarity.tolist(),
-            "video_logits": self.video_logits.tolist(),
-            "text_logits": self.text_logits.tolist(),
-            "interactions": self.interactions.values.tolist(),
-            "method": self.interactions.method,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """How a video and a caption fit together, at three levels.
-
-    Attributes:
-        caption: as it was given.
-        video: the frames that were looked at.
-        encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
-        levels: entity, action, event.
-        words_left_out: words of the caption that are no players, because of a limit.
-        seconds: wall-clock time of each step: decoding, encoding, merging, game.
-    """
-
-    caption: str
-    video: Video
-    encoder: str
-    checkpoint: str
-    weighting: str
-    levels: tuple[Level, ...]
-    words_left_out: tuple[str, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict:
-        """The contents of explanation.json; schema in the README."""
-        return {
-            "schema": "hbi-explanation/1",
-            "caption": self.caption,
-            "words_left_out": list(self.words_left_out),
-            "video": {
-                "name": self.video.name,
-                "duration_seconds": self.video.duration,
-                "frame_times": list(self.video.times),
-            },
-            "model": {
-                "encoder": self.encoder,
-                "checkpoint": self.checkpoint,
-                "weighting": self.weighting,
-            },
-            "levels": [level.to_dict() for level in self.levels],
-        }
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
-
-    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
-        """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.
-
-        Args:
-            directory: made if it is not there.
-            width: of the figure, "text" (6.875 in) or "column" (3.25 in).
-
-        Returns:
-            The files.
-        """
-        return save_explanation(self, directory, width)
 
 
 def explain(

