@@ -164,6 +164,19 @@ def test_gradients(weighting):
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
+def test_what_stands_in_the_padding_reaches_no_gradient(weighting):
+    game = random_game(3, 4, weighting)
+    mask = torch.tensor([True, False, True])
+    similarity = game.similarity.masked_fill(~mask.unsqueeze(-1), torch.nan).requires_grad_()
+    logits = game.video_logits.masked_fill(~mask, torch.nan).requires_grad_()
+    padded = SimilarityGame(similarity, logits, game.text_logits, mask, weighting=weighting)
+    (closed_form(padded).values.sum() + padded.grand_value()).backward()
+    for tensor in (similarity, logits):
+        assert tensor.grad[mask].isfinite().all()
+        assert (tensor.grad[~mask] == 0).all()
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_float32_is_close(weighting):
     double = random_game(12, 24, weighting, batch=(16,), spread=6.0)
     single = SimilarityGame(

