@@ -66,14 +66,14 @@ def rotate(source: Path, target: Path) -> Path:
     return target
 
 
-def trim(source: Path, target: Path, skipped: int, rate: int = 25) -> Path:
-    """Hide the first frames of an MP4 by its edit list, as cutting with stream copy does."""
+def trim(source: Path, target: Path, skipped: int = 0, hidden: int = 0, rate: int = 25) -> Path:
+    """Hide the first and last frames of an MP4 by its edit list, as cutting with stream copy does."""
     data = bytearray(source.read_bytes())
     entry = data.index(b"elst") + 4 + 8  # after version, flags and the number of entries
     duration, start = struct.unpack(">Ii", data[entry : entry + 8])
     movie_scale = struct.unpack(">I", data[(m := data.index(b"mvhd") + 4 + 12) : m + 4])[0]
     media_scale = struct.unpack(">I", data[(m := data.index(b"mdhd") + 4 + 12) : m + 4])[0]
-    duration -= skipped * movie_scale // rate
+    duration -= (skipped + hidden) * movie_scale // rate
     start += skipped * media_scale // rate
     data[entry : entry + 8] = struct.pack(">Ii", duration, start)
     target.write_bytes(data)

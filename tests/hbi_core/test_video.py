@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import LEVEL, rotate, trim, write_clip, write_sound
+from PIL import Image
 
 from hbi_core import video
+from hbi_core.decoding import choose_frames
 from hbi_core.errors import VideoError
-from hbi_core.video import VideoLimits, choose_frames, read_video
+from hbi_core.video import VideoLimits, read_video
 
 
 def levels(clip):
@@ -76,6 +80,35 @@ def test_edit_list(tmp_path, clip):
     assert read.times == pytest.approx([0.2, 0.6, 1.0], abs=0.02)
 
 
+def test_edit_list_that_cuts_the_end(tmp_path, clip):
+    read = read_video(trim(clip, tmp_path / "trimmed.mp4", hidden=20), 3)
+    assert read.duration == pytest.approx(1.2, abs=0.02)
+    assert levels(read) == pytest.approx([5, 15, 25], abs=0.6)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 48), (2, 2), (98, 66)])
+def test_small_and_odd_sizes(tmp_path, size):
+    read = read_video(write_clip(tmp_path / "small.mp4", size=size), 5)
+    assert read.frames.shape == (5, size[1], size[0], 3)
+    assert levels(read) == pytest.approx([5, 15, 25, 35, 45], abs=0.6)
+
+
+@pytest.mark.parametrize("count", [8, 60])
+@pytest.mark.parametrize("name", ["stream.ts", "stream.mkv", "stream.flv"])
+def test_containers_that_seek_otherwise(tmp_path, name, count):
+    path = write_clip(tmp_path / name, count, codec_options={"g": "10"})
+    read = read_video(path, 4)
+    assert levels(read) == pytest.approx([count * (k + 0.5) / 4 for k in range(4)], abs=1.1)
+    assert [t * 25 for t in read.times] == pytest.approx(levels(read), abs=0.6)
+
+
+def test_names_of_any_bytes(tmp_path, clip):
+    for name in (b"-leading dash.mp4", "ein Fähnchen 猫.mp4".encode(), b"not utf8 \xff.mp4"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        path.write_bytes(clip.read_bytes())
+        read_video(path, 1).name.encode("utf-8")
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "pixel_format"),
     [
@@ -135,6 +168,18 @@ def test_not_a_video(tmp_path, content, message):
         read_video(path)
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "notes.nfo", "list.ffconcat", "picture.mp4"])
+def test_what_ffmpeg_would_open_but_is_no_video(tmp_path, name, clip):
+    path = tmp_path / name
+    if name == "picture.mp4":
+        Image.new("RGB", (64, 48)).save(tmp_path / "picture.png")
+        path.write_bytes((tmp_path / "picture.png").read_bytes())
+    else:
+        path.write_text(f"ffconcat version 1.0\nfile {clip.name}\n" + "words and words\n" * 50)
+    with pytest.raises(VideoError, match="not a video"):
+        read_video(path)
+
+
 def test_truncated_beyond_use(tmp_path):
     """The index stands at the end of this file, and the end is missing."""
     path = write_clip(tmp_path / "clip.mp4", faststart=False)
@@ -162,16 +207,32 @@ def test_limits(clip):
         read_video(clip, 0)
 
 
-def test_a_decoder_that_hangs_is_killed(clip):
-    with pytest.raises(VideoError, match="took longer than"):
-        read_video(clip, limits=VideoLimits(reading_seconds=0.02))
+@pytest.fixture
+def decoder(tmp_path, monkeypatch):
+    """Put a shell script in the place of the decoding process."""
+
+    def replace(script):
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+
+    return replace
 
 
-def test_a_decoder_that_crashes_is_survived(clip, monkeypatch, tmp_path):
-    crashing = tmp_path / "python"
-    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
-    crashing.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(crashing))
+def test_a_decoder_that_hangs_is_killed(clip, decoder, tmp_path):
+    decoder(f"echo $$ >> {tmp_path}/pids; exec sleep 600")
+    started = time.monotonic()
+    with pytest.raises(VideoError, match=r"took longer than 0\.5 s"):
+        read_video(clip, limits=VideoLimits(reading_seconds=0.5))
+    assert time.monotonic() - started < 10
+    for pid in (tmp_path / "pids").read_text().split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
+def test_a_decoder_that_crashes_is_survived(clip, decoder):
+    decoder("kill -SEGV $$")
     with pytest.raises(VideoError, match="decoder crashed"):
         read_video(clip)
 
