@@ -18,7 +18,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from explainers.game import SimilarityGame
+from explainers.game import SimilarityGame, exact_precision
 from explainers.interactions import Interactions, timed
 
 
@@ -76,7 +76,8 @@ def enumerate_coalitions(
             ).flatten()
         return values.reshape(game.similarity.shape).to(game.similarity.dtype)
 
-    values, seconds = timed(compute, device)
+    with exact_precision(game.similarity):
+        values, seconds = timed(compute, device)
     counts = game.video_mask.sum(-1) + game.text_mask.sum(-1)
     evaluated = sum(2**n for n in counts.flatten().tolist())
     return Interactions(values, None, "enumeration", evaluated, seconds, str(device))

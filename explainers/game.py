@@ -37,7 +37,7 @@ class SimilarityGame:
 
     Raises:
         TypeError: a tensor is not floating point, or a mask is not bool.
-        ValueError: shapes do not fit together, or the weighting is unknown.
+        ValueError: shapes do not fit together, a side has no tokens, or the weighting is unknown.
     """
 
     similarity: Tensor
@@ -57,6 +57,8 @@ class SimilarityGame:
                 raise TypeError(f"{name} must be floating point, got {getattr(self, name).dtype}")
         dtype = torch.promote_types(self.similarity.dtype, torch.float32)
         *_, videos, texts = self.similarity.shape
+        if not videos or not texts:
+            raise ValueError(f"similarity is {_shape(self.similarity)}: a side has no tokens")
         sides = {"video": videos, "text": texts}
         for side, count in sides.items():
             logits, mask = getattr(self, f"{side}_logits"), getattr(self, f"{side}_mask")
@@ -106,8 +108,10 @@ class SimilarityGame:
         Returns:
             float [...]: φ(A, B); 0 where either side has no member. Differentiable.
         """
-        video_members = video_members & self.video_mask
-        text_members = text_members & self.text_mask
+        with exact_precision(self.similarity):
+            return self._value(video_members & self.video_mask, text_members & self.text_mask)
+
+    def _value(self, video_members: Tensor, text_members: Tensor) -> Tensor:
         both = (video_members.any(-1) & text_members.any(-1)).unsqueeze(-1)
         similarity = self.similarity
         best_text = similarity.masked_fill(~text_members.unsqueeze(-2), -torch.inf).amax(-1)
@@ -126,6 +130,11 @@ class SimilarityGame:
         if self.weighting == "fixed":
             return masked_softmax(logits, mask) * members
         return masked_softmax(logits, members)
+
+
+def exact_precision(tensor: Tensor) -> torch.autocast:
+    """A context in which automatic mixed precision does not touch the game."""
+    return torch.autocast(tensor.device.type, enabled=False)
 
 
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:

@@ -96,8 +96,8 @@ def _unreadable(path: str) -> VideoError:
         is_mp4 = file.read(12)[4:8] in (b"ftyp", b"moov", b"mdat")
     if is_mp4:
         return VideoError(
-            f"{file_name(path)} is truncated or damaged: its index is incomplete, so no frame can be "
-            "found. Download or record it again."
+            f"{file_name(path)} is truncated or damaged: its index is incomplete. "
+            "Download or record it again."
         )
     return VideoError(
         f"{file_name(path)} is not a video (no known format). Use MP4, WebM, MOV, AVI, MKV or GIF."

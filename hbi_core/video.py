@@ -105,8 +105,8 @@ def _read_in_child(reader: str, path: Path, frames: int, limits: VideoLimits) ->
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise VideoError(
-            f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s and was stopped. "
-            "The file may be damaged; convert it to MP4 (H.264), or cut a shorter clip."
+            f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s, so it was "
+            "stopped. The file may be damaged; convert it to MP4 (H.264), or cut a shorter clip."
         ) from error
     line, _, pixels = child.stdout.partition(b"\n")
     if child.returncode != 0 or not line:

@@ -67,7 +67,7 @@ def rotate(source: Path, target: Path) -> Path:
 
 
 def trim(source: Path, target: Path, skipped: int = 0, hidden: int = 0, rate: int = 25) -> Path:
-    """Hide the first and last frames of an MP4 by its edit list, as cutting with stream copy does."""
+    """Hide the first and last frames of an MP4 by its edit list, as cutting without coding does."""
     data = bytearray(source.read_bytes())
     entry = data.index(b"elst") + 4 + 8  # after version, flags and the number of entries
     duration, start = struct.unpack(">Ii", data[entry : entry + 8])

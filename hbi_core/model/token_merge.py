@@ -101,7 +101,8 @@ class TokenMerge(nn.Module):
         self.attention = attention
 
     def forward(self, tokens: Tokens) -> Tokens:
-        points = self.norm(self.mix(tokens.features, tokens.mask))
+        features = tokens.features.masked_fill(~tokens.mask.unsqueeze(-1), 0.0)
+        points = self.norm(self.mix(features, tokens.mask))
         members = dpc_knn(points.detach(), tokens.mask, self.clusters, self.neighbours).mT
         weights = masked_softmax(self.logits(points).unsqueeze(-2), members)  # [B, C, N]
         merged = self.attention(weights @ points, points, tokens.mask)

@@ -42,7 +42,9 @@ def test_extreme_logits(method, weighting):
     game = random_game(4, 4, weighting)
     ends = torch.tensor([20.0, 0.0, 0.0, 20.0], dtype=torch.float64)
     one = torch.tensor([0.0, 0.0, 20.0, 0.0], dtype=torch.float64)
-    for video_logits, text_logits in [(ends, one), (one, -ends), (ends * 60, one * 100)]:
+    masked = torch.tensor([0.0, -1e9, 1.0, -1e9], dtype=torch.float64)  # as an additive mask
+    pairs = [(ends, one), (one, -ends), (ends * 60, one * 100), (masked, one), (ends, masked)]
+    for video_logits, text_logits in pairs:
         extreme = SimilarityGame(game.similarity, video_logits, text_logits, weighting=weighting)
         assert (method(extreme).values - brute_force(extreme)).abs().max() < 1e-10
 
@@ -203,6 +205,22 @@ def test_permutation_equivariance(weighting):
     )
     expected = closed_form(game).values[videos][:, texts]
     assert (closed_form(permuted).values - expected).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_mixed_precision_does_not_touch_the_game(method):
+    game = random_game(4, 5)
+    game = SimilarityGame(game.similarity.float(), game.video_logits.float(), game.text_logits)
+    expected, whole = method(game).values, game.grand_value()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(method(game).values, expected)
+        assert torch.equal(game.grand_value(), whole)
+
+
+def test_infinite_logits_are_refused():
+    logits = torch.tensor([0.0, -torch.inf])
+    with pytest.raises(ValueError, match="not finite"):
+        closed_form(SimilarityGame(torch.ones(2, 2), logits, torch.zeros(2)))
 
 
 def test_symmetry_axiom():

@@ -83,6 +83,7 @@ def test_half_precision_is_computed_in_float32():
         ((torch.ones(2, 3), torch.zeros(2), torch.zeros(2)), ValueError, "3 text tokens"),
         ((torch.ones(2, 3).long(), torch.zeros(2), torch.zeros(3)), TypeError, "floating point"),
         ((torch.ones(2, 3), torch.zeros(2), torch.zeros(3), torch.ones(2)), TypeError, "bool"),
+        ((torch.ones(0, 3), torch.zeros(0), torch.zeros(3)), ValueError, "no tokens"),
         ((torch.ones(4, 2, 3), torch.zeros(5, 2), torch.zeros(3)), ValueError, "broadcast"),
     ],
 )

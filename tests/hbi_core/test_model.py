@@ -116,6 +116,17 @@ def test_padding_changes_no_level():
             assert difference.abs().max() < 1e-12
 
 
+def test_padding_may_hold_anything():
+    video, text = random_points(1, 6), random_points(1, 8, seed=1)
+    mask = torch.tensor([[True] * 6 + [False] * 3])
+    dirty = padded(video, mask).masked_fill(~mask.unsqueeze(-1), torch.nan)
+    hierarchy = build_hierarchy(ModelConfig())
+    alone = hierarchy(Tokens.original(video), Tokens.original(text))
+    beside = hierarchy(Tokens.original(dirty, mask), Tokens.original(text))
+    for one, other in zip(alone, beside, strict=True):
+        assert (one.game().grand_value() - other.game().grand_value()).abs().max() < 1e-12
+
+
 def test_all_pairs():
     """The diagonal of the games of all pairs are the games of each with its own."""
     levels = build_hierarchy(ModelConfig())(
