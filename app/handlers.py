@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from app.figures.coalition_figure import coalition_figure
 from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
+from hbi_core.figures.paper_figure import without_font
 from hbi_core.pipeline import explain
 
 _EXPORTS = tempfile.TemporaryDirectory(prefix="hbi-exports-")  # removed when the server ends
@@ -101,6 +102,11 @@ def describe(explanation: Explanation) -> str:
         rest = len(left_out) - _WORDS_SHOWN
         more = f" and {rest:,} more" if rest > 0 else ""
         lines.append(f"Words beyond the limit, left out: “{_escaped(shown)}”{more}.")
+    undrawn = without_font(explanation)
+    if undrawn:
+        lines.append(
+            f"No font of the server can draw {_escaped(undrawn)}: exported figures show boxes."
+        )
     return "  \n".join(lines)
 
 

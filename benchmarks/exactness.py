@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import torch
 import tyro
-from shapiq.game_theory.exact import ExactComputer
 from torch import Tensor
 
+from benchmarks.peers import shapiq_interactions
 from benchmarks.report import report
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, enumerate_coalitions
 
@@ -51,21 +51,6 @@ def seconds(run, least: int = 5, budget: float = 2.0) -> float:
         run()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
-
-
-def shapiq_interactions(game: SimilarityGame) -> Tensor:
-    """The same interactions by shapiq's exact computer, through `game.value`."""
-    videos, texts = game.similarity.shape
-
-    def value(coalitions):
-        members = torch.as_tensor(coalitions)
-        return game.value(members[:, :videos], members[:, videos:]).numpy()
-
-    result = ExactComputer(value, n_players=videos + texts)(index="BII", order=2)
-    return torch.tensor(
-        [[result[(i, videos + j)] for j in range(texts)] for i in range(videos)],
-        dtype=torch.float64,
-    )
 
 
 def formatted(value: float) -> str:

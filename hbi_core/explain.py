@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +14,8 @@ import tyro
 
 from explainers import WEIGHTINGS
 from hbi_core.errors import InputError
-from hbi_core.figures.paper_figure import WIDTHS
+from hbi_core.figures.paper_figure import WIDTHS, without_font
+from hbi_core.pipeline import explain
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class Arguments:
     graph.graphml. Exit status: 0; 2 for input that cannot be used.
     """
 
-    video: Annotated[str, tyro.conf.Positional]
+    video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
     """A video file."""
-    caption: Annotated[str, tyro.conf.Positional]
+    caption: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION")]
     """A text that describes it."""
     out: Path
     """Folder to write to; made if it is not there."""
@@ -34,7 +38,7 @@ class Arguments:
     checkpoint: Path | None = None
     """Trained heads."""
     frames: int = 12
-    """Frames to look at."""
+    """Frames to look at, 1 to 64."""
     weighting: Literal[WEIGHTINGS] = "renormalised"
     """Of the tokens in a coalition."""
     width: Literal[tuple(WIDTHS)] = "text"
@@ -42,10 +46,8 @@ class Arguments:
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = tyro.cli(Arguments, args=argv, prog="python -m hbi_core.explain")
-    from hbi_core.pipeline import explain  # after the arguments are checked: it loads torch
-
     try:
+        arguments = _parsed(argv)
         explanation = explain(
             arguments.video,
             arguments.caption,
@@ -58,13 +60,29 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+    undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
     if explanation.words_left_out:
         print(f"Beyond the limit, left out: {' '.join(explanation.words_left_out)}")
+    if undrawn:
+        print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:
         print(path)
     return 0
+
+
+def _parsed(argv: list[str] | None) -> Arguments:
+    """The arguments; what is wrong with them as one sentence instead of a drawn box."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(Arguments, args=argv, prog="python -m hbi_core.explain")
+    except SystemExit as stop:
+        if not stop.code:
+            raise  # --help
+        text = re.sub(r"[\u2500-\u257f]+|-{3,}", " ", said.getvalue())
+        raise InputError(" ".join(text.split())) from stop
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from hbi_core.model import LevelTokens, Tokens
 from hbi_core.text import parse_caption
 from hbi_core.video import VideoLimits, read_video
 
+MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
+
 Progress = Callable[[float, str], None]
 
 
@@ -40,7 +42,7 @@ def explain(
         caption: a text of at least one word.
         encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
             was trained with, lite without a checkpoint.
-        frames: frames to look at, at least 1.
+        frames: frames to look at, 1 to 64.
         checkpoint: trained heads; None runs without.
         weighting: of the game, "renormalised" or "fixed".
         device: a torch device; None takes a GPU if there is one.
@@ -55,6 +57,8 @@ def explain(
         progress = _no_progress
     if weighting not in WEIGHTINGS:
         raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
+    if frames not in range(1, MAX_FRAMES + 1):
+        raise InputError(f"{frames} frames were asked for; use a whole number, 1 to {MAX_FRAMES}.")
     device = choose_device(device)
     parsed = parse_caption(caption)
     heads = choose_heads(checkpoint, encoder)

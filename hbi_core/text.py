@@ -10,17 +10,25 @@ from hbi_core.errors import CaptionError
 
 MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
 
-_BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）")
-_ZERO_WIDTH_SPACE = "\u200b"
+_BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）・")
 _JOINERS = frozenset("'’-‐‑_@&.")
-# Written without spaces between words: each character becomes a word of its own.
-_IDEOGRAPHS = re.compile(
-    "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+_RANGES = {  # kinds of characters that Unicode's categories do not tell apart
+    "i": "\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
+    "k": "\u30a1-\u30fa\u30fd-\u30ff",
+    "m": "\u30fc\U0001f3fb-\U0001f3ff",
+    "f": "\U0001f1e6-\U0001f1ff",
+    "z": "\u200d",
+    "-": "\u200b",
+}
+_KINDS = {kind: re.compile(f"[{characters}]") for kind, characters in _RANGES.items()}
+# A word, over the kinds of its characters (see `_kind`): a character of a script without spaces
+# between words; a run of katakana; an emoji, of several if they are joined; a flag; or letters and
+# digits, with a joiner between them (it's, black-and-white, e.g), a separator between digits
+# (10,000 and 10:30), and signs ($5, C++).
+_WORD = re.compile(
+    r"im*|k[km]*|em*(?:zem*)*|ff?|"
+    r"x*[ad][admxz]*(?:j[ad][admxz]*|(?<=d)s(?=d)[ad][admxz]*)*"
 )
-# Over the kinds of characters that `_kind` tells apart: an ideograph; or letters and digits with
-# their marks, a joiner between them (it's, black-and-white, e.g) and a separator between digits
-# (10,000 and 10:30).
-_WORD = re.compile(r"im*|[ad][adm]*(?:j[ad][adm]*|(?<=d)s(?=d)[ad][adm]*)*")
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,9 @@ class Caption:
 def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     """Split a caption into words, without their punctuation.
 
-    Clauses end at punctuation or at a line break. Chinese and Japanese characters are words of
-    their own; emoji are words.
+    Clauses end at punctuation or at a line break. Chinese characters and hiragana are words of
+    their own, and so are emoji. Other scripts without spaces (Thai, Lao, Khmer) give one word for
+    each run of letters.
 
     Raises:
         CaptionError: the caption is empty or has no word in it.
@@ -74,18 +83,24 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
 
 
 def _kind(character: str) -> str:
-    """i: ideograph, a: letter or symbol, d: digit, m: mark, j: joiner, s: separator, -: other."""
-    if _IDEOGRAPHS.match(character):
-        return "i"
+    """What a character is to `_WORD`.
+
+    i: of a script without spaces between words, k: katakana, a: letter, d: digit, e: emoji or
+    other picture, f: half of a flag, x: sign, m: mark on the one before, z: joiner of emoji,
+    j: joiner of letters, s: separator in numbers, -: anything else.
+    """
+    for kind, characters in _KINDS.items():
+        if characters.match(character):
+            return kind
     if character.isdigit():
         return "d"
     if character in _JOINERS:
         return "j"
     if character in ",:":
         return "s"
-    if character == _ZERO_WIDTH_SPACE:
+    if character in _BOUNDARIES:
         return "-"
     category = unicodedata.category(character)
-    if category[0] == "M" or category == "Cf":  # vowel signs; what joins emoji
-        return "m"
-    return "a" if category[0] in "LNS" else "-"
+    return {"L": "a", "N": "d", "M": "m"}.get(
+        category[0], {"So": "e", "Sc": "x", "Sm": "x", "Sk": "x", "Cf": "m"}.get(category, "-")
+    )

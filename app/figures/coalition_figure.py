@@ -15,6 +15,7 @@ from hbi_core.figures.layout import (
     KEY_TITLE,
     Cell,
     FigureLayout,
+    Grade,
     LevelLayout,
     Link,
     key_label,
@@ -62,6 +63,11 @@ def coalition_figure(explanation: Explanation) -> go.Figure:
     )
 
 
+def _line_style(grade: Grade) -> dict:
+    dash = "dot" if grade.dotted else "solid"
+    return {"color": grade.colour, "width": grade.width * _LINE_SCALE, "dash": dash}
+
+
 def _lines(level: LevelLayout, number: int) -> go.Scatter:
     """All links of one grade as one trace; the links of a level are ordered weak to strong."""
     grade = GRADES[number]
@@ -71,7 +77,7 @@ def _lines(level: LevelLayout, number: int) -> go.Scatter:
         y=[y for link in links for y in (link.start[1], link.end[1], None)],
         mode="lines",
         name=f"{level.name} {key_label(number)}",
-        line={"color": grade.colour, "width": grade.width * _LINE_SCALE},
+        line=_line_style(grade),
         opacity=grade.opacity,
         hoverinfo="skip",
     )
@@ -166,7 +172,7 @@ def _key_lines(layout: FigureLayout) -> list[dict]:
     return [
         {"type": "line", "x0": x, "x1": x + 2 * layout.em, "y0": y, "y1": y,
          "opacity": grade.opacity,
-         "line": {"color": grade.colour, "width": grade.width * _LINE_SCALE}}
+         "line": _line_style(grade),}
         for grade, x in zip(GRADES, _key_places(layout), strict=True)
     ]  # fmt: skip
 
@@ -183,7 +189,7 @@ def _key_texts(layout: FigureLayout) -> list[dict]:
 
 
 def _key_places(layout: FigureLayout) -> list[float]:
-    return [(15 + 9 * number) * layout.em for number in range(len(GRADES))]
+    return [(9 + 9 * number) * layout.em for number in range(len(GRADES))]
 
 
 def _text(x: float, y: float, text: str, size: float, **options) -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from hbi_core.encoders.base import TextFeatures, pool_words
 from hbi_core.errors import WeightsError
 from hbi_core.text import Caption
 
+_LOG = logging.getLogger(__name__)
 DEFAULT_MODEL = "ViT-B-32-quickgelu"
 DEFAULT_WEIGHTS = "openai"
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -123,8 +126,16 @@ def load_open_clip(
         )
     if Path(weights).is_file():
         file, source = Path(weights), {}
+        if open_clip.get_model_config(f"{model}-quickgelu") is not None:
+            _LOG.warning(
+                "%s has the activation GELU, and a file does not tell what it was trained with: "
+                "for OpenAI's weights use %s-quickgelu.",
+                model,
+                model,
+            )
     else:
         file, source = _cached_weights(model, weights, bool(config.get("quick_gelu")))
+    _refuse_torchscript(file)
     preprocessing = {
         k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source
     }
@@ -134,13 +145,27 @@ def load_open_clip(
             force_preprocess_cfg=preprocessing,
         )  # fmt: skip
     except Exception as error:  # open_clip raises what its loader raises, of many types
-        raise WeightsError(
-            f"{file} cannot be loaded as {model}: {error}. A TorchScript archive (the original "
-            "ViT-B-32.pt) has to be converted to a state dict first."
-        ) from error
+        raise WeightsError(f"{file} cannot be loaded as {model}: {error}") from error
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = open_clip.get_tokenizer(model)
     return OpenClipEncoder(network, preprocess, tokenizer, f"open_clip:{model}:{weights}", device)
+
+
+def _refuse_torchscript(file: Path) -> None:
+    """OpenAI's own files are programs, not tensors: loading one would run it."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        if not any(name.endswith("constants.pkl") for name in archive.namelist()):
+            return
+    target = file.with_suffix(".safetensors")
+    raise WeightsError(
+        f"{file} is a TorchScript archive: a program, not run here. If you trust it, convert "
+        "it once and give the new file:\n"
+        f"  python -c \"import torch, safetensors.torch as s; m = torch.jit.load('{file}', "
+        "map_location='cpu'); s.save_file({k: v.float().contiguous() for k, v in "
+        f"m.state_dict().items() if v.dim() or k == 'logit_scale'}}, '{target}')\""
+    )
 
 
 def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]:

@@ -6,6 +6,7 @@ merged (HBI, Fig. 5). Units are points; the origin is at the top left, y grows d
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class Grade:
     """A class of confidence: links of at least `least` of their level's strongest interaction.
 
     The colours are the paper's order from high to low. They also grow lighter and the lines
-    thinner, so that the order can be read in grey and by colour-blind readers.
+    thinner, so that the order can be read in grey and by colour-blind readers. Negative
+    interactions, of players that are worth less together, are dotted.
     """
 
     name: str
@@ -27,23 +29,28 @@ class Grade:
     colour: str
     width: float
     opacity: float
+    dotted: bool = False
 
 
 GRADES = (  # from the strongest
     Grade("red", 0.75, "#b3001b", 2.2, 1.0),
     Grade("orange", 0.50, "#d9650a", 1.4, 0.95),
     Grade("green", 0.25, "#6cc07a", 0.8, 0.85),
-    Grade("blue", 0.00, "#9cc3ea", 0.35, 0.7),
+    Grade("blue", 0.00, "#9cc3ea", 0.4, 0.9),
+    Grade("negative", -math.inf, "#d5d5d5", 0.35, 0.8, dotted=True),
 )
 
 
-KEY_TITLE = "Share of the level's highest:"
+KEY_TITLE = "Of the highest:"
 
 
 def key_label(number: int) -> str:
     """What a grade means, e.g. "50–75 %"."""
+    grade = GRADES[number]
+    if grade.least < 0:
+        return grade.name
     above = 1.0 if number == 0 else GRADES[number - 1].least
-    return f"{100 * GRADES[number].least:.0f}–{100 * above:.0f} %"
+    return f"{100 * grade.least:.0f}–{100 * above:.0f} %"
 
 
 @dataclass(frozen=True)
@@ -192,9 +199,10 @@ def _lay_out_level(
         left, word_top, row, word_height, gap, pad, stretch=True,
     )  # fmt: skip
     count = sum(len(token.frames) for token in level.video_tokens)
-    frame_gap = 0.2 * em
     gaps = gap * (len(level.video_tokens) - 1) + 2 * pad
-    frame_width = min((row - gaps) / count - frame_gap, 9.0 * em)
+    cell = (row - gaps) / count
+    frame_gap = min(0.2 * em, 0.15 * cell)
+    frame_width = min(cell - frame_gap, 9.0 * em)
     frame_height = frame_width * frame_aspect
     frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + pad
     frames, video_tokens = _lay_out_row(
@@ -268,8 +276,8 @@ def _links(
 
 
 def grade_of(interaction: float, strongest: float) -> Grade:
-    """The grade of an interaction beside its level's strongest; the last if it is negative."""
-    share = interaction / strongest if interaction > 0 else 0.0
+    """The grade of an interaction beside its level's strongest."""
+    share = interaction / strongest if interaction > 0 else interaction
     return next(grade for grade in GRADES if share >= grade.least)
 
 

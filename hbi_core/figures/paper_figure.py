@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.patches import FancyBboxPatch
 
 from hbi_core.explanation import Explanation
@@ -20,6 +20,7 @@ from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
     FigureLayout,
+    Grade,
     LevelLayout,
     key_label,
     lay_out,
@@ -58,6 +59,18 @@ def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
     return figure
 
 
+def without_font(explanation: Explanation) -> str:
+    """Characters of the caption that no installed font can draw; a figure shows boxes for them."""
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = [get_font(findfont(font)) for font in _FONTS if font in installed]
+    characters = sorted(set("".join(token.text for token in explanation.levels[0].text_tokens)))
+    return "".join(
+        character
+        for character in characters
+        if not any(font.get_char_index(ord(character)) for font in fonts)
+    )
+
+
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time."""
     written = []
@@ -85,7 +98,7 @@ def _print_style() -> Iterator[None]:
     log = logging.getLogger("matplotlib.font_manager")
     level = log.level
     log.setLevel(logging.ERROR)
-    # A script without an installed font is drawn as boxes; nothing the user can do here.
+    # `without_font` says it in words.
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
@@ -110,6 +123,7 @@ def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarr
             colors=[link.grade.colour for link in level.links],
             linewidths=[link.grade.width * em / _EM["text"] for link in level.links],
             alpha=[link.grade.opacity for link in level.links],
+            linestyles=[_style(link.grade) for link in level.links],
             capstyle="round",
         )
     )
@@ -134,16 +148,21 @@ def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarr
             )  # fmt: skip
 
 
+def _style(grade: Grade) -> str | tuple:
+    return (0, (3, 3)) if grade.dotted else "solid"
+
+
 def _draw_key(axes, layout: FigureLayout) -> None:
     em = 0.8 * layout.em
     y = layout.height - em
     style = {"va": "center", "fontsize": em, "color": "0.25"}
     axes.text(0.5 * em, y, KEY_TITLE, **style)
-    step = (layout.width - 16 * em) / len(GRADES)
+    step = (layout.width - 10 * em) / len(GRADES)
     for number, grade in enumerate(GRADES):
-        x = 16 * em + number * step
-        axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity,
-                  lw=grade.width * layout.em / _EM["text"], solid_capstyle="round")  # fmt: skip
+        x = 10 * em + number * step
+        width = grade.width * layout.em / _EM["text"]
+        axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity, lw=width,
+                  ls=_style(grade), solid_capstyle="round")  # fmt: skip
         axes.text(x + 2.2 * em, y, key_label(number), **style)
 
 

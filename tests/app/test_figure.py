@@ -9,7 +9,7 @@ import pytest
 
 from app.figures.coalition_figure import coalition_figure
 from explainers import ranks
-from hbi_core.figures.layout import GRADES, grade_of, lay_out
+from hbi_core.figures.layout import GRADES, grade_of, key_label, lay_out
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,13 @@ def test_links_run_from_weak_to_strong(explanation, layout):
 
 def test_grades():
     assert [grade_of(x, 1.0).name for x in (1.0, 0.75, 0.74, 0.5, 0.3, 0.1, 0.0, -2.0)] == [
-        "red", "red", "orange", "orange", "green", "blue", "blue", "blue",
+        "red", "red", "orange", "orange", "green", "blue", "blue", "negative",
     ]  # fmt: skip
-    assert grade_of(-0.5, -0.1).name == "blue"
+    assert grade_of(-0.5, -0.1).name == "negative"
+    assert grade_of(0.0, 0.0).name == "blue"
+    assert [key_label(number) for number in range(5)] == [
+        "75–100 %", "50–75 %", "25–50 %", "0–25 %", "negative",
+    ]  # fmt: skip
     widths = [grade.width for grade in GRADES]
     assert widths == sorted(widths, reverse=True)
 

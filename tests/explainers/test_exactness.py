@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import oracles
+from benchmarks.peers import shapiq_interactions
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, enumerate_coalitions
 from oracles import random_game
 
@@ -134,19 +135,8 @@ def test_enumeration_refuses_with_the_numbers():
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_equals_shapiq(weighting):
-    from shapiq.game_theory.exact import ExactComputer
-
-    videos, texts = 4, 5
-    game = random_game(videos, texts, weighting)
-
-    def value(coalitions):
-        members = torch.as_tensor(coalitions)
-        return game.value(members[:, :videos], members[:, videos:]).numpy()
-
-    bii = ExactComputer(value, n_players=videos + texts)(index="BII", order=2)
-    expected = torch.tensor(
-        [[bii[(i, videos + j)] for j in range(texts)] for i in range(videos)], dtype=torch.float64
-    )
+    game = random_game(4, 5, weighting)
+    expected = shapiq_interactions(game)
     assert (closed_form(game).values - expected).abs().max() < 1e-12
     assert (enumerate_coalitions(game).values - expected).abs().max() < 1e-12
 

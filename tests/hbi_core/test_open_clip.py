@@ -5,7 +5,10 @@ The pretrained weights are not on the package index, so nothing here has seen th
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 import torch
 from conftest import CAFE
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from hbi_core.encoders import load_encoder
 from hbi_core.encoders.open_clip import load_open_clip
@@ -137,6 +140,8 @@ def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     started = time.perf_counter()
     with pytest.raises(WeightsError, match="not on this machine") as error:
         load_encoder("open_clip")
@@ -164,3 +169,31 @@ def test_a_file_that_does_not_fit(tmp_path):
     save_file({"weight": torch.zeros(3)}, path)
     with pytest.raises(WeightsError, match="cannot be loaded as ViT-B-32-quickgelu"):
         load_open_clip("ViT-B-32-quickgelu", str(path))
+
+
+def test_torchscript_is_not_run_and_can_be_converted(tmp_path):
+    """The original files of OpenAI: told, with a command that works."""
+
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(2))
+            self.logit_scale = torch.nn.Parameter(torch.tensor(1.0))
+            self.register_buffer("context_length", torch.tensor(77))
+
+        def forward(self, x):
+            return x * self.weight
+
+    path = tmp_path / "ViT-B-32.pt"
+    torch.jit.script(Small()).save(str(path))
+    with pytest.raises(WeightsError, match="TorchScript") as error:
+        load_open_clip("ViT-B-32-quickgelu", str(path))
+    command = re.search(r'python -c "(.*)"', str(error.value)).group(1)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", command], check=True)
+    assert set(load_file(tmp_path / "ViT-B-32.safetensors")) == {"weight", "logit_scale"}
+
+
+def test_the_activation_of_a_file_is_unknown(weights, caplog):
+    """Loading is possible, but the user is told of the trap."""
+    load_open_clip("ViT-B-32", str(weights))
+    assert "use ViT-B-32-quickgelu" in caplog.text

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -20,6 +21,7 @@ from explainers import SimilarityGame, coalition_graph
 from hbi_core.checkpoint import load_checkpoint, save_checkpoint, untrained
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
+from hbi_core.figures.paper_figure import without_font
 from hbi_core.model import ModelConfig
 from hbi_core.pipeline import explain
 
@@ -263,12 +265,17 @@ def test_command_line(tmp_path, explanation):
         ([str(CAFE), "a cat", "--encoder", "light"], "no encoder 'light'"),
         ([str(CAFE), "a cat", "--encoder", "open_clip"], "not on this machine"),
         ([str(CAFE), "a cat", "--checkpoint", "nothing"], "no checkpoint nothing"),
-        ([str(CAFE), "a cat", "--frames", "0"], "at least 1"),
+        ([str(CAFE), "a cat", "--frames", "0"], "a whole number, 1 to 64"),
+        ([str(CAFE), "a cat", "--frames", "abc"], "abc"),
+        ([str(CAFE), "a cat", "--weighting", "softmax"], "softmax"),
+        ([str(CAFE)], "CAPTION"),
         ([str(CAFE), "a cat", "--out", str(CAFE)], "Cannot write to"),
     ],
 )
-def test_command_line_with_unusable_input(arguments, message, tmp_path, capsys):
+def test_command_line_with_unusable_input(arguments, message, tmp_path, capsys, monkeypatch):
     """Exit status 2, and one clear line on standard error."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     if "--out" not in arguments:
         arguments = [*arguments, "--out", str(tmp_path)]
     assert main(arguments) == 2
@@ -277,10 +284,18 @@ def test_command_line_with_unusable_input(arguments, message, tmp_path, capsys):
     assert len(error.splitlines()) == 1
 
 
-def test_command_line_arguments():
-    with pytest.raises(SystemExit) as error:
-        main([str(CAFE), "a cat", "--out", "x", "--weighting", "softmax"])
-    assert error.value.code == 2
+def test_command_line_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert not stop.value.code
+    assert "Explain how a video and a caption fit together" in capsys.readouterr().out
+
+
+def test_characters_without_a_font(explanation):
+    assert without_font(explanation) == ""
+    token = replace(explanation.levels[0].text_tokens[0], text="\U00013000a")  # a hieroglyph
+    first = replace(explanation.levels[0], text_tokens=(token,))
+    assert without_font(replace(explanation, levels=(first,))) == "\U00013000"
 
 
 def test_real_footage_with_a_caption_of_four_parts():

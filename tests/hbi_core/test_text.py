@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from hbi_core.errors import CaptionError
@@ -23,6 +25,9 @@ from hbi_core.text import MAX_WORDS, parse_caption
         ("一只猫坐着。", ["一", "只", "猫", "坐", "着"]),
         ("a dog 🐶 runs 👩‍🚀", ["a", "dog", "🐶", "runs", "👩‍🚀"]),
         ("😀", ["😀"]),
+        ("dog🐶 🐶🐱 👍🏽 🇩🇪🇫🇷", ["dog", "🐶", "🐶", "🐱", "👍🏽", "🇩🇪", "🇫🇷"]),
+        ("コーヒーを飲む", ["コーヒー", "を", "飲", "む"]),
+        ("$5 and C++ | 3% = x", ["$5", "and", "C++", "3", "x"]),
     ],
 )  # fmt: skip
 def test_words(caption, words):
@@ -36,7 +41,9 @@ def test_clauses():
     assert [word.clause for word in parsed.words] == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3]
 
 
-@pytest.mark.parametrize("caption", ["", "   \n", "...", "?!, -- '", "\u200b"])
+@pytest.mark.parametrize(
+    "caption", ["", "   \n", "...", "?!, -- '", "\u200b", string.punctuation, "~~~ $$$ `", "・・・"]
+)
 def test_nothing_to_explain(caption):
     with pytest.raises(CaptionError, match="Type a sentence"):
         parse_caption(caption)
