@@ -30,8 +30,9 @@ EXAMPLES = [
 ]
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
-interaction** of its two ends: how much they gain by being together, computed exactly. From top to
-bottom: words and frames, phrases and clips, sentences and segments.
+interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
+its share of the highest of its level. From top to bottom: words and frames, phrases and clips,
+sentences and segments. Point at a line to read it.
 """
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#export-file').click(), 300)"
 

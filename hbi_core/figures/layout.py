@@ -36,7 +36,7 @@ GRADES = (  # from the strongest
     Grade("red", 0.75, "#b3001b", 2.2, 1.0),
     Grade("orange", 0.50, "#d9650a", 1.4, 0.95),
     Grade("green", 0.25, "#6cc07a", 0.8, 0.85),
-    Grade("blue", 0.00, "#9cc3ea", 0.4, 0.9),
+    Grade("blue", 0.00, "#85b3e6", 0.5, 0.9),
     Grade("negative", -math.inf, "#d5d5d5", 0.35, 0.8, dotted=True),
 )
 
