@@ -7,6 +7,7 @@ streams, edit lists, damaged files). Writes a line of JSON, then the pixels of t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -187,10 +188,9 @@ def _decoded_from(container, stream, key: tuple[int, int] | None) -> Iterator:
     """Frames from a key frame on, or from the start of the file."""
     import av
 
-    if key is not None:
-        container.seek(key[1], stream=stream, backward=True)
-    else:
-        container.seek(stream.start_time or 0, stream=stream, backward=True)
+    stamp = (stream.start_time or 0) if key is None else key[1]
+    with contextlib.suppress(av.FFmpegError):  # what cannot seek is read on from where it stands
+        container.seek(stamp, stream=stream, backward=True)
     stream.codec_context.flush_buffers()
     for packet in _demuxed(container, stream):
         try:
