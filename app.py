@@ -33,16 +33,20 @@ def main(settings: Settings) -> None:
     from hbi_core.encoders import load_encoder
     from hbi_core.pipeline import choose_device
 
-    # Load the default encoder while the user is looking at the page.
-    threading.Thread(target=load_encoder, args=("lite", choose_device()), daemon=True).start()
-    build_page().queue(max_size=settings.max_waiting).launch(
+    page = build_page().queue(max_size=settings.max_waiting)
+    page.launch(
         server_name=settings.host,
         server_port=settings.port,
         max_file_size=settings.max_file_size,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css_paths=ASSETS / "style.css",
         ssr_mode=False,
+        prevent_thread_lock=True,
     )
+    # Load the default encoder while the user looks at the page. Not earlier: gradio asks its own
+    # server whether it answers, and gives up when the imports keep it busy for three seconds.
+    threading.Thread(target=load_encoder, args=("lite", choose_device()), daemon=True).start()
+    page.block_thread()
 
 
 if __name__ == "__main__":

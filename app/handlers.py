@@ -116,7 +116,10 @@ def export(explanation: Explanation | None, width: str) -> str:
         raise gr.Error("Nothing to export yet: press Explain first.", print_exception=False)
     _remove_old_exports()
     folder = Path(_EXPORTS.name) / uuid.uuid4().hex
-    files = explanation.save(folder, width)
+    try:
+        files = explanation.save(folder, width)
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from error
     stem = re.sub(r"[^\w.-]+", "-", Path(explanation.video.name).stem)[:60]
     archive = folder / f"hbi-{stem}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:

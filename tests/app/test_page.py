@@ -37,14 +37,15 @@ def server(tmp_path_factory):
     try:
         started = time.monotonic()
         while time.monotonic() - started < 120:
-            assert process.poll() is None, log.read_text()
+            assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
             try:
                 urllib.request.urlopen(address, timeout=2)
                 break
             except OSError:
                 time.sleep(0.2)
         yield address
-        assert process.poll() is None, log.read_text()  # nothing took the server down
+        # Nothing took the server down.
+        assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
     finally:
         process.terminate()
         process.wait(20)
