@@ -84,7 +84,7 @@ class SimilarityGame:
             mask = getattr(self, f"{side}_mask").expand(*batch, count)
             logits = getattr(self, f"{side}_logits").to(dtype).expand(*batch, count)
             self._set(f"{side}_mask", mask)
-            self._set(f"{side}_logits", torch.where(mask, logits, 0.0))
+            self._set(f"{side}_logits", logits)
         both = self.video_mask.unsqueeze(-1) & self.text_mask.unsqueeze(-2)
         self._set("similarity", torch.where(both, self.similarity.to(dtype), 0.0))
 
