@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 import time
@@ -64,7 +63,7 @@ def explain_as_json(
         explanation = _explained(video["path"], caption, encoder, frames, weighting, None)
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    return json.loads(explanation.to_json())
+    return explanation.to_dict()
 
 
 ENCODERS = {

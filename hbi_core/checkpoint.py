@@ -31,10 +31,6 @@ class Checkpoint:
     hierarchy: Hierarchy
     name: str
 
-    @property
-    def trained(self) -> bool:
-        return any(True for _ in self.hierarchy.parameters())
-
 
 def untrained(encoder: str = "lite", config: ModelConfig | None = None) -> Checkpoint:
     """Heads before training: equal token weights, merged tokens are plain means."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from explainers import WEIGHTINGS, Interactions, closed_form
+from explainers import WEIGHTINGS, closed_form
 from hbi_core.checkpoint import Checkpoint, load_checkpoint, untrained
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError, InputError
@@ -132,14 +133,7 @@ def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Leve
         matrix(game.similarity),
         game.video_logits[0][video].cpu(),
         game.text_logits[0][text].cpu(),
-        Interactions(
-            matrix(played.values),
-            None,
-            played.method,
-            played.coalitions_evaluated,
-            played.seconds,
-            played.device,
-        ),
+        replace(played, values=matrix(played.values)),
     )
 
 

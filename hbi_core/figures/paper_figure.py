@@ -61,8 +61,7 @@ def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
 
 def without_font(explanation: Explanation) -> str:
     """Characters of the caption that no installed font can draw; a figure shows boxes for them."""
-    installed = {font.name for font in fontManager.ttflist}
-    fonts = [get_font(findfont(font)) for font in _FONTS if font in installed]
+    fonts = [get_font(findfont(font)) for font in _installed_fonts()]
     characters = sorted(set("".join(token.text for token in explanation.levels[0].text_tokens)))
     return "".join(
         character
@@ -85,12 +84,16 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     return written
 
 
+def _installed_fonts() -> list[str]:
+    installed = {font.name for font in fontManager.ttflist}
+    return [font for font in _FONTS if font in installed]
+
+
 @contextmanager
 def _print_style() -> Iterator[None]:
     """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
-    installed = {font.name for font in fontManager.ttflist}
     style = {
-        "font.family": [font for font in _FONTS if font in installed],
+        "font.family": _installed_fonts(),
         "pdf.fonttype": 42,
         "svg.fonttype": "path",
         "svg.hashsalt": "hbi",
