@@ -25,7 +25,7 @@ from tqdm import tqdm
 from benchmarks.report import report
 from explainers import closed_form
 from hbi_core.checkpoint import untrained
-from hbi_core.encoders import load_encoder
+from hbi_core.encoders import encode_frames, encode_text, load_encoder
 from hbi_core.model import LevelTokens, Tokens
 from hbi_core.text import parse_caption
 
@@ -80,7 +80,7 @@ def main(settings: Settings) -> None:
     with (settings.root / "captions.txt").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             captions[row["image"]].append(row["caption"].strip(" ."))
-    encoder, heads = load_encoder("lite"), untrained()
+    encoder, heads = load_encoder("lite"), untrained("lite", (1664, 384))
     right: dict[tuple[str, str], float] = defaultdict(float)
     total = 0
     for _ in tqdm(range(settings.montages), desc="montages"):
@@ -92,8 +92,8 @@ def main(settings: Settings) -> None:
         photographs = [
             int(np.searchsorted(starts, word.start, side="right")) - 1 for word in caption.words
         ]
-        video = Tokens.original(encoder.encode_frames(pixels).unsqueeze(0).double())
-        text = Tokens.original(encoder.encode_text(caption).features.unsqueeze(0).double())
+        video = Tokens.original(encode_frames(encoder, pixels).unsqueeze(0).double())
+        text = Tokens.original(encode_text(encoder, caption).features.unsqueeze(0).double())
         total += len(photographs)
         for level in heads.hierarchy(video, text):
             game = level.game()

@@ -1,18 +1,21 @@
-"""Checkpoints: the heads' tensors (safetensors) with the configuration that they belong to."""
+"""Checkpoints: the model's tensors (safetensors) with the configuration that they belong to."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+import torch
+from torch import Tensor
 
+from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
+from hbi_core.tensor_file import read_tensors, write_tensors
 
 _SCHEMA = "hbi-checkpoint/1"
+SHIPPED = Path(__file__).parents[1] / "assets" / "lite_heads.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,28 +27,54 @@ class Checkpoint:
         config: shape of the hierarchy.
         hierarchy: the model, in evaluation mode, on the CPU.
         name: file name, or "untrained".
+        path: the file, where it holds the encoder's weights too; else None.
+        training: how it was trained: settings and results, as JSON has them.
     """
 
     encoder: str
     config: ModelConfig
     hierarchy: Hierarchy
     name: str
+    path: Path | None = None
+    training: dict = field(default_factory=dict)
 
 
-def untrained(encoder: str = "lite", config: ModelConfig | None = None) -> Checkpoint:
-    """Heads before training: equal token weights, merged tokens are plain means."""
-    config = config or ModelConfig()
+def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
+    """The model before training: equal token weights, merged tokens are plain means.
+
+    Args:
+        encoder: its name.
+        widths: features of its frames and words. They share a space in the first features.
+    """
+    config = ModelConfig(*widths, width=min(widths), projection=len(set(widths)) > 1)
     return Checkpoint(encoder, config, build_hierarchy(config).eval(), "untrained")
 
 
-def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; a reader never sees half of it."""
-    path = Path(path)
-    settings = {"encoder": checkpoint.encoder, "config": asdict(checkpoint.config)}
-    partial = path.with_name(path.name + ".partial")
-    tensors = {k: v.contiguous().cpu() for k, v in checkpoint.hierarchy.state_dict().items()}
-    save_file(tensors, partial, metadata={"schema": _SCHEMA, "settings": json.dumps(settings)})
-    partial.replace(path)
+def save_checkpoint(
+    path: str | Path,
+    checkpoint: Checkpoint,
+    encoder: torch.nn.Module | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a checkpoint; a reader never sees half of it.
+
+    Args:
+        path: the file, NAME.safetensors.
+        checkpoint: what to write.
+        encoder: an encoder whose weights are to go into the file.
+        dtype: of the stored tensors.
+    """
+    settings = {
+        "encoder": checkpoint.encoder,
+        "config": asdict(checkpoint.config),
+        "encoder_in_file": encoder is not None,
+        "training": checkpoint.training,
+    }
+    tensors = dict(checkpoint.hierarchy.state_dict())
+    if encoder is not None:
+        tensors |= {ENCODER_PREFIX + name: value for name, value in encoder.state_dict().items()}
+    tensors = {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()}
+    write_tensors(Path(path), tensors, {"schema": _SCHEMA, "settings": json.dumps(settings)})
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -55,17 +84,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         CheckpointError: the file is missing, not a checkpoint of this program, or damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path.name} is not a readable safetensors file ({error}). A checkpoint is a file "
-            "written by hbi_core.train."
-        ) from error
+    tensors, metadata = read_tensors(path, without=ENCODER_PREFIX)
     if metadata.get("schema") != _SCHEMA:
         raise CheckpointError(
             f"{path.name} is a safetensors file, but no checkpoint of this program: its metadata "
@@ -73,12 +92,28 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     try:
         settings = json.loads(metadata["settings"])
-        shape = {k: tuple(v) if isinstance(v, list) else v for k, v in settings["config"].items()}
-        config = ModelConfig(**shape)
+        config = model_config(settings["config"])
         hierarchy = build_hierarchy(config)
-        hierarchy.load_state_dict(tensors)
+        hierarchy.load_state_dict(_in_float(tensors))
+        in_file = settings["encoder_in_file"]
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path.name} does not fit this version of the program: {error}"
         ) from error
-    return Checkpoint(settings["encoder"], config, hierarchy.eval(), path.name)
+    return Checkpoint(
+        settings["encoder"],
+        config,
+        hierarchy.eval(),
+        path.name,
+        path if in_file else None,
+        settings["training"],
+    )
+
+
+def model_config(fields: dict) -> ModelConfig:
+    """A ModelConfig from what JSON made of it."""
+    return ModelConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def _in_float(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from explainers import WEIGHTINGS, closed_form
 from hbi_core.checkpoint import Checkpoint, load_checkpoint, untrained
-from hbi_core.encoders import load_encoder
+from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.model import LevelTokens, Tokens
@@ -44,7 +44,8 @@ def explain(
         encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
             was trained with, lite without a checkpoint.
         frames: frames to look at, 1 to 64.
-        checkpoint: trained heads; None runs without.
+        checkpoint: trained heads; None takes the ones we ship for lite and runs other encoders
+            without; "untrained" runs every encoder without.
         weighting: of the game, "renormalised" or "fixed".
         device: a torch device; None takes a GPU if there is one.
         limits: on the video, see VideoLimits.
@@ -62,18 +63,17 @@ def explain(
         raise InputError(f"{frames} frames were asked for; use a whole number, 1 to {MAX_FRAMES}.")
     device = choose_device(device)
     parsed = parse_caption(caption)
-    heads = choose_heads(checkpoint, encoder)
+    network, heads = choose_model(checkpoint, encoder, device, progress)
     seconds: dict[str, float] = {}
 
-    progress(0.05, "Reading the video")
+    progress(0.3, "Reading the video")
     with _timed(seconds, "decoding"):
         clip = read_video(video, frames, limits)
-    progress(0.3, f"Loading the encoder {heads.encoder}")
-    network = load_encoder(heads.encoder, device)
     progress(0.5, "Encoding frames and words")
     with _timed(seconds, "encoding"):
-        video_tokens = Tokens.original(network.encode_frames(clip.frames).unsqueeze(0).double())
-        text = network.encode_text(parsed)
+        features = encode_frames(network, clip.frames)
+        video_tokens = Tokens.original(features.unsqueeze(0).double())
+        text = encode_text(network, parsed, heads.config.text_players)
         text_tokens = Tokens.original(text.features.unsqueeze(0).double())
     progress(0.8, "Merging tokens into clips and phrases")
     with _timed(seconds, "merging"), torch.inference_mode():
@@ -98,21 +98,29 @@ def choose_device(device: str | None = None) -> str:
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def choose_heads(checkpoint: str | Path | None, encoder: str) -> Checkpoint:
-    """The checkpoint, or untrained heads; with the encoder that goes with them.
+def choose_model(
+    checkpoint: str | Path | None,
+    encoder: str = "auto",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[Encoder, Checkpoint]:
+    """The encoder on its device, and the heads that go with it. Arguments as `explain`.
 
     Raises:
         CheckpointError: it cannot be loaded, or was trained with another encoder.
+        WeightsError: the encoder's weights are missing.
     """
-    if checkpoint is None:
-        return untrained("lite" if encoder == "auto" else encoder)
-    heads = load_checkpoint(checkpoint)
-    if encoder not in ("auto", heads.encoder):
+    heads = None if checkpoint in (None, "untrained") else load_checkpoint(checkpoint)
+    if heads and encoder not in ("auto", heads.encoder):
         raise CheckpointError(
             f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "
             "or 'auto'."
         )
-    return heads
+    name = heads.encoder if heads else "lite" if encoder == "auto" else encoder
+    if progress:
+        progress(0.05, f"Loading the encoder {name}")
+    network = load_encoder(name, device, heads.path if heads else None)
+    return network, heads or untrained(network.name, network.widths)
 
 
 def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Level:

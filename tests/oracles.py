@@ -103,3 +103,64 @@ def dpc_knn(points, clusters, neighbours):
         else:
             labels.append(min(range(clusters), key=lambda c: (distance[i][centres[c]], c)))
     return labels
+
+
+def merge_points(module, tokens):
+    """What `TokenMerge` clusters, [N, D] float64, one token at a time: 1-D convolution, norm."""
+    n, width = tokens.shape
+    points = []
+    for i in range(n):
+        mixed = tokens[i].clone()
+        for offset in (-1, 0, 1):
+            if 0 <= i + offset < n:
+                mixed += module.mix.weight[:, :, offset + 1] @ tokens[i + offset]
+        points.append(layer_norm(module.norm, mixed))
+    return torch.stack(points) / math.sqrt(width)
+
+
+def token_merge(module, tokens, groups):
+    """Fig. 4 with loops over clusters and heads: [N, D] and bool [C, N] -> [C, D]."""
+    points = merge_points(module, tokens) * math.sqrt(tokens.shape[1])
+    scores = torch.stack([module.score.weight[0] @ p + module.score.bias[0] for p in points])
+    attention, result = module.attention, []
+    keys, values = attention.key_value(
+        torch.stack([layer_norm(attention.norm, p) for p in points])
+    ).chunk(2, -1)
+    for group in groups:
+        weights = [math.exp(scores[i]) if group[i] else 0.0 for i in range(len(points))]
+        merged = sum(w * p for w, p in zip(weights, points, strict=True)) / sum(weights)
+        query = attention.query(layer_norm(attention.norm, merged))
+        heads = []
+        for columns in torch.arange(len(merged)).chunk(attention.heads):
+            logits = [
+                query[columns] @ keys[i, columns] / math.sqrt(len(columns)) + scores[i]
+                for i in range(len(points))
+            ]
+            share = torch.stack(logits).softmax(0)
+            heads.append(sum(share[i] * values[i, columns] for i in range(len(points))))
+        result.append(merged + attention.project(torch.cat(heads)))
+    return torch.stack(result)
+
+
+def temporal_transformer(module, frames, heads):
+    """Pre-norm blocks over [F, D], head by head, with the input added at the end."""
+    x = frames + module.positions[: len(frames)]
+    for layer in module.blocks.layers:
+        normed = layer_norm(layer.norm1, x)
+        query, key, value = (
+            normed @ layer.self_attn.in_proj_weight.T + layer.self_attn.in_proj_bias
+        ).chunk(3, -1)
+        seen = []
+        for columns in torch.arange(x.shape[1]).chunk(heads):
+            logits = query[:, columns] @ key[:, columns].T / math.sqrt(len(columns))
+            seen.append(logits.softmax(-1) @ value[:, columns])
+        x = x + layer.self_attn.out_proj(torch.cat(seen, -1))
+        hidden = layer.linear1(layer_norm(layer.norm2, x))
+        x = x + layer.linear2(hidden / (1 + torch.exp(-1.702 * hidden)))
+    return frames + x
+
+
+def layer_norm(norm, x):
+    centred = x - x.mean(-1, keepdim=True)
+    scale = (centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()
+    return centred / scale * norm.weight + norm.bias

@@ -1,6 +1,13 @@
-"""Frames and words -> features in one joint space."""
+"""Frames and words -> features."""
 
-from hbi_core.encoders.base import Encoder, TextFeatures
-from hbi_core.encoders.loading import load_encoder
+from hbi_core.encoders.base import Encoder, TextFeatures, encode_frames, encode_text
+from hbi_core.encoders.loading import build_encoder, load_encoder
 
-__all__ = ["Encoder", "TextFeatures", "load_encoder"]
+__all__ = [
+    "Encoder",
+    "TextFeatures",
+    "build_encoder",
+    "encode_frames",
+    "encode_text",
+    "load_encoder",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +19,7 @@ class TextFeatures:
     """The text players of one caption.
 
     Attributes:
-        features: float [T, D], of unit length.
+        features: float [T, Dt].
         labels: T strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP.
         left_out: words of the caption that are no players, because they are beyond a limit.
     """
@@ -29,22 +30,51 @@ class TextFeatures:
 
 
 class Encoder(Protocol):
-    """A pair of frozen networks whose outputs share a space of cosine similarity."""
+    """A pair of networks for frames and words; an nn.Module, so that it can be trained.
+
+    Attributes:
+        name: what the page and explanation.json call it.
+        widths: features of a frame and of a word (Dv, Dt).
+    """
 
     name: str
-    """What the page and explanation.json call it."""
+    widths: tuple[int, int]
 
-    def encode_frames(self, frames: np.ndarray) -> Tensor:
-        """uint8 [F, H, W, 3] RGB -> float [F, D], of unit length."""
+    def prepare_frames(self, frames: np.ndarray) -> Tensor:
+        """uint8 [F, H, W, 3] RGB -> pixels [F, 3, S, S] on the CPU, as the network takes them."""
 
-    def encode_text(self, caption: Caption) -> TextFeatures:
-        """Words -> features. Raises CaptionError if no word can be encoded."""
+    def frame_features(self, pixels: Tensor) -> Tensor:
+        """pixels [F, 3, S, S] -> float [F, Dv]. Differentiable."""
+
+    def text_features(
+        self, captions: Sequence[Caption], players: str = "words"
+    ) -> list[TextFeatures]:
+        """Captions -> the features of their words [T, Dt]. Differentiable.
+
+        players: "words", or "tokens" of the encoder's tokenizer where it has them.
+
+        Raises:
+            CaptionError: a caption has no word that can be encoded.
+            InputError: the encoder has no such players.
+        """
+
+
+@torch.inference_mode()
+def encode_frames(encoder: Encoder, frames: np.ndarray) -> Tensor:
+    """uint8 [F, H, W, 3] RGB -> float [F, Dv], without gradients."""
+    return encoder.frame_features(encoder.prepare_frames(frames))
+
+
+@torch.inference_mode()
+def encode_text(encoder: Encoder, caption: Caption, players: str = "words") -> TextFeatures:
+    """One caption -> the features of its words, without gradients."""
+    return encoder.text_features([caption], players)[0]
 
 
 def pool_words(
     states: Tensor, pieces: list[list[int]], words: list[str], left_out: tuple[str, ...]
 ) -> TextFeatures:
-    """Token states [N, D] -> the mean state of each word, of unit length.
+    """Token states [N, D] -> the mean state of each word.
 
     Args:
         states: the encoder's token states in the joint space.
@@ -62,8 +92,4 @@ def pool_words(
         )
     features = torch.stack([states[pieces[index]].mean(0) for index in known])
     unknown = tuple(word for index, word in enumerate(words) if index not in set(known))
-    return TextFeatures(
-        torch.nn.functional.normalize(features, dim=-1),
-        tuple(words[index] for index in known),
-        unknown + left_out,
-    )
+    return TextFeatures(features, tuple(words[index] for index in known), unknown + left_out)

@@ -10,6 +10,8 @@ word has that not all of them have.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hbi_core.encoders.base import TextFeatures, pool_words
-from hbi_core.errors import WeightsError
+from hbi_core.errors import InputError, WeightsError
 from hbi_core.text import Caption
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
@@ -45,8 +47,12 @@ MINILM = (
 )
 
 
-class LiteEncoder:
-    """Frames by EfficientNet-Lite2 and ConSE, words by MiniLM; 384 dimensions.
+class LiteEncoder(nn.Module):
+    """Frames by EfficientNet-Lite2 and ConSE, words by MiniLM.
+
+    A frame is its ConSE vector (384 features, unit length) and the network's pooled features
+    (1,280, unit length). A word has MiniLM's 384, unit length. Untrained heads read the first 384
+    of a frame, which share a space with the words; trained ones read everything.
 
     A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
     what a clause says about one scene is not to colour the words of another.
@@ -56,49 +62,65 @@ class LiteEncoder:
     """
 
     name = "lite"
+    widths = (384 + 1280, 384)
 
-    def __init__(self, device: str | torch.device = "cpu") -> None:
+    def __init__(self) -> None:
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
+        super().__init__()
         logging.disable_progress_bar()  # it loads in a moment
 
-        self.device = torch.device(device)
-        self.image_network = load_efficientnet().to(self.device, memory_format=torch.channels_last)
+        self.image_network = load_efficientnet().to(memory_format=torch.channels_last)
         folder = str(_verified(*MINILM).parent)
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.text_network = AutoModel.from_pretrained(folder, local_files_only=True)
-        self.text_network = self.text_network.eval().to(self.device)
-        classes = load_file(CLASS_EMBEDDINGS)["classes"].to(self.device)
-        self.origin = classes.mean(0)  # [D]
-        self.classes = classes - self.origin  # [1000, D]
+        self.text_network = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        classes = load_file(CLASS_EMBEDDINGS)["classes"]
+        self.register_buffer("origin", classes.mean(0), persistent=False)  # [D]
+        self.register_buffer("classes", classes - self.origin, persistent=False)  # [1000, D]
 
-    @torch.inference_mode()
-    def encode_frames(self, frames: np.ndarray) -> Tensor:
-        """uint8 [F, H, W, 3] RGB -> float [F, 384], of unit length."""
-        pixels = prepare_frames(torch.tensor(frames, device=self.device))
-        probabilities, top = self.image_network(pixels).softmax(-1).topk(TOP_CLASSES)
+    def prepare_frames(self, frames: np.ndarray) -> Tensor:
+        """uint8 [F, H, W, 3] RGB -> float [F, 3, 260, 260] on the CPU."""
+        return prepare_frames(torch.tensor(frames))
+
+    def frame_features(self, pixels: Tensor) -> Tensor:
+        """float [F, 3, 260, 260] -> float [F, 1664]: ConSE and pooled features."""
+        pixels = pixels.to(self.origin.device, memory_format=torch.channels_last)
+        pooled = self.image_network.forward_head(
+            self.image_network.forward_features(pixels), pre_logits=True
+        )
+        probabilities, top = self.image_network.classifier(pooled).softmax(-1).topk(TOP_CLASSES)
         weights = probabilities / probabilities.sum(-1, keepdim=True)
-        return functional.normalize((weights.unsqueeze(-1) * self.classes[top]).sum(-2), dim=-1)
+        conse = (weights.unsqueeze(-1) * self.classes[top]).sum(-2)
+        return torch.cat([functional.normalize(x, dim=-1) for x in (conse, pooled)], dim=-1)
 
-    @torch.inference_mode()
-    def encode_text(self, caption: Caption) -> TextFeatures:
+    def text_features(
+        self, captions: Sequence[Caption], players: str = "words"
+    ) -> list[TextFeatures]:
         """Words -> float [T, 384], of unit length; T is at most the number of words."""
-        clauses: dict[int, list[int]] = {}
-        for index, word in enumerate(caption.words):
-            clauses.setdefault(word.clause, []).append(index)
-        spans = [(caption.words[c[0]].start, caption.words[c[-1]].end) for c in clauses.values()]
-        states, places = self._token_states([caption.text[start:end] for start, end in spans])
-        pieces: list[list[int]] = [[] for _ in caption.words]
+        if players != "words":
+            raise InputError(f"The players of the encoder lite are words, not {players}.")
+        texts, clauses = [], []  # what MiniLM reads; of which caption, which words, from where
+        for number, caption in enumerate(captions):
+            for words in _clauses(caption):
+                start, end = caption.words[words[0]].start, caption.words[words[-1]].end
+                texts.append(caption.text[start:end])
+                clauses.append((number, words, start))
+        states, places = self._token_states(texts)
+        pieces: list[list[list[int]]] = [[[] for _ in caption.words] for caption in captions]
         # Position of a token state in the flattened batch, by clause.
-        for row, (clause, (offset, _)) in enumerate(zip(clauses.values(), spans, strict=True)):
+        for row, (number, words, offset) in enumerate(clauses):
             for position, (start, end) in enumerate(places[row]):
-                for index in clause:
-                    word = caption.words[index]
+                for index in words:
+                    word = captions[number].words[index]
                     if start < end and start + offset < word.end and word.start < end + offset:
-                        pieces[index].append(row * states.shape[1] + position)
-        labels = [word.text for word in caption.words]
-        return pool_words(states.flatten(0, 1) - self.origin, pieces, labels, caption.left_out)
+                        pieces[number][index].append(row * states.shape[1] + position)
+        states = states.flatten(0, 1) - self.origin
+        pooled = [
+            pool_words(states, own, [word.text for word in caption.words], caption.left_out)
+            for caption, own in zip(captions, pieces, strict=True)
+        ]
+        return [replace(t, features=functional.normalize(t.features, dim=-1)) for t in pooled]
 
     def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[tuple[int, int]]]]:
         """Last hidden states [N, L, D], and the characters that each token stands for."""
@@ -107,15 +129,23 @@ class LiteEncoder:
             return_tensors="pt", return_offsets_mapping=True,
         )  # fmt: skip
         places = [[tuple(place) for place in row] for row in batch.pop("offset_mapping").tolist()]
-        return self.text_network(**batch.to(self.device)).last_hidden_state, places
+        return self.text_network(**batch.to(self.origin.device)).last_hidden_state, places
 
     @torch.inference_mode()
     def embed_sentences(self, texts: list[str]) -> Tensor:
         """MiniLM's sentence embeddings, float [N, 384], of unit length: the mean token state."""
-        batch = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.device)
+        batch = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.origin.device)
         mask = batch["attention_mask"].unsqueeze(-1)
         states = self.text_network(**batch).last_hidden_state
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+def _clauses(caption: Caption) -> list[list[int]]:
+    """The words of each clause, as indices."""
+    clauses: dict[int, list[int]] = {}
+    for index, word in enumerate(caption.words):
+        clauses.setdefault(word.clause, []).append(index)
+    return list(clauses.values())
 
 
 def class_prompts() -> list[str]:

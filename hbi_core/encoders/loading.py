@@ -3,42 +3,68 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 
+from torch import nn
+
 from hbi_core.encoders.base import Encoder
-from hbi_core.errors import InputError
+from hbi_core.errors import CheckpointError, InputError
+from hbi_core.tensor_file import read_tensors
 
 _LOADING = Lock()
+ENCODER_PREFIX = "encoder."  # of an encoder's tensors inside a checkpoint
 
 
-def load_encoder(name: str = "lite", device: str = "cpu") -> Encoder:
-    """Load an encoder; the same arguments give the same object.
+def load_encoder(
+    name: str = "lite", device: str = "cpu", checkpoint: str | Path | None = None
+) -> Encoder:
+    """Load an encoder for inference; the same arguments give the same object.
 
     Args:
         name: "lite"; or "open_clip", "open_clip:MODEL" or "open_clip:MODEL:WEIGHTS", where
-            WEIGHTS is a pretrained tag of open_clip or a file.
+            WEIGHTS is a pretrained tag of open_clip or a file, or "checkpoint".
         device: a torch device.
+        checkpoint: a checkpoint file that holds the encoder's weights too.
 
     Raises:
         WeightsError: weights are missing; the message says how to get them.
+        CheckpointError: the checkpoint's weights do not fit the encoder.
         InputError: no encoder has this name.
     """
     with _LOADING:  # a second request waits for the first instead of loading once more
-        return _load_encoder(name, device)
+        return _load_encoder(name, device, checkpoint and Path(checkpoint))
 
 
 @lru_cache(maxsize=2)
-def _load_encoder(name: str, device: str) -> Encoder:
+def _load_encoder(name: str, device: str, checkpoint: Path | None) -> Encoder:
+    encoder = build_encoder(name)
+    if checkpoint:
+        fill_encoder(encoder, checkpoint)
+    return encoder.eval().requires_grad_(False).to(device)
+
+
+def build_encoder(name: str) -> Encoder:
+    """A new encoder, for training. Arguments and errors as `load_encoder`."""
     family, *options = name.split(":", 2)
     if family == "lite" and not options:
         from hbi_core.encoders.lite import LiteEncoder
 
-        return LiteEncoder(device)
+        return LiteEncoder()
     if family == "open_clip":
         from hbi_core.encoders.open_clip import load_open_clip
 
-        return load_open_clip(*options, device=device)
+        return load_open_clip(*options)
     raise InputError(
         f"There is no encoder {name!r}. Use 'lite', 'open_clip' or 'open_clip:MODEL:WEIGHTS', "
         "for example 'open_clip:ViT-B-16-quickgelu:openai'."
     )
+
+
+def fill_encoder(encoder: nn.Module, checkpoint: Path) -> None:
+    """Copy the encoder's weights out of a checkpoint; every tensor must fit."""
+    tensors, _ = read_tensors(checkpoint, prefix=ENCODER_PREFIX)
+    try:
+        encoder.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"The encoder in {checkpoint.name} does not fit: {error}") from error

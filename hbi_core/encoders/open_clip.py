@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from hbi_core.text import Caption
 _LOG = logging.getLogger(__name__)
 DEFAULT_MODEL = "ViT-B-32-quickgelu"
 DEFAULT_WEIGHTS = "openai"
+IN_CHECKPOINT = "checkpoint"  # instead of a pretrained tag or a file
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-class OpenClipEncoder:
+class OpenClipEncoder(nn.Module):
     """Frames and words by a CLIP of open_clip, in its joint space.
 
     A word is the mean of its tokens' states after the final layer norm, projected into the joint
@@ -32,38 +34,66 @@ class OpenClipEncoder:
         preprocess: PIL image -> float [3, H, W].
         tokenizer: its open_clip SimpleTokenizer.
         name: what the page and explanation.json call it.
-        device: where to run.
     """
 
-    def __init__(self, model: nn.Module, preprocess, tokenizer, name: str, device="cpu") -> None:
-        self.model = model.eval().to(device)
+    def __init__(self, model: nn.Module, preprocess, tokenizer, name: str) -> None:
+        super().__init__()
+        self.model = model
         self.preprocess = preprocess
         self.tokenizer = tokenizer
         self.name = name
-        self.device = torch.device(device)
+        width = self._text.text_projection
+        width = width.weight.shape[0] if isinstance(width, nn.Linear) else width.shape[-1]
+        self.widths = (width, width)
 
-    @torch.inference_mode()
-    def encode_frames(self, frames: np.ndarray) -> Tensor:
-        """uint8 [F, H, W, 3] RGB -> float [F, D], of unit length."""
+    def prepare_frames(self, frames: np.ndarray) -> Tensor:
+        """uint8 [F, H, W, 3] RGB -> float [F, 3, S, S] on the CPU."""
         from PIL import Image
 
-        pixels = torch.stack([self.preprocess(Image.fromarray(frame)) for frame in frames])
-        return self.model.encode_image(pixels.to(self.device), normalize=True)
+        return torch.stack([self.preprocess(Image.fromarray(frame)) for frame in frames])
 
-    @torch.inference_mode()
-    def encode_text(self, caption: Caption) -> TextFeatures:
-        """Words, [BOS] and [EOS] -> float [T, D], of unit length."""
-        ids, pieces, read = self.tokenize(caption)
-        text = torch.zeros(1, self.tokenizer.context_length, dtype=torch.long)
-        text[0, : len(ids)] = torch.tensor(ids)
+    def frame_features(self, pixels: Tensor) -> Tensor:
+        """float [F, 3, S, S] -> float [F, D]."""
+        return self.model.encode_image(pixels.to(self._device))
+
+    def text_features(
+        self, captions: Sequence[Caption], players: str = "words"
+    ) -> list[TextFeatures]:
+        """Words (or tokens), [BOS] and [EOS] -> float [T, D]."""
+        tokenized = [self.tokenize(caption) for caption in captions]
+        text = torch.zeros(len(captions), self.tokenizer.context_length, dtype=torch.long)
+        for row, (ids, _, _) in zip(text, tokenized, strict=True):
+            row[: len(ids)] = torch.tensor(ids)
+        states = self.token_states(text)
+        return [
+            self._players(caption, *tokens, own, players)
+            for caption, tokens, own in zip(captions, tokenized, states, strict=True)
+        ]
+
+    def token_states(self, text: Tensor) -> Tensor:
+        """Token ids [B, L], padded with 0 -> projected states [B, L, D]."""
         output = self.model.forward_intermediates(
-            text=text.to(self.device), text_indices=1, normalize_intermediates=True,
+            text=text.to(self._device), text_indices=1, normalize_intermediates=True,
             intermediates_only=True,
         )  # fmt: skip
-        states = self._project(output["text_intermediates"][-1][0])
+        return self._project(output["text_intermediates"][-1])
+
+    def _players(
+        self,
+        caption: Caption,
+        ids: list[int],
+        pieces: list[list[int]],
+        read: int,
+        states: Tensor,
+        players: str,
+    ) -> TextFeatures:
+        """The players of one caption; what `tokenize` returned, and states [L, D]."""
+        beyond = tuple(word.text for word in caption.words[read:]) + caption.left_out
+        if players == "tokens":
+            labels = [self.tokenizer.decode([id]).strip() for id in ids[1:-1]]
+            return TextFeatures(states[: len(ids)], ("[BOS]", *labels, "[EOS]"), beyond)
         labels = ["[BOS]", *(word.text for word in caption.words[:read]), "[EOS]"]
-        beyond = tuple(word.text for word in caption.words[read:])
-        return pool_words(states, pieces, labels, beyond + caption.left_out)
+        return pool_words(states, pieces, labels, beyond)
 
     def tokenize(self, caption: Caption) -> tuple[list[int], list[list[int]], int]:
         """Token ids with start and end; the positions of [BOS], each word and [EOS]; words read.
@@ -90,21 +120,25 @@ class OpenClipEncoder:
         return ids, [*pieces, [len(ids) - 1]], read
 
     def _project(self, states: Tensor) -> Tensor:
-        projection = getattr(self.model, "text", self.model).text_projection
-        if projection is None:
-            return states
+        projection = self._text.text_projection
         return projection(states) if isinstance(projection, nn.Module) else states @ projection
 
+    @property
+    def _text(self) -> nn.Module:
+        return getattr(self.model, "text", self.model)
 
-def load_open_clip(
-    model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS, device: str = "cpu"
-) -> OpenClipEncoder:
-    """Load a model of open_clip.
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def load_open_clip(model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS) -> OpenClipEncoder:
+    """Load a model of open_clip, on the CPU.
 
     Args:
         model: its name, e.g. "ViT-B-32-quickgelu".
-        weights: a pretrained tag whose file lies in the local cache, or a file.
-        device: where to run.
+        weights: a pretrained tag whose file lies in the local cache, or a file; or "checkpoint":
+            random weights, to be filled from the checkpoint that holds them.
 
     Raises:
         WeightsError: the model or its weights are unknown, missing or do not fit; the message
@@ -124,7 +158,9 @@ def load_open_clip(
             f"{model} has another text side than CLIP's, whose tokens cannot be shown as words. "
             f"Choose a model with CLIP's tokenizer, for example {DEFAULT_MODEL}."
         )
-    if Path(weights).is_file():
+    if weights == IN_CHECKPOINT:
+        file, source = None, {}
+    elif Path(weights).is_file():
         file, source = Path(weights), {}
         if open_clip.get_model_config(f"{model}-quickgelu") is not None:
             _LOG.warning(
@@ -135,20 +171,21 @@ def load_open_clip(
             )
     else:
         file, source = _cached_weights(model, weights, bool(config.get("quick_gelu")))
-    _refuse_torchscript(file)
+    if file is not None:
+        _refuse_torchscript(file)
     preprocessing = {
         k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source
     }
     try:
         network = open_clip.create_model(
-            model, pretrained=str(file), require_pretrained=True,
+            model, pretrained=file and str(file), require_pretrained=file is not None,
             force_preprocess_cfg=preprocessing,
         )  # fmt: skip
     except Exception as error:  # open_clip raises what its loader raises, of many types
         raise WeightsError(f"{file} cannot be loaded as {model}: {error}") from error
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = open_clip.get_tokenizer(model)
-    return OpenClipEncoder(network, preprocess, tokenizer, f"open_clip:{model}:{weights}", device)
+    return OpenClipEncoder(network, preprocess, tokenizer, f"open_clip:{model}:{weights}")
 
 
 def _refuse_torchscript(file: Path) -> None:

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from explainers import SimilarityGame
+from explainers.estimator import CellNetwork
+from hbi_core.model.config import ModelConfig
+from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.model.token_merge import TokenMerge
 from hbi_core.model.tokens import Tokens
-from hbi_core.model.untrained import Uniform
 
-LEVEL_NAMES = ("entity", "action", "event")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Shape of the hierarchy; saved inside every checkpoint.
-
-    Attributes:
-        video_clusters: tokens after each merge, {Nv_a, Nv_o} of the paper (Tab. 6).
-        text_clusters: {Nt_a, Nt_o}.
-        neighbours: K of DPC-KNN (Eq. 6).
-    """
-
-    video_clusters: tuple[int, ...] = (3, 2)
-    text_clusters: tuple[int, ...] = (6, 3)
-    neighbours: int = 3
-
-    def __post_init__(self) -> None:
-        if len(self.video_clusters) != len(self.text_clusters):
-            raise ValueError("video_clusters and text_clusters must name as many merges each")
-        if len(self.video_clusters) >= len(LEVEL_NAMES):
-            raise ValueError(f"at most {len(LEVEL_NAMES) - 1} merges: the levels are {LEVEL_NAMES}")
-        if min(*self.video_clusters, *self.text_clusters, self.neighbours, 1) < 1:
-            raise ValueError("cluster counts and neighbours must be at least 1")
+_NO_WEIGHT = -1e4  # a logit whose weight is zero beside any other
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +26,8 @@ class LevelTokens:
         name: "entity", "action" or "event".
         video, text: Tokens of the level.
         video_logits, text_logits: float [B, N], the token weights of Eq. 1 before the softmax.
+        padding_plays: padding tokens are players too, of similarity 0 and weight 0, as in the
+            published checkpoints.
     """
 
     name: str
@@ -53,55 +35,71 @@ class LevelTokens:
     text: Tokens
     video_logits: Tensor
     text_logits: Tensor
+    padding_plays: bool = False
 
     def game(self, weighting: str = "renormalised", all_pairs: bool = False) -> SimilarityGame:
-        """The game of each video with its own text [B], or with every text [B, B]."""
+        """The game of each video with its own text [B], or with every text [B, B].
+
+        With all_pairs, there may be more or fewer texts than videos.
+        """
         video = functional.normalize(self.video.features, dim=-1)
         text = functional.normalize(self.text.features, dim=-1)
-        video_side = (self.video_logits, self.video.mask)
-        text_side = (self.text_logits, self.text.mask)
+        video_logits, video_mask = self.video_logits, self.video.mask
+        text_logits, text_mask = self.text_logits, self.text.mask
         if all_pairs:
-            video, video_side = video.unsqueeze(1), tuple(x.unsqueeze(1) for x in video_side)
+            # One matrix product: a broadcast one would copy the videos for every text.
+            similarity = torch.einsum("avd,btd->abvt", video, text)
+            video_logits, video_mask = video_logits.unsqueeze(1), video_mask.unsqueeze(1)
+        else:
+            similarity = video @ text.mT
+        if self.padding_plays:
+            similarity = similarity * video_mask.unsqueeze(-1) * text_mask.unsqueeze(-2)
+            video_logits = video_logits.masked_fill(~video_mask, _NO_WEIGHT)
+            text_logits = text_logits.masked_fill(~text_mask, _NO_WEIGHT)
+            video_mask = text_mask = None
         return SimilarityGame(
-            video @ text.mT,
-            video_side[0],
-            text_side[0],
-            video_side[1],
-            text_side[1],
-            weighting=weighting,
+            similarity, video_logits, text_logits, video_mask, text_mask, weighting=weighting
         )
 
 
 class Level(nn.Module):
-    """Merge the tokens of the level below and weigh them (HBI, Sec. 3.2).
+    """One level (HBI, Sec. 3.2): its tokens, their weights, and its prediction head.
 
     Args:
         name: name of the level.
-        video_merge, text_merge: Tokens -> Tokens; nn.Identity at the entity level.
-        video_logits, text_logits: MLP_v, MLP_t of Eq. 1: [B, N, D] -> [B, N].
+        video, text: Tokens of the level below -> Tokens of this level. At the entity level,
+            the encoder's features -> tokens.
+        video_logits, text_logits: MLP_v, MLP_t of Eq. 1: [B, N, D] -> [B, N, 1].
+        head: similarities [B, V, T] and masks -> R of Eq. 5, [B, V, T]. Only training needs it.
+        padding_plays: see `LevelTokens`.
     """
 
     def __init__(
         self,
         name: str,
-        video_merge: nn.Module,
-        text_merge: nn.Module,
+        video: nn.Module,
+        text: nn.Module,
         video_logits: nn.Module,
         text_logits: nn.Module,
+        head: CellNetwork,
+        padding_plays: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
-        self.video_merge, self.text_merge = video_merge, text_merge
+        self.video, self.text = video, text
         self.video_logits, self.text_logits = video_logits, text_logits
+        self.head = head
+        self.padding_plays = padding_plays
 
     def forward(self, video: Tokens, text: Tokens) -> LevelTokens:
-        video, text = self.video_merge(video), self.text_merge(text)
+        video, text = self.video(video), self.text(text)
         return LevelTokens(
             self.name,
             video,
             text,
-            self.video_logits(video.features),
-            self.text_logits(text.features),
+            self.video_logits(video.features).squeeze(-1),
+            self.text_logits(text.features).squeeze(-1),
+            self.padding_plays,
         )
 
 
@@ -113,6 +111,7 @@ class Hierarchy(nn.Module):
         self.levels = nn.ModuleList(levels)
 
     def forward(self, video: Tokens, text: Tokens) -> list[LevelTokens]:
+        """Frame features [B, F, Dv] and word features [B, W, Dt] -> one LevelTokens a level."""
         outputs = []
         for level in self.levels:
             outputs.append(level(video, text))
@@ -121,20 +120,51 @@ class Hierarchy(nn.Module):
 
 
 def build_hierarchy(config: ModelConfig) -> Hierarchy:
-    """The hierarchy without trained heads: equal token weights, merged tokens are means."""
-    merges = [(nn.Identity(), nn.Identity())]
-    for video_clusters, text_clusters in zip(
-        config.video_clusters, config.text_clusters, strict=True
-    ):
-        merges.append(
-            (
-                TokenMerge(video_clusters, config.neighbours),
-                TokenMerge(text_clusters, config.neighbours),
-            )
+    """The model before training: equal token weights, and merged tokens are plain means."""
+    published = config.compatibility == "published"
+
+    def merge(clusters: int | float) -> TokenMerge:
+        return TokenMerge(
+            config.width, clusters, config.neighbours, config.attention_heads, published
         )
+
+    steps = [_entity_steps(config)]
+    for clusters in zip(config.video_clusters, config.text_clusters, strict=True):
+        steps.append(tuple(map(merge, clusters)))
     return Hierarchy(
         [
-            Level(name, video, text, Uniform(), Uniform())
-            for name, (video, text) in zip(LEVEL_NAMES, merges, strict=False)
+            Level(
+                name,
+                video,
+                text,
+                _weight_network(config),
+                _weight_network(config),
+                CellNetwork(config.head, config.head_channels),
+                padding_plays=published,
+            )
+            for name, (video, text) in zip(config.levels, steps, strict=True)
         ]
     )
+
+
+def _entity_steps(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
+    video, text = nn.Sequential(), nn.Sequential()
+    if config.projection:
+        video.append(Projection(config.video_width, config.width))
+        text.append(Projection(config.text_width, config.width))
+    if config.temporal_layers:
+        video.append(
+            TemporalTransformer(
+                config.width, config.temporal_layers, config.attention_heads, config.positions
+            )
+        )
+    return video, text
+
+
+def _weight_network(config: ModelConfig) -> nn.Sequential:
+    """The MLP of Eq. 1; it starts with equal weights."""
+    hidden = config.weight_hidden or 2 * config.width
+    last = nn.Linear(hidden, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(config.width, hidden), nn.ReLU(), last)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from assets.make_class_embeddings import embed_classes
-from hbi_core.encoders import lite, load_encoder
+from hbi_core.encoders import encode_frames, encode_text, lite, load_encoder
 from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.text import parse_caption
 
@@ -61,25 +61,27 @@ def test_sentence_embedding_of_the_wheel(encoder):
 def test_frames_land_near_their_class_names(encoder):
     data = pytest.importorskip("skimage.data")
     frames = [data.coffee()[:, 100:500], data.chelsea()[:, 75:375]]
-    features = torch.cat([encoder.encode_frames(frame[None]) for frame in frames])
-    words = encoder.encode_text(parse_caption("coffee, cat")).features
-    similarity = features @ words.T
+    features = torch.cat([encode_frames(encoder, frame[None]) for frame in frames])
+    words = encode_text(encoder, parse_caption("coffee, cat")).features
+    conse, pooled = features.split([384, 1280], -1)
+    similarity = conse @ words.T
     assert similarity.diagonal().min() > 0.3
     assert (similarity.diagonal() - similarity.flip(-1).diagonal()).min() > 0.2
-    assert torch.allclose(features.norm(dim=-1), torch.ones(2))
+    for part in (conse, pooled):
+        assert torch.allclose(part.norm(dim=-1), torch.ones(2))
 
 
 def test_frames_of_a_batch_are_independent(encoder):
     frames = np.random.default_rng(0).integers(0, 255, (3, 90, 160, 3)).astype(np.uint8)
-    together = encoder.encode_frames(frames)
-    alone = torch.cat([encoder.encode_frames(frame[None]) for frame in frames])
+    together = encode_frames(encoder, frames)
+    alone = torch.cat([encode_frames(encoder, frame[None]) for frame in frames])
     assert (together - alone).abs().max() < 1e-4
 
 
 def test_words_are_the_means_of_their_tokens(encoder):
     """A word of several tokens, one clause: against the network called by hand."""
     text = "an extraordinarily chonky cat"
-    result = encoder.encode_text(parse_caption(text))
+    result = encode_text(encoder, parse_caption(text))
     batch = encoder.tokenizer(text, return_tensors="pt")
     words = torch.tensor([-1 if w is None else w for w in batch.word_ids()])
     with torch.inference_mode():
@@ -95,7 +97,7 @@ def test_clauses_do_not_mix(encoder):
     """What stands in another clause changes no word; in the same clause it does."""
 
     def first_word(caption):
-        return encoder.encode_text(parse_caption(caption)).features[0]
+        return encode_text(encoder, parse_caption(caption)).features[0]
 
     alone = first_word("dogs bark")
     assert (first_word("dogs bark, a red bus passes") - alone).abs().max() < 1e-5
@@ -106,7 +108,7 @@ def test_clauses_do_not_mix(encoder):
     "caption", ["一只猫坐着", "😀 🐶", "रंग", "x" * 5000, "a\x00b \ud83d", "naïve café Ωμέγα", "𝕬 𝖇"]
 )
 def test_any_script(encoder, caption):
-    result = encoder.encode_text(parse_caption(caption))
+    result = encode_text(encoder, parse_caption(caption))
     assert result.features.isfinite().all()
     assert len(result.features) == len(result.labels) > 0
 
@@ -114,13 +116,14 @@ def test_any_script(encoder, caption):
 def test_a_caption_without_tokens():
     class Deaf(lite.LiteEncoder):
         def __init__(self):
+            torch.nn.Module.__init__(self)
             self.origin = torch.zeros(4)
 
         def _token_states(self, texts):
             return torch.zeros(len(texts), 2, 4), [[(0, 0), (0, 0)]] * len(texts)
 
     with pytest.raises(CaptionError, match="no token"):
-        Deaf().encode_text(parse_caption("word"))
+        encode_text(Deaf(), parse_caption("word"))
 
 
 def test_other_weights_are_refused(monkeypatch):

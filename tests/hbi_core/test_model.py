@@ -7,9 +7,10 @@ import torch
 
 import oracles
 from hbi_core.model import ModelConfig, TokenMerge, Tokens, build_hierarchy, dpc_knn
+from hbi_core.model.entity import TemporalTransformer
 
 
-def random_points(batch, length, seed=0, width=5):
+def random_points(batch, length, seed=0, width=8):
     generator = torch.Generator().manual_seed(seed)
     points = torch.randn(batch, length, width, generator=generator, dtype=torch.float64)
     return torch.nn.functional.normalize(points, dim=-1)
@@ -20,6 +21,24 @@ def padded(points, mask):
     result = points[:, :1].expand(*mask.shape, points.shape[-1]).clone()
     result[mask] = points.flatten(0, 1)
     return result
+
+
+def merge(clusters):
+    return TokenMerge(8, clusters, heads=2).double()
+
+
+def randomised(module, seed=0):
+    """The module with every parameter drawn anew, so that no part is idle."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.double().parameters():
+        noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        parameter.data = 0.3 * noise + (parameter.data if parameter.dim() == 1 else 0.0)
+    return module.eval().requires_grad_(False)
+
+
+CONFIG = ModelConfig(
+    8, 8, 8, temporal_layers=1, attention_heads=2, positions=16, video_clusters=(3, 2)
+)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 12])
@@ -53,39 +72,58 @@ def test_dpc_knn_ignores_padding():
 
 def test_fewer_tokens_than_clusters():
     mask = torch.tensor([[True, True, False, False], [True] * 4])
-    merged = TokenMerge(3)(Tokens.original(random_points(2, 4), mask))
+    merged = merge(3)(Tokens.original(random_points(2, 4, width=8), mask))
     assert merged.mask.tolist() == [[True, True, False], [True, True, True]]
     assert not merged.groups[0, 2].any()
 
 
-def test_merged_tokens_are_the_means_of_their_groups():
+def test_a_share_of_the_tokens():
+    """Each sequence gets its own share, rounded up, whatever the padding beside it."""
+    mask = torch.arange(9) < torch.tensor([[9], [6], [5], [1]])
+    merged = merge(0.5)(Tokens.original(random_points(4, 9, width=8), mask))
+    assert merged.mask.sum(-1).tolist() == [5, 3, 3, 1]
+
+
+def test_before_training_merged_tokens_are_the_means_of_their_groups():
     points = random_points(2, 9)
-    merged = TokenMerge(3)(Tokens.original(points))
+    merged = merge(3)(Tokens.original(points))
+    normed = torch.nn.functional.layer_norm(points, (8,))
     for row in range(2):
         for token in range(3):
-            mean = points[row][merged.groups[row, token]].mean(0)
+            mean = normed[row][merged.groups[row, token]].mean(0)
             assert torch.allclose(merged.features[row, token], mean, atol=1e-12)
     assert torch.equal(merged.groups.sum(1), torch.ones(2, 9, dtype=torch.long))
 
 
-def test_injected_weights_and_attention():
-    """Trained parts take the place of the stand-ins: weighted mean, then attention."""
+def test_token_merge_equals_the_loops():
+    """With random weights in every part: convolution, norm, weights, attention (Fig. 4)."""
+    module = randomised(merge(3))
+    points = random_points(2, 7)
+    merged = module(Tokens.original(points))
+    for row in range(2):
+        expected = oracles.token_merge(module, points[row], merged.groups[row])
+        assert (merged.features[row] - expected).abs().max() < 1e-12
+        labels = oracles.dpc_knn(oracles.merge_points(module, points[row]).tolist(), 3, 3)
+        assert merged.groups[row].int().argmax(0).tolist() == labels
 
-    class FirstFeature(torch.nn.Module):
-        def forward(self, features):
-            return 3.0 * features[..., 0]
 
-    points = random_points(1, 6)
-    merge = TokenMerge(2, logits=FirstFeature(), attention=lambda merged, points, mask: 2 * merged)
-    merged = merge(Tokens.original(points))
-    for token in range(2):
-        group = points[0][merged.groups[0, token]]
-        weights = (3.0 * group[:, 0]).softmax(0)
-        assert torch.allclose(merged.features[0, token], 2 * weights @ group, atol=1e-12)
+def test_temporal_transformer_equals_the_equations():
+    module = randomised(TemporalTransformer(8, 2, 2, 6))
+    frames = random_points(1, 5)
+    expected = oracles.temporal_transformer(module, frames[0], heads=2)
+    assert (module(Tokens.original(frames)).features[0] - expected).abs().max() < 1e-12
+    with pytest.raises(ValueError, match="7 frames"):
+        module(Tokens.original(random_points(1, 7)))
+
+
+def test_before_training_frames_stay_where_they_are():
+    frames = random_points(1, 5)
+    module = TemporalTransformer(8, 2, 2, 6).double()
+    assert torch.allclose(module(Tokens.original(frames)).features, 2 * frames)
 
 
 def test_groups_nest_over_the_levels():
-    levels = build_hierarchy(ModelConfig())(
+    levels = randomised(build_hierarchy(CONFIG))(
         Tokens.original(random_points(1, 12)), Tokens.original(random_points(1, 20, seed=1))
     )
     assert [level.name for level in levels] == ["entity", "action", "event"]
@@ -102,7 +140,7 @@ def test_padding_changes_no_level():
     video, text = random_points(2, 6), random_points(2, 8, seed=1)
     video_mask = torch.tensor([[True] * 6 + [False] * 3] * 2)
     text_mask = torch.tensor([[False] * 2 + [True] * 8] * 2)
-    hierarchy = build_hierarchy(ModelConfig())
+    hierarchy = randomised(build_hierarchy(CONFIG))
     alone = hierarchy(Tokens.original(video), Tokens.original(text))
     beside = hierarchy(
         Tokens.original(padded(video, video_mask), video_mask),
@@ -120,7 +158,7 @@ def test_padding_may_hold_anything():
     video, text = random_points(1, 6), random_points(1, 8, seed=1)
     mask = torch.tensor([[True] * 6 + [False] * 3])
     dirty = padded(video, mask).masked_fill(~mask.unsqueeze(-1), torch.nan)
-    hierarchy = build_hierarchy(ModelConfig())
+    hierarchy = randomised(build_hierarchy(CONFIG))
     alone = hierarchy(Tokens.original(video), Tokens.original(text))
     beside = hierarchy(Tokens.original(dirty, mask), Tokens.original(text))
     for one, other in zip(alone, beside, strict=True):
@@ -129,7 +167,7 @@ def test_padding_may_hold_anything():
 
 def test_all_pairs():
     """The diagonal of the games of all pairs are the games of each with its own."""
-    levels = build_hierarchy(ModelConfig())(
+    levels = randomised(build_hierarchy(CONFIG))(
         Tokens.original(random_points(3, 6)), Tokens.original(random_points(3, 8, seed=1))
     )
     for level in levels:
@@ -144,9 +182,13 @@ def test_all_pairs():
         {"video_clusters": (3,)},
         {"video_clusters": (0, 2)},
         {"neighbours": 0},
+        {"video_clusters": (2.5, 2)},
         {"video_clusters": (4, 3, 2), "text_clusters": (4, 3, 2)},
+        {"attention_heads": 7},
+        {"video_width": 1664},
+        {"head": "transformer"},
     ],
 )
 def test_wrong_configuration(wrong):
-    with pytest.raises(ValueError, match=r"cluster|merges"):
+    with pytest.raises(ValueError, match=r"cluster|merges|heads|projection|head is"):
         ModelConfig(**wrong)

@@ -19,7 +19,7 @@ from conftest import CAFE
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from hbi_core.encoders import load_encoder
+from hbi_core.encoders import encode_frames, encode_text, load_encoder
 from hbi_core.encoders.open_clip import load_open_clip
 from hbi_core.errors import WeightsError
 from hbi_core.pipeline import explain
@@ -58,11 +58,11 @@ def test_tokens_are_those_of_the_tokenizer(encoder, caption):
 
 def test_end_token_is_the_sentence_of_clip(encoder):
     """Our [EOS] player is what open_clip calls the text's embedding."""
-    result = encoder.encode_text(parse_caption(CAPTIONS[0]))
+    result = encode_text(encoder, parse_caption(CAPTIONS[0]))
     assert result.labels == ("[BOS]", *CAPTIONS[0].split(), "[EOS]")
     tokens = open_clip.get_tokenizer("ViT-B-32-quickgelu")(CAPTIONS[0])
     with torch.inference_mode():
-        expected = encoder.model.encode_text(tokens, normalize=True)[0]
+        expected = encoder.model.encode_text(tokens)[0]
     assert (result.features[-1] - expected).abs().max() < 1e-5
 
 
@@ -80,8 +80,27 @@ def test_words_are_the_means_of_their_tokens(encoder):
         x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask))
         states = torch.stack([x[n, n] for n in range(len(ids))]) @ model.text_projection
     expected = torch.stack([states[tokens_of_word].mean(0) for tokens_of_word in pieces])
-    expected = torch.nn.functional.normalize(expected, dim=-1)
-    assert (encoder.encode_text(caption).features - expected).abs().max() < 1e-5
+    assert (encode_text(encoder, caption).features - expected).abs().max() < 1e-5
+
+
+def test_tokens_as_players(encoder):
+    """The players of the paper's own model: every token, start and end included."""
+    caption = parse_caption("an extraordinarily chonky cat")
+    ids, pieces, _ = encoder.tokenize(caption)
+    result = encoder.text_features([caption], "tokens")[0]
+    words = encode_text(encoder, caption)
+    assert len(result.labels) == len(result.features) == len(ids)
+    assert result.labels[0] == "[BOS]"
+    assert "".join(result.labels[1:-1]) == "anextraordinarilychonkycat"
+    assert (result.features[pieces[2]].mean(0) - words.features[2]).abs().max() < 1e-5
+
+
+def test_captions_of_a_batch_are_independent(encoder):
+    batch = encoder.text_features([parse_caption(caption) for caption in CAPTIONS])
+    for caption, result in zip(CAPTIONS, batch, strict=True):
+        alone = encode_text(encoder, parse_caption(caption))
+        assert alone.labels == result.labels
+        assert (alone.features - result.features).abs().max() < 1e-4
 
 
 def test_frames(encoder):
@@ -89,13 +108,13 @@ def test_frames(encoder):
     _, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32-quickgelu")
     pixels = torch.stack([preprocess(Image.fromarray(frame)) for frame in frames])
     with torch.inference_mode():
-        expected = encoder.model.encode_image(pixels, normalize=True)
-    assert (encoder.encode_frames(frames) - expected).abs().max() < 1e-5
+        expected = encoder.model.encode_image(pixels)
+    assert (encode_frames(encoder, frames) - expected).abs().max() < 1e-5
 
 
 def test_captions_beyond_77_tokens(encoder):
     caption = parse_caption(" ".join(["extraordinarily"] * 60))
-    result = encoder.encode_text(caption)
+    result = encode_text(encoder, caption)
     ids, _, read = encoder.tokenize(caption)
     assert len(ids) <= 77
     assert ids[-1] == 49407
@@ -123,13 +142,13 @@ def test_other_architectures(model, tmp_path):
     path = tmp_path / "random.safetensors"
     state = open_clip.create_model(model).state_dict()
     save_file({key: value.contiguous() for key, value in state.items()}, path)
-    encoder = load_open_clip(model, str(path))
-    text = encoder.encode_text(parse_caption(CAPTIONS[0])).features
-    frames = encoder.encode_frames(np.zeros((1, 64, 64, 3), np.uint8))
+    encoder = load_open_clip(model, str(path)).eval()
+    text = encode_text(encoder, parse_caption(CAPTIONS[0])).features
+    frames = encode_frames(encoder, np.zeros((1, 64, 64, 3), np.uint8))
     assert text.shape[-1] == frames.shape[-1]
     with torch.inference_mode():
         tokens = open_clip.get_tokenizer(model)(CAPTIONS[0])
-        expected = encoder.model.encode_text(tokens, normalize=True)[0]
+        expected = encoder.model.encode_text(tokens)[0]
     assert (text[-1] - expected).abs().max() < 1e-5
 
 

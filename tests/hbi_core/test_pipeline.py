@@ -18,11 +18,11 @@ from pypdf import PdfReader
 
 import oracles
 from explainers import SimilarityGame, coalition_graph
-from hbi_core.checkpoint import load_checkpoint, save_checkpoint, untrained
+from hbi_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, untrained
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
 from hbi_core.figures.paper_figure import without_font
-from hbi_core.model import ModelConfig
+from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 
 FILES = {
@@ -210,11 +210,14 @@ def test_wrong_input():
 
 def test_checkpoints(tmp_path):
     path = tmp_path / "heads.safetensors"
-    save_checkpoint(path, untrained("lite", ModelConfig((4, 1), (5, 2))))
+    config = ModelConfig(
+        1664, 384, 128, projection=True, video_clusters=(4, 1), text_clusters=(0.5, 2)
+    )
+    save_checkpoint(path, Checkpoint("lite", config, build_hierarchy(config), ""))
     result = explain(CAFE, CAFE_CAPTION, checkpoint=path)
     assert [len(level.video_tokens) for level in result.levels] == [12, 4, 1]
     assert result.checkpoint == "heads.safetensors"
-    assert load_checkpoint(path).config == ModelConfig((4, 1), (5, 2))
+    assert load_checkpoint(path).config == config
     with pytest.raises(CheckpointError, match="trained with the encoder lite"):
         explain(CAFE, CAFE_CAPTION, checkpoint=path, encoder="open_clip")
 
@@ -231,7 +234,7 @@ def test_wrong_checkpoints(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="no checkpoint of this program"):
         load_checkpoint(path)
-    save_checkpoint(path, untrained())
+    save_checkpoint(path, untrained("lite", (1664, 384)))
     tensors = {"unknown.weight": torch.zeros(1)}
     from safetensors import safe_open
 
