@@ -63,11 +63,11 @@ def right_words(level: LevelTokens, strength: torch.Tensor, photographs: list[in
         strength: [V, T], of the links.
         photographs: for each word, the number of its photograph.
     """
-    frames, words = level.video.groups[0], level.text.groups[0]
+    frames, words = level.video.tokens.groups[0], level.text.tokens.groups[0]
     shown = torch.arange(frames.shape[1]) // len(ZOOMS)
-    strength = strength.masked_fill(~level.video.mask[0].unsqueeze(-1), -torch.inf)
+    strength = strength.masked_fill(~level.video.tokens.mask[0].unsqueeze(-1), -torch.inf)
     right = 0.0
-    for text in level.text.mask[0].nonzero().flatten().tolist():
+    for text in level.text.tokens.mask[0].nonzero().flatten().tolist():
         pointed = shown[frames[strength[:, text].argmax()]]
         for word in words[text].nonzero().flatten().tolist():
             right += float((pointed == photographs[word]).float().mean())

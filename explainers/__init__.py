@@ -7,16 +7,22 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 
 from explainers.coalition_graph import coalition_graph, ranks
 from explainers.enumeration import enumerate_coalitions
+from explainers.estimator import Estimator, estimate, load_estimator
 from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.interactions import Interactions
 from explainers.multilinear import closed_form
+from explainers.sampling import sample_coalitions
 
 __all__ = [
     "WEIGHTINGS",
+    "Estimator",
     "Interactions",
     "SimilarityGame",
     "closed_form",
     "coalition_graph",
     "enumerate_coalitions",
+    "estimate",
+    "load_estimator",
     "ranks",
+    "sample_coalitions",
 ]

@@ -6,10 +6,89 @@ kept for comparison, and the prediction heads of training have the same form (Ap
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from explainers.game import SimilarityGame, exact_precision
+from explainers.interactions import Interactions, timed
+
 STRUCTURES = ("mlp", "cnn", "mlp+sa", "cnn+sa")
+_SCHEMA = "hbi-estimator/1"
+
+
+class Estimator(nn.Module):
+    """Interactions estimated from the similarities alone, as in the paper (App. C.1).
+
+    It sees no token weights, so that it can be right on average only.
+
+    Args:
+        channels: hidden channels.
+        unit: size of a typical interaction; the network works in this unit.
+
+    Attributes:
+        error: its error against exact interactions, by name, as `hbi_core.train` measured it.
+    """
+
+    def __init__(self, channels: int = 64, unit: float = 1.0) -> None:
+        super().__init__()
+        self.channels = channels
+        self.unit = unit
+        self.error: dict[str, float] = {}
+        self.network = CellNetwork("cnn+sa", channels)
+
+    def forward(self, game: SimilarityGame) -> Tensor:
+        """A batch of games, similarity [..., V, T] -> estimates [..., V, T]."""
+        *batch, videos, texts = game.similarity.shape
+        with exact_precision(game.similarity):
+            values = self.network(
+                game.similarity.reshape(-1, videos, texts).to(self.network.decode.weight.dtype),
+                game.video_mask.reshape(-1, videos),
+                game.text_mask.reshape(-1, texts),
+            )
+        return self.unit * values.reshape(*batch, videos, texts).to(game.similarity.dtype)
+
+
+@torch.no_grad()
+def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
+    """Estimate the interactions by a trained network, without evaluating a coalition."""
+    device = game.similarity.device
+    values, seconds = timed(lambda: estimator(game), device)
+    return Interactions(values, None, "estimator", 0, seconds, str(device))
+
+
+def save_estimator(path: str | Path, estimator: Estimator) -> None:
+    """Write the weights with what is known about their error (safetensors)."""
+    path = Path(path)
+    settings = {
+        "channels": estimator.channels, "unit": estimator.unit, "error": estimator.error
+    }  # fmt: skip
+    partial = path.with_name(path.name + ".partial")
+    tensors = {name: value.cpu().contiguous() for name, value in estimator.state_dict().items()}
+    save_file(tensors, partial, {"schema": _SCHEMA, "settings": json.dumps(settings)})
+    partial.replace(path)
+
+
+def load_estimator(path: str | Path) -> Estimator:
+    """Read what `save_estimator` wrote; every tensor must fit.
+
+    Raises:
+        ValueError: the file is not an estimator.
+    """
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if metadata.get("schema") != _SCHEMA:
+        raise ValueError(f"{path} is no estimator: its metadata lacks the schema {_SCHEMA}")
+    settings = json.loads(metadata["settings"])
+    estimator = Estimator(settings["channels"], settings["unit"])
+    estimator.load_state_dict(tensors)
+    estimator.error = settings["error"]
+    return estimator.eval().requires_grad_(False)
 
 
 class CellNetwork(nn.Module):

@@ -91,6 +91,12 @@ class SimilarityGame:
     def _set(self, name: str, value: Tensor) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everybody else
 
+    def to(self, device: torch.device | str) -> SimilarityGame:
+        """The same games on another device."""
+        tensors = (self.similarity, self.video_logits, self.text_logits)
+        masks = (self.video_mask, self.text_mask)
+        return SimilarityGame(*(x.to(device) for x in (*tensors, *masks)), self.weighting)
+
     @property
     def players(self) -> int:
         """Number of players of the largest game of the batch, n = Nv + Nt."""

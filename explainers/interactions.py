@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +36,10 @@ class Interactions:
     device: str
 
 
-def timed(compute: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, float]:
+def timed(compute: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
     """Run `compute` and return its result with the seconds it took, GPU work included."""
     started = time.perf_counter()
-    values = compute()
+    result = compute()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return values, time.perf_counter() - started
+    return result, time.perf_counter() - started

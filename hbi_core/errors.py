@@ -19,3 +19,7 @@ class WeightsError(InputError):
 
 class CheckpointError(InputError):
     """A checkpoint is missing, broken or made for another encoder."""
+
+
+class DataError(InputError):
+    """A data set is incomplete, broken or not laid out as expected."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from explainers import WEIGHTINGS
+from hbi_core.command_line import parsed, refused
 from hbi_core.errors import InputError
 from hbi_core.figures.paper_figure import WIDTHS, without_font
 from hbi_core.pipeline import explain
@@ -47,7 +45,7 @@ class Arguments:
 
 def main(argv: list[str] | None = None) -> int:
     try:
-        arguments = _parsed(argv)
+        arguments = parsed(Arguments, "explain", argv)
         explanation = explain(
             arguments.video,
             arguments.caption,
@@ -58,8 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         written = explanation.save(arguments.out, arguments.width)
     except InputError as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
+        return refused(error)
     undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
@@ -70,19 +67,6 @@ def main(argv: list[str] | None = None) -> int:
     for path in written:
         print(path)
     return 0
-
-
-def _parsed(argv: list[str] | None) -> Arguments:
-    """The arguments; what is wrong with them as one sentence instead of a drawn box."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(Arguments, args=argv, prog="python -m hbi_core.explain")
-    except SystemExit as stop:
-        if not stop.code:
-            raise  # --help
-        text = re.sub(r"[\u2500-\u257f]+|-{3,}", " ", said.getvalue())
-        raise InputError(" ".join(text.split())) from stop
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Leve
     """Play the game of the only sample of a batch; players in the order of frames and words."""
     game = tokens.game(weighting)
     played = closed_form(game)
-    video, frames = _in_order(tokens.video)
-    text, words = _in_order(tokens.text)
+    video, frames = _in_order(tokens.video.tokens)
+    text, words = _in_order(tokens.text.tokens)
 
     def matrix(values: Tensor) -> Tensor:
         return values[0][video][:, text].cpu()

@@ -34,10 +34,12 @@ class Encoder(Protocol):
 
     Attributes:
         name: what the page and explanation.json call it.
+        architecture: the name that builds it for weights that lie in a checkpoint.
         widths: features of a frame and of a word (Dv, Dt).
     """
 
     name: str
+    architecture: str
     widths: tuple[int, int]
 
     def prepare_frames(self, frames: np.ndarray) -> Tensor:

@@ -33,16 +33,20 @@ class OpenClipEncoder(nn.Module):
         model: a model of open_clip with the BPE tokenizer of CLIP.
         preprocess: PIL image -> float [3, H, W].
         tokenizer: its open_clip SimpleTokenizer.
-        name: what the page and explanation.json call it.
+        model_name: its name in open_clip.
+        weights: the pretrained tag or file that it has, or "checkpoint".
     """
 
-    def __init__(self, model: nn.Module, preprocess, tokenizer, name: str) -> None:
+    def __init__(
+        self, model: nn.Module, preprocess, tokenizer, model_name: str, weights: str
+    ) -> None:
         super().__init__()
         self.model = model
         self.preprocess = preprocess
         self.tokenizer = tokenizer
-        self.name = name
-        width = self._text.text_projection
+        self.name = f"open_clip:{model_name}:{weights}"
+        self.architecture = f"open_clip:{model_name}:{IN_CHECKPOINT}"
+        width = self.text_tower.text_projection
         width = width.weight.shape[0] if isinstance(width, nn.Linear) else width.shape[-1]
         self.widths = (width, width)
 
@@ -120,11 +124,12 @@ class OpenClipEncoder(nn.Module):
         return ids, [*pieces, [len(ids) - 1]], read
 
     def _project(self, states: Tensor) -> Tensor:
-        projection = self._text.text_projection
+        projection = self.text_tower.text_projection
         return projection(states) if isinstance(projection, nn.Module) else states @ projection
 
     @property
-    def _text(self) -> nn.Module:
+    def text_tower(self) -> nn.Module:
+        """What holds the text encoder's parts; some models keep them on the top."""
         return getattr(self.model, "text", self.model)
 
     @property
@@ -185,24 +190,25 @@ def load_open_clip(model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS) -
         raise WeightsError(f"{file} cannot be loaded as {model}: {error}") from error
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = open_clip.get_tokenizer(model)
-    return OpenClipEncoder(network, preprocess, tokenizer, f"open_clip:{model}:{weights}")
+    return OpenClipEncoder(network, preprocess, tokenizer, model, weights)
+
+
+def is_torchscript(file: Path) -> bool:
+    """Whether a file is an archive of torch.jit, as OpenAI's own files are."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(name.endswith("constants.pkl") for name in archive.namelist())
 
 
 def _refuse_torchscript(file: Path) -> None:
-    """OpenAI's own files are programs, not tensors: loading one would run it."""
-    if not zipfile.is_zipfile(file):
-        return
-    with zipfile.ZipFile(file) as archive:
-        if not any(name.endswith("constants.pkl") for name in archive.namelist()):
-            return
-    target = file.with_suffix(".safetensors")
-    raise WeightsError(
-        f"{file} is a TorchScript archive: a program, not run here. If you trust it, convert "
-        "it once and give the new file:\n"
-        f"  python -c \"import torch, safetensors.torch as s; m = torch.jit.load('{file}', "
-        "map_location='cpu'); s.save_file({k: v.float().contiguous() for k, v in "
-        f"m.state_dict().items() if v.dim() or k == 'logit_scale'}}, '{target}')\""
-    )
+    """Such files are programs, not tensors: loading one would run it."""
+    if is_torchscript(file):
+        raise WeightsError(
+            f"{file} is a TorchScript archive: a program, not run here. Take the weights out of "
+            "it once and give the new file:\n"
+            f"  python -m hbi_core.convert '{file}' '{file.with_suffix('.safetensors')}'"
+        )
 
 
 def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]:

@@ -20,10 +20,12 @@ class ModelConfig:
         text_players: "words"; or "tokens" of the encoder's tokenizer, as the paper has them.
         projection: linear maps from the encoder's features into the joint space; without them
             all three widths are the same.
+        noise, dropout: of the features before the projection, in training.
         temporal_layers: blocks of the temporal transformer over frames; 0 for none.
         attention_heads: of the temporal transformer and of the attention after merging.
         positions: frames that the temporal transformer has position embeddings for.
         weight_hidden: hidden features of the weight MLPs (Eq. 1); None takes 2 D.
+        logit_bound: b, where the token weight logits are b tanh(logit / b); None for no bound.
         video_clusters: tokens after each merge, {Nv_a, Nv_o} of the paper (Tab. 6). Whole numbers
             are counts; fractions below 1 are shares of the tokens of the level below, rounded up.
             Their number is the number of levels above the entity level, 0 to 2.
@@ -32,9 +34,9 @@ class ModelConfig:
         head: structure of the prediction heads (Fig. A).
         head_channels: hidden channels of the prediction heads.
         compatibility: "paper"; or "published", which computes what the paper's released
-            checkpoints compute. There padding tokens count as similarity 0 at the entity level,
-            are read by the convolution and the attention of the first merge, and no mask goes on
-            to the next level; DPC-KNN weighs by the distance instead of its square.
+            checkpoints compute. There padding tokens count as similarity 0 at the entity level
+            and are read by the convolution of the first merge, and no mask goes on to the next
+            level; DPC-KNN weighs by the distance instead of its square.
     """
 
     video_width: int = 512
@@ -42,10 +44,13 @@ class ModelConfig:
     width: int = 512
     text_players: str = "words"
     projection: bool = False
+    noise: float = 0.0
+    dropout: float = 0.0
     temporal_layers: int = 4
     attention_heads: int = 8
     positions: int = 77
     weight_hidden: int | None = None
+    logit_bound: float | None = None
     video_clusters: tuple[int | float, ...] = (3, 2)
     text_clusters: tuple[int | float, ...] = (6, 3)
     neighbours: int = 3

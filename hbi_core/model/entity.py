@@ -10,19 +10,40 @@ from torch import Tensor, nn
 from hbi_core.model.tokens import Tokens
 
 
-class Projection(nn.Linear):
-    """A linear map into the joint space. Tokens -> Tokens.
+class Projection(nn.Module):
+    """Features, centred and scaled, into the joint space by a linear map. Tokens -> Tokens.
 
     Starts as the identity on the first features, so that an encoder which already shares a space
-    there is understood before any training.
+    there is understood before any training. `fit` sets centre and scale.
+
+    Args:
+        inputs: features of the encoder.
+        width: D.
+        noise: standard deviation of Gaussian noise on the scaled features, in training.
+        dropout: share of the scaled features set to zero, in training.
     """
 
-    def reset_parameters(self) -> None:
-        nn.init.eye_(self.weight)
-        nn.init.zeros_(self.bias)
+    def __init__(self, inputs: int, width: int, noise: float = 0.0, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(inputs))
+        self.register_buffer("scale", torch.ones(()))
+        self.noise = noise
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(inputs, width)
+        nn.init.eye_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    @torch.no_grad()
+    def fit(self, features: Tensor) -> None:
+        """Take centre and scale (one for all features) from features [N, inputs]."""
+        self.centre.copy_(features.mean(0))
+        self.scale.copy_((features - self.centre).square().mean().sqrt())
 
     def forward(self, tokens: Tokens) -> Tokens:
-        return replace(tokens, features=super().forward(tokens.features))
+        features = (tokens.features - self.centre) / self.scale
+        if self.training and self.noise:
+            features = features + self.noise * torch.randn_like(features)
+        return replace(tokens, features=self.linear(self.dropout(features)))
 
 
 class TemporalTransformer(nn.Module):
@@ -36,10 +57,15 @@ class TemporalTransformer(nn.Module):
         layers: blocks.
         heads: attention heads.
         positions: largest number of frames.
+        published: as the released checkpoints were trained: what stands in padding frames stays,
+            though no frame sees it.
     """
 
-    def __init__(self, width: int, layers: int, heads: int, positions: int) -> None:
+    def __init__(
+        self, width: int, layers: int, heads: int, positions: int, published: bool = False
+    ) -> None:
         super().__init__()
+        self.published = published
         self.positions = nn.Parameter(torch.zeros(positions, width))
         block = nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout=0.0, activation=quick_gelu,
@@ -62,7 +88,8 @@ class TemporalTransformer(nn.Module):
             raise ValueError(
                 f"{frames} frames, but the model has positions for {len(self.positions)}"
             )
-        features = tokens.features.masked_fill(~tokens.mask.unsqueeze(-1), 0.0)
+        kept = tokens.mask.unsqueeze(-1) | self.published
+        features = tokens.features.masked_fill(~kept, 0.0)
         seen = self.blocks(features + self.positions[:frames], src_key_padding_mask=~tokens.mask)
         return replace(tokens, features=features + seen)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch.nn import functional
 
 from explainers import SimilarityGame
 from explainers.estimator import CellNetwork
+from explainers.game import exact_precision
 from hbi_core.model.config import ModelConfig
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.model.token_merge import TokenMerge
@@ -18,23 +21,33 @@ from hbi_core.model.tokens import Tokens
 _NO_WEIGHT = -1e4  # a logit whose weight is zero beside any other
 
 
+class Players(NamedTuple):
+    """The tokens of one modality at one level, and their weights before the softmax, [B, N]."""
+
+    tokens: Tokens
+    logits: Tensor
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Players:
+        """The same change of all tensors: a slice, another device."""
+        tokens = self.tokens
+        changed = Tokens(change(tokens.features), change(tokens.mask), change(tokens.groups))
+        return Players(changed, change(self.logits))
+
+
 @dataclass(frozen=True, eq=False)
 class LevelTokens:
     """One level of a batch of videos and texts.
 
     Attributes:
         name: "entity", "action" or "event".
-        video, text: Tokens of the level.
-        video_logits, text_logits: float [B, N], the token weights of Eq. 1 before the softmax.
+        video, text: their players.
         padding_plays: padding tokens are players too, of similarity 0 and weight 0, as in the
             published checkpoints.
     """
 
     name: str
-    video: Tokens
-    text: Tokens
-    video_logits: Tensor
-    text_logits: Tensor
+    video: Players
+    text: Players
     padding_plays: bool = False
 
     def game(self, weighting: str = "renormalised", all_pairs: bool = False) -> SimilarityGame:
@@ -42,10 +55,12 @@ class LevelTokens:
 
         With all_pairs, there may be more or fewer texts than videos.
         """
-        video = functional.normalize(self.video.features, dim=-1)
-        text = functional.normalize(self.text.features, dim=-1)
-        video_logits, video_mask = self.video_logits, self.video.mask
-        text_logits, text_mask = self.text_logits, self.text.mask
+        with exact_precision(self.video.logits):
+            return self._game(weighting, all_pairs)
+
+    def _game(self, weighting: str, all_pairs: bool) -> SimilarityGame:
+        video, video_mask, video_logits = _directions(self.video)
+        text, text_mask, text_logits = _directions(self.text)
         if all_pairs:
             # One matrix product: a broadcast one would copy the videos for every text.
             similarity = torch.einsum("avd,btd->abvt", video, text)
@@ -91,14 +106,16 @@ class Level(nn.Module):
         self.head = head
         self.padding_plays = padding_plays
 
+    def players(self, side: str, below: Tokens) -> Players:
+        """One side alone, "video" or "text": the tokens of the level below -> the players here."""
+        tokens = getattr(self, side)(below)
+        return Players(tokens, getattr(self, f"{side}_logits")(tokens.features).squeeze(-1))
+
     def forward(self, video: Tokens, text: Tokens) -> LevelTokens:
-        video, text = self.video(video), self.text(text)
         return LevelTokens(
             self.name,
-            video,
-            text,
-            self.video_logits(video.features).squeeze(-1),
-            self.text_logits(text.features).squeeze(-1),
+            self.players("video", video),
+            self.players("text", text),
             self.padding_plays,
         )
 
@@ -115,8 +132,15 @@ class Hierarchy(nn.Module):
         outputs = []
         for level in self.levels:
             outputs.append(level(video, text))
-            video, text = outputs[-1].video, outputs[-1].text
+            video, text = outputs[-1].video.tokens, outputs[-1].text.tokens
         return outputs
+
+
+def _directions(players: Players) -> tuple[Tensor, Tensor, Tensor]:
+    """Unit features, mask and logits, at least in float32."""
+    tokens, logits = players
+    exact = torch.promote_types(logits.dtype, torch.float32)
+    return functional.normalize(tokens.features.to(exact), dim=-1), tokens.mask, logits.to(exact)
 
 
 def build_hierarchy(config: ModelConfig) -> Hierarchy:
@@ -150,12 +174,16 @@ def build_hierarchy(config: ModelConfig) -> Hierarchy:
 def _entity_steps(config: ModelConfig) -> tuple[nn.Module, nn.Module]:
     video, text = nn.Sequential(), nn.Sequential()
     if config.projection:
-        video.append(Projection(config.video_width, config.width))
-        text.append(Projection(config.text_width, config.width))
+        video.append(Projection(config.video_width, config.width, config.noise, config.dropout))
+        text.append(Projection(config.text_width, config.width, config.noise, config.dropout))
     if config.temporal_layers:
         video.append(
             TemporalTransformer(
-                config.width, config.temporal_layers, config.attention_heads, config.positions
+                config.width,
+                config.temporal_layers,
+                config.attention_heads,
+                config.positions,
+                published=config.compatibility == "published",
             )
         )
     return video, text
@@ -167,4 +195,18 @@ def _weight_network(config: ModelConfig) -> nn.Sequential:
     last = nn.Linear(hidden, 1)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Linear(config.width, hidden), nn.ReLU(), last)
+    network = nn.Sequential(nn.Linear(config.width, hidden), nn.ReLU(), last)
+    if config.logit_bound:
+        network.append(Bound(config.logit_bound))
+    return network
+
+
+class Bound(nn.Module):
+    """x -> b tanh(x / b), so that no token's weight can be more than e^(2 b) of another's."""
+
+    def __init__(self, bound: float) -> None:
+        super().__init__()
+        self.bound = bound
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bound * torch.tanh(x / self.bound)

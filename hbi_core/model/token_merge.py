@@ -15,8 +15,9 @@ from hbi_core.model.tokens import Tokens
 def dpc_knn(
     points: Tensor,
     mask: Tensor,
-    clusters: int | Tensor,
+    clusters: int,
     neighbours: int = 3,
+    wanted: Tensor | None = None,
     published: bool = False,
 ) -> Tensor:
     """Density-peak clustering with k nearest neighbours (HBI, Eqs. 6 and 7).
@@ -30,21 +31,20 @@ def dpc_knn(
     Args:
         points: float [B, N, D].
         mask: bool [B, N].
-        clusters: clusters wanted, one number or one for each sequence, int64 [B]; a sequence with
-            fewer real tokens gets one for each.
+        clusters: clusters wanted; a sequence with fewer real tokens gets one for each.
         neighbours: K of Eq. 6; fewer where there are fewer tokens.
+        wanted: int64 [B], clusters wanted of each sequence, where that is fewer.
         published: as the released checkpoints were trained. δ is the distance, not its square,
             and for the densest point the largest of the whole sequence; padding tokens lie beyond
             all others, so that they do count where real ones are fewer than the neighbours;
             clusters come in the order of ρ·δ.
 
     Returns:
-        bool [B, N, C], C = min(the largest of clusters, N): membership. Clusters are ordered by
-        their centre's position; empty clusters come last.
+        bool [B, N, C], C = min(clusters, N): membership. Clusters are ordered by their centre's
+        position; empty clusters come last.
     """
     length = points.shape[1]
-    wanted = torch.as_tensor(clusters, device=points.device).expand(len(points))
-    most = min(int(wanted.max()), length)
+    clusters = min(clusters, length)
     between = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
     real_pair = mask.unsqueeze(-1) & mask.unsqueeze(-2)
     beyond = between.max() + 1.0 if published else torch.inf
@@ -64,13 +64,14 @@ def dpc_knn(
     delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest)
 
     if published:
-        centres = (density * delta * mask).topk(most).indices
+        centres = (density * delta * mask).topk(clusters).indices
     else:
         score = (density * delta.square()).masked_fill(~mask, -1.0)
-        centres = score.argsort(dim=-1, descending=True, stable=True)[:, :most]
+        centres = score.argsort(dim=-1, descending=True, stable=True)[:, :clusters]
         # Padding, and centres beyond those wanted, sort to the end.
-        place = torch.arange(most, device=points.device)
-        chosen = mask.gather(-1, centres) & (place < wanted.unsqueeze(-1))
+        chosen = mask.gather(-1, centres)
+        if wanted is not None:
+            chosen &= position[:clusters] < wanted.unsqueeze(-1)
         centres = centres.where(chosen, length).sort(-1).values
     real_cluster = centres < length
     index = centres.clamp(max=length - 1).unsqueeze(-2).expand(-1, length, -1)
@@ -78,7 +79,7 @@ def dpc_knn(
     is_centre = position.unsqueeze(-1) == centres.unsqueeze(-2)
     to_centre = to_centre.masked_fill(is_centre, -1.0)  # a centre stays in its own cluster
     label = to_centre.argmin(-1)
-    return functional.one_hot(label, most).bool() & mask.unsqueeze(-1)
+    return functional.one_hot(label, clusters).bool() & mask.unsqueeze(-1)
 
 
 class TokenMerge(nn.Module):
@@ -121,7 +122,7 @@ class TokenMerge(nn.Module):
         points = self.norm(features + self.mix(features.mT).mT)
         place = points.detach() / math.sqrt(points.shape[-1])  # about unit length
         members = dpc_knn(
-            place, tokens.mask, self._wanted(tokens.mask), self.neighbours, self.published
+            place, tokens.mask, *self._clusters(tokens.mask), published=self.published
         ).mT  # [B, C, N]
         score = self.score(points).squeeze(-1)
         weights = masked_softmax(score.unsqueeze(-2), members)  # [B, C, N]
@@ -129,17 +130,18 @@ class TokenMerge(nn.Module):
             total = (members * score.exp().unsqueeze(-2)).sum(-1, keepdim=True)
             weights = weights * (total / (total + 1e-6))
         merged = weights @ points
-        merged = self.attention(merged, points, score, read.squeeze(-1).expand_as(tokens.mask))
+        merged = self.attention(merged, points, score, tokens.mask)
         groups = members.to(points.dtype) @ tokens.groups.to(points.dtype) > 0
         mask = members.any(-1) | self.published
         return Tokens(merged, mask, groups)
 
-    def _wanted(self, mask: Tensor) -> int | Tensor:
+    def _clusters(self, mask: Tensor) -> tuple[int, int, Tensor | None]:
+        """Clusters at most, neighbours, and the clusters of each sequence if they differ."""
         if self.clusters >= 1:
-            return int(self.clusters)
-        if self.published:
-            return math.ceil(mask.shape[-1] * self.clusters)
-        return (mask.sum(-1) * self.clusters).ceil().long()
+            return int(self.clusters), self.neighbours, None
+        wanted = (mask.sum(-1) * self.clusters).ceil().long()
+        most = math.ceil(mask.shape[-1] * self.clusters)
+        return most, self.neighbours, None if self.published else wanted
 
 
 class MergeAttention(nn.Module):

@@ -127,12 +127,12 @@ def test_groups_nest_over_the_levels():
         Tokens.original(random_points(1, 12)), Tokens.original(random_points(1, 20, seed=1))
     )
     assert [level.name for level in levels] == ["entity", "action", "event"]
-    assert [level.video.features.shape[1] for level in levels] == [12, 3, 2]
-    assert [level.text.features.shape[1] for level in levels] == [20, 6, 3]
+    assert [level.video.tokens.features.shape[1] for level in levels] == [12, 3, 2]
+    assert [level.text.tokens.features.shape[1] for level in levels] == [20, 6, 3]
     for level in levels:
-        assert torch.equal(level.video.groups.sum(1), torch.ones(1, 12, dtype=torch.long))
-    for event in levels[2].text.groups[0]:
-        for action in levels[1].text.groups[0]:
+        assert torch.equal(level.video.tokens.groups.sum(1), torch.ones(1, 12, dtype=torch.long))
+    for event in levels[2].text.tokens.groups[0]:
+        for action in levels[1].text.tokens.groups[0]:
             assert (event & action).any() == (action & ~event).logical_not().all()
 
 

@@ -1,0 +1,123 @@
+"""What the parts of the model are worth: train without them, several times, and compare."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from hbi_core.checkpoint import load_checkpoint
+from hbi_core.train import read_config
+from hbi_core.training.config import TrainConfig
+from hbi_core.training.loop import train
+
+COLUMNS = ("R@1", "R@5", "R@10", "MnR")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Rows of settings, table by table.
+
+    Attributes:
+        config: YAML file of the training run that every row starts from.
+        overrides: settings of all rows, by dotted name.
+        tables: title of a table -> name of a row -> its settings, by dotted name.
+        seeds: each row is trained once with each.
+        out: folder of the runs; rows that were trained before are not trained again.
+        document: Markdown file to write.
+    """
+
+    config: Path
+    overrides: dict[str, object]
+    tables: dict[str, dict[str, dict[str, object]]]
+    seeds: tuple[int, ...]
+    out: Path
+    document: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """Results of one row, over the seeds: lists by column, text to video, and seconds a step."""
+
+    table: str
+    name: str
+    results: dict[str, list[float]]
+    seconds: list[float]
+
+
+def run_ablation(ablation: Ablation) -> list[Row]:
+    """Train every row with every seed, score it on the validation split, write the document."""
+    rows = []
+    bar = tqdm(list(_named_rows(ablation)), "rows")
+    for table, name, overrides in bar:
+        bar.set_postfix_str(f"{table}: {name}")
+        results: dict[str, list[float]] = {column: [] for column in COLUMNS}
+        seconds = []
+        for seed in ablation.seeds:
+            folder = _trained(ablation, overrides, seed)
+            scores = load_checkpoint(folder / "best.safetensors").training["validation"]
+            for column in COLUMNS:
+                results[column].append(scores["text_to_video"][column])
+            seconds.append(_seconds_per_step(folder))
+        rows.append(Row(table, name, results, seconds))
+        ablation.document.parent.mkdir(parents=True, exist_ok=True)
+        ablation.document.write_text(as_markdown(ablation, rows))
+    return rows
+
+
+def _named_rows(ablation: Ablation) -> Iterator[tuple[str, str, dict[str, object]]]:
+    for table, rows in ablation.tables.items():
+        for name, overrides in rows.items():
+            yield table, name, ablation.overrides | overrides
+
+
+def _trained(ablation: Ablation, overrides: dict[str, object], seed: int) -> Path:
+    """The folder of a finished run; rows with the same settings share it."""
+    arguments = [f"--{name}={json.dumps(value)}" for name, value in overrides.items()]
+    config = read_config(
+        TrainConfig, ["--config", str(ablation.config), f"--seed={seed}", *arguments]
+    )
+    settings = json.dumps(asdict(config), default=str, sort_keys=True)
+    folder = ablation.out / hashlib.sha256(settings.encode()).hexdigest()[:16]
+    finished = folder / "settings.json"
+    if not finished.is_file():
+        train(replace(config, out=folder))
+        finished.write_text(settings)
+    return folder
+
+
+def _seconds_per_step(folder: Path) -> float:
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return statistics.median(line["seconds"] for line in lines if "seconds" in line)
+
+
+def as_markdown(ablation: Ablation, rows: list[Row]) -> str:
+    """Mean ± standard deviation of each column, one table for each of the paper's."""
+    lines = [
+        "# What the parts are worth",
+        "",
+        f"`python -m hbi_core.evaluate ablation`: text to video on the validation split, mean ± "
+        f"standard deviation over {len(ablation.seeds)} seeds; {torch.get_num_threads()} CPU "
+        "threads. Seconds a step are medians, and comparable within a table only as far as the "
+        "machine was idle.",
+    ]
+    for table in ablation.tables:
+        known = [row for row in rows if row.table == table]
+        if known:
+            lines += ["", f"## {table}", "", f"| | {' | '.join(COLUMNS)} | seconds a step |"]
+            lines.append("|---|" + "---|" * (len(COLUMNS) + 1))
+        for row in known:
+            cells = [_spread(row.results[column], 1) for column in COLUMNS]
+            lines.append(f"| {row.name} | {' | '.join(cells)} | {_spread(row.seconds, 3)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _spread(values: list[float], digits: int) -> str:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"

@@ -1,0 +1,40 @@
+"""Clips with their texts: what every data set becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video, or photographs shown one after another, with its texts.
+
+    Attributes:
+        id: as in the annotations, without a video suffix.
+        files: one video file; or the photographs, in order.
+        captions: at least one, each with a letter or digit in it.
+    """
+
+    id: str
+    files: tuple[Path, ...]
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A split of a data set.
+
+    Attributes:
+        name: of the data set.
+        split: of it.
+        clips: in the order of the annotations, at least one, no id twice.
+        missing: ids whose file is not there; they are not among the clips.
+        without_text: ids in the list of the split that have no sentence; not among the clips.
+    """
+
+    name: str
+    split: str
+    clips: tuple[Clip, ...]
+    missing: tuple[str, ...] = ()
+    without_text: tuple[str, ...] = ()

@@ -1,0 +1,130 @@
+"""python -m hbi_core.evaluate retrieval|ablation: measure a model, or what its parts are worth."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from hbi_core.command_line import parsed, refused
+from hbi_core.data import read_corpus
+from hbi_core.data.features import encode_corpus
+from hbi_core.errors import InputError
+from hbi_core.evaluation import retrieval_metrics, similarity_scores
+from hbi_core.pipeline import choose_device, choose_model
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Text-to-video and video-to-text retrieval: R@1, R@5, R@10, median and mean rank.
+
+    Ties count against the model. Prints a table and writes JSON.
+    """
+
+    dataset: str
+    """msrvtt, activitynet, didemo, msvd, flickr8k or synthetic."""
+    root: Path
+    """Folder of the data set."""
+    json: Path
+    """File to write."""
+    split: str | None = None
+    """Split to measure; the test split, of flickr8k everything."""
+    checkpoint: str | None = None
+    """Trained heads; those we ship where none are given, "untrained" for none."""
+    encoder: str = "auto"
+    """The encoder, where the checkpoint does not tell."""
+    frames: int | None = None
+    """Frames of each clip; as many as in training."""
+    words: int | None = None
+    """Text players at most; as many as in training."""
+    level_weights: tuple[float, ...] | None = None
+    """Share of each level in the score, entity first; as in training."""
+    missing: str = "skip"
+    """What to do about clips without a file: skip or stop."""
+    cache: Path | None = None
+    """Folder to keep the features in."""
+
+    def run(self) -> None:
+        split = self.split or ("all" if self.dataset == "flickr8k" else "test")
+        corpus = read_corpus(self.dataset, self.root, split, self.missing)
+        encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
+        trained = heads.training.get("settings", {})
+        data = trained.get("data", {})
+        features = encode_corpus(
+            encoder,
+            corpus,
+            self.frames or data.get("frames", 12),
+            players=heads.config.text_players,
+            cache=self.cache,
+        )
+        weights = self.level_weights or trained.get("level_weights")
+        weights = weights or [1.0] * len(heads.config.levels)
+        scores = similarity_scores(
+            heads.hierarchy.to(choose_device()),
+            features,
+            self.words or data.get("words", 64),
+            weights,
+            progress=True,
+        )
+        metrics = retrieval_metrics(scores, features.owners)
+        self.json.parent.mkdir(parents=True, exist_ok=True)
+        self.json.write_text(json.dumps(metrics, indent=1) + "\n")
+        print(
+            f"{corpus.name} {split}: {len(corpus.clips)} clips, {len(features.owners)} captions; "
+            f"encoder {heads.encoder}, heads {heads.name}, levels {list(weights)}"
+        )
+        if corpus.missing:
+            print(f"{len(corpus.missing)} clips have no file and were left out.")
+        print(table(metrics))
+
+
+def table(metrics: dict[str, dict[str, float]]) -> str:
+    """The metrics as a text table."""
+    columns = list(next(iter(metrics.values())))
+    lines = [" " * 14 + "".join(f"{name:>8}" for name in columns)]
+    for direction, row in metrics.items():
+        name = direction.replace("_", " ")
+        lines.append(f"{name:14}" + "".join(f"{row[column]:8.1f}" for column in columns))
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Ablate:
+    """Train and score the model without its parts, as the paper's ablations do."""
+
+    config: Path
+    """YAML file of the rows, see configs/ablation_flickr.yaml."""
+    root: Path | None = None
+    """Folder of the data set, instead of the one in the file."""
+
+    def run(self) -> None:
+        from hbi_core.ablation import Ablation, run_ablation
+        from hbi_core.train import read_config
+
+        ablation = read_config(Ablation, ["--config", str(self.config)])
+        if self.root:
+            ablation.overrides["data.root"] = str(self.root)
+        run_ablation(ablation)
+        print(ablation.document.read_text())
+
+
+Command = (
+    Annotated[Retrieval, tyro.conf.subcommand("retrieval")]
+    | Annotated[Ablate, tyro.conf.subcommand("ablation")]
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    try:
+        parsed(Command, "evaluate", argv).run()
+    except (InputError, ValueError) as error:
+        return refused(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

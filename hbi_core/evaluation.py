@@ -1,0 +1,134 @@
+"""Retrieval: how high the matching text or video ranks (HBI, Sec. 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from hbi_core.data.features import Features
+from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
+
+_AT_ONCE = 256  # clips or captions that go through the model together
+_BLOCK_CELLS = 2**24  # similarities of tokens that are held at once
+
+
+def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, float]]:
+    """R@1, R@5, R@10 in percent, median and mean rank, in both directions.
+
+    A rank is 1 plus the number of wrong candidates that score as high or higher: ties count
+    against the model. Of several texts of a video, the best one counts.
+
+    Args:
+        scores: float [N, C], videos by texts.
+        owners: int64 [C], the video of each text. Every video has one.
+
+    Returns:
+        {"text_to_video": {"R@1": .., "R@5": .., "R@10": .., "MdR": .., "MnR": ..},
+        "video_to_text": {...}}
+    """
+    own = scores[owners, torch.arange(scores.shape[1])]  # [C]
+    text_ranks = (scores >= own).sum(0)  # the right video is among them, once
+    right = owners == torch.arange(len(scores)).unsqueeze(-1)  # [N, C]
+    best = scores.masked_fill(~right, -torch.inf).amax(-1, keepdim=True)
+    video_ranks = 1 + ((scores >= best) & ~right).sum(-1)
+    return {"text_to_video": _summary(text_ranks), "video_to_text": _summary(video_ranks)}
+
+
+def _summary(ranks: Tensor) -> dict[str, float]:
+    ranks = ranks.double()
+    recalls = {f"R@{k}": 100.0 * float((ranks <= k).double().mean()) for k in (1, 5, 10)}
+    return recalls | {"MdR": float(ranks.quantile(0.5)), "MnR": float(ranks.mean())}
+
+
+def recall_sum(metrics: dict[str, dict[str, float]]) -> float:
+    """Rsum of both directions: the number that chooses the best checkpoint."""
+    return sum(direction[f"R@{k}"] for direction in metrics.values() for k in (1, 5, 10))
+
+
+@torch.inference_mode()
+def similarity_scores(
+    hierarchy: Hierarchy,
+    features: Features,
+    words: int,
+    level_weights: Sequence[float],
+    progress: bool = False,
+) -> Tensor:
+    """S of Eq. 1 of every clip with every caption, the levels added by their weights.
+
+    Memory beside the result is bounded: the players of all levels, and one block of similarities.
+
+    Args:
+        hierarchy: in evaluation mode.
+        features: N clips, C captions.
+        words: text players at most.
+        level_weights: one for each level; a level of weight 0 is not computed.
+        progress: whether to draw a bar.
+
+    Returns:
+        float32 [N, C], on the CPU.
+
+    Raises:
+        ValueError: level_weights has another length than there are levels.
+    """
+    device = next(hierarchy.parameters()).device
+    clips, captions = len(features.clips), len(features.owners)
+    names = [level.name for level in hierarchy.levels]
+    if len(level_weights) != len(names):
+        raise ValueError(f"{len(level_weights)} level weights for the levels {names}")
+    videos = _players(
+        hierarchy,
+        "video",
+        (features.videos(chosen) for chosen in _slices(clips, _AT_ONCE)),
+        device,
+    )
+    texts = _players(
+        hierarchy,
+        "text",
+        (features.texts(chosen, words) for chosen in _slices(captions, _AT_ONCE)),
+        device,
+    )
+    scores = torch.zeros(clips, captions)
+    levels = list(zip(hierarchy.levels, videos, texts, level_weights, strict=True))
+    for level, video, text, weight in tqdm(levels, "levels", disable=not progress, leave=False):
+        if weight == 0:
+            continue
+        cells = video.logits.shape[-1] * text.logits.shape[-1]
+        size = max(1, int((_BLOCK_CELLS // cells) ** 0.5))
+        for v in _slices(clips, size):
+            for t in _slices(captions, size):
+                rows, columns = (
+                    players.map(lambda x, chosen=chosen: x[chosen].to(device))
+                    for players, chosen in ((video, v), (text, t))
+                )
+                block = LevelTokens(level.name, rows, columns, level.padding_plays)
+                scores[v, t] += weight * block.game(all_pairs=True).grand_value().cpu()
+    return scores
+
+
+def _slices(length: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def _players(
+    hierarchy: Hierarchy, side: str, batches: Iterable[Tokens], device: torch.device
+) -> list[Players]:
+    """The players of one side at every level, on the CPU."""
+    parts: list[list[Players]] = []
+    for tokens in batches:
+        tokens = Tokens(*(x.to(device) for x in (tokens.features, tokens.mask, tokens.groups)))
+        parts.append([])
+        for level in hierarchy.levels:
+            players = level.players(side, tokens)
+            tokens = players.tokens
+            parts[-1].append(players.map(Tensor.cpu))
+    return [_joined(level) for level in zip(*parts, strict=True)]
+
+
+def _joined(parts: Sequence[Players]) -> Players:
+    """Batches of one level, one after another."""
+    tokens = [part.tokens for part in parts]
+    fields = ([getattr(t, name) for t in tokens] for name in ("features", "mask", "groups"))
+    return Players(Tokens(*map(torch.cat, fields)), torch.cat([part.logits for part in parts]))

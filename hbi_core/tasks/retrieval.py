@@ -1,0 +1,127 @@
+"""Text-video retrieval: a batch of pairs -> the losses of Eq. 10, by name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from explainers import SimilarityGame, load_estimator, sample_coalitions
+from explainers.multilinear import interaction_values
+from hbi_core.data.features import pad
+from hbi_core.encoders import Encoder
+from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
+from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
+from hbi_core.training.batches import Batch
+from hbi_core.training.config import LossConfig
+from hbi_core.training.gather import gather
+
+
+class RetrievalTask(nn.Module):
+    """The model, what it is trained for, and the temperature.
+
+    Args:
+        hierarchy: the model.
+        config: of the losses.
+        words: text players at most.
+        encoder: one that learns; None where the batches hold frozen features.
+        text_players: "words" or "tokens", of the encoder.
+    """
+
+    def __init__(
+        self,
+        hierarchy: Hierarchy,
+        config: LossConfig,
+        words: int,
+        encoder: Encoder | None = None,
+        text_players: str = "words",
+    ) -> None:
+        super().__init__()
+        self.hierarchy = hierarchy
+        self.encoder = encoder
+        self.config = config
+        self.words, self.text_players = words, text_players
+        self.log_scale = nn.Parameter(
+            torch.tensor(-math.log(config.temperature)), requires_grad=config.learned_temperature
+        )
+        self.estimator = load_estimator(config.estimator) if config.target == "estimator" else None
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses by name, each a float []; "total" is what training minimises.
+
+        With several processes, every one compares the pairs of all of them.
+        """
+        levels = self.hierarchy(*self.tokens(batch))
+        ids = gather(batch.ids)
+        same_video = ids.unsqueeze(0) == ids.unsqueeze(1)
+        temperature = (-self.log_scale).exp()
+        losses, scores = {}, {}
+        for level, module, scale in zip(
+            levels, self.hierarchy.levels, self.config.interaction_scale, strict=False
+        ):
+            compared = _of_all_processes(level).game(self.config.weighting, all_pairs=True)
+            scores[level.name] = compared.grand_value()
+            if level.name not in self.config.supervised:
+                continue
+            losses[f"contrastive/{level.name}"] = contrastive_loss(
+                scores[level.name], temperature, same_video
+            )
+            if self.config.target != "none":
+                losses[f"banzhaf/{level.name}"] = self._banzhaf_loss(level, module.head, scale)
+        for teacher, student in self.config.distilled:
+            if teacher in scores and student in scores:
+                losses[f"distillation/{teacher}>{student}"] = distillation_loss(
+                    scores[student], scores[teacher], temperature.detach()
+                )
+        weights = {"contrastive": 1.0, "banzhaf": self.config.alpha}
+        weights["distillation"] = self.config.beta
+        total = sum(weights[name.split("/")[0]] * loss for name, loss in losses.items())
+        return losses | {"total": total}
+
+    def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
+        """The encoder's features of a batch."""
+        if self.encoder is None:
+            return (
+                Tokens.original(batch.frames, batch.frame_mask),
+                Tokens.original(batch.words, batch.word_mask),
+            )
+        real = self.encoder.frame_features(batch.frames[batch.frame_mask])
+        frames = real.new_zeros(*batch.frame_mask.shape, real.shape[-1])
+        frames[batch.frame_mask] = real
+        texts = self.encoder.text_features(batch.words, self.text_players)
+        return (
+            Tokens.original(frames, batch.frame_mask),
+            pad([text.features for text in texts], self.words),
+        )
+
+    def _banzhaf_loss(self, level: LevelTokens, head: nn.Module, scale: float) -> Tensor:
+        game = level.game(self.config.weighting)
+        relation = head(game.similarity, game.video_mask, game.text_mask)
+        return banzhaf_loss(
+            relation.float(),
+            self._interactions(game),
+            game.video_mask,
+            game.text_mask,
+            scale,
+        )
+
+    @torch.no_grad()
+    def _interactions(self, game: SimilarityGame) -> Tensor:
+        if self.config.target == "closed_form":
+            return interaction_values(game)
+        if self.config.target == "sampling":
+            return sample_coalitions(game, self.config.coalitions).values
+        return self.estimator(game)
+
+
+def _of_all_processes(level: LevelTokens) -> LevelTokens:
+    """The players of all processes, in the order of their ranks, with gradients."""
+
+    def gathered(players: Players) -> Players:
+        tokens = players.tokens
+        features, mask, logits = map(gather, (tokens.features, tokens.mask, players.logits))
+        return Players(replace(tokens, features=features, mask=mask), logits)
+
+    return replace(level, video=gathered(level.video), text=gathered(level.text))

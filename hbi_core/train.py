@@ -1,0 +1,55 @@
+"""python -m hbi_core.train --config FILE [key=value or --key value ...]: train."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TypeVar
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from hbi_core.command_line import refused
+from hbi_core.errors import InputError
+from hbi_core.training.config import TrainConfig
+from hbi_core.training.estimator import EstimatorConfig, train_estimator
+from hbi_core.training.loop import train
+
+TASKS = {"retrieval": (TrainConfig, train), "estimator": (EstimatorConfig, train_estimator)}
+
+
+Config = TypeVar("Config")
+
+
+def read_config(kind: type[Config], arguments: list[str]) -> Config:
+    """Settings from `--config FILE` and what overrides it, `key=value` or `--key value`.
+
+    Raises:
+        ValueError: a setting is unknown, missing or wrong.
+    """
+    dashed = [f"--{a}" if re.match(r"[\w.]+=", a) else a for a in arguments]
+    parser = ArgumentParser(prog="python -m hbi_core.train", exit_on_error=False)
+    parser.add_argument("--config", action="config", help="a YAML file, see configs/")
+    parser.add_class_arguments(kind, as_positional=False)
+    try:
+        parsed = parser.parse_args(dashed)
+    except ArgumentError as error:
+        raise ValueError(str(error)) from error
+    parsed.pop("config", None)
+    return kind(**vars(parser.instantiate(parsed)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--task", default="retrieval", choices=list(TASKS))
+    chosen, arguments = first.parse_known_args(argv)
+    settings, run = TASKS[chosen.task]
+    try:
+        print(run(read_config(settings, arguments)))
+    except (InputError, ValueError) as error:
+        return refused(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Training: settings, batches, the loop, and what it leaves on disk."""

@@ -1,0 +1,175 @@
+"""Which samples an epoch has, and what a batch of them holds.
+
+The samples of an epoch follow from the seed and its number alone, so that a run can go on from any
+step, and every process can work out its share.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hbi_core.data import Clip, read_frames
+from hbi_core.data.features import Features, pad
+from hbi_core.data.montage import join_captions
+from hbi_core.encoders import Encoder
+from hbi_core.text import Caption, parse_caption
+from hbi_core.training.config import DataConfig
+
+_LARGEST_MONTAGE = 4
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text and what it describes: one clip and one of its captions, or several of a montage."""
+
+    clips: tuple[int, ...]
+    captions: tuple[int, ...]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pairs of videos and texts.
+
+    Attributes:
+        frames: frozen features [B, F, Dv], or pixels [B, F, 3, S, S].
+        frame_mask: bool [B, F].
+        words: frozen features [B, W, Dt], or the captions themselves.
+        word_mask: bool [B, W], or None with captions.
+        ids: int64 [B]; the same number where the video is the same.
+    """
+
+    frames: Tensor
+    frame_mask: Tensor
+    words: Tensor | tuple[Caption, ...]
+    word_mask: Tensor | None
+    ids: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
+
+
+def batches_of_epoch(
+    clips: tuple[Clip, ...], config: DataConfig, batch_size: int, seed: int, epoch: int
+) -> list[list[Sample]]:
+    """The batches of an epoch, of all processes together.
+
+    Every clip with each of its captions (or as many as config.captions_per_clip) is in one of
+    them, shuffled; what does not fill a batch is left for another epoch. In some batches the
+    photographs are put together to montages of one to four.
+    """
+    chosen = random.Random(f"{seed} {epoch}")
+    pairs, first = [], 0
+    for clip, count in enumerate(len(clip.captions) for clip in clips):
+        wanted = min(count, config.captions_per_clip or count)
+        pairs += [(clip, first + caption) for caption in chosen.sample(range(count), wanted)]
+        first += count
+    chosen.shuffle(pairs)
+    batches = []
+    for start in range(0, len(pairs) - batch_size + 1, batch_size):
+        most = _LARGEST_MONTAGE if chosen.random() < config.montages else 1
+        batches.append(_grouped(pairs[start : start + batch_size], most, chosen))
+    return batches
+
+
+def _grouped(pairs: list[tuple[int, int]], most: int, chosen: random.Random) -> list[Sample]:
+    """Samples of one to `most` pairs, no clip twice in the same."""
+    waiting, samples = deque(pairs), []
+    while waiting:
+        parts = chosen.randint(1, most)
+        taken, twins = {}, []
+        while waiting and len(taken) < parts and len(twins) < parts:
+            clip, caption = waiting.popleft()
+            if clip in taken:
+                twins.append((clip, caption))
+            else:
+                taken[clip] = caption
+        waiting.extendleft(twins)
+        samples.append(Sample(tuple(taken), tuple(taken.values()), chosen.getrandbits(32)))
+    return samples
+
+
+def share_of_process(batch: list[Sample], rank: int, processes: int) -> list[Sample]:
+    """As many samples as every other process gets; a remainder is left out."""
+    share = len(batch) // processes
+    return batch[rank * share : (rank + 1) * share]
+
+
+class FeatureBatches:
+    """Batches of frozen features, as long as their longest video and text."""
+
+    def __init__(self, features: Features, config: DataConfig) -> None:
+        self.features, self.config = features, config
+        self.clips = features.clips
+
+    def __call__(self, batches: list[list[Sample]]) -> Iterator[Batch]:
+        return map(self._batch, batches)
+
+    def _batch(self, samples: list[Sample]) -> Batch:
+        videos = [self._frames(sample) for sample in samples]
+        texts = [torch.cat([self.features.caption(c) for c in s.captions]) for s in samples]
+        video = pad(videos, max(map(len, videos)))
+        text = pad(texts, min(max(map(len, texts)), self.config.words))
+        return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
+
+    def _frames(self, sample: Sample) -> Tensor:
+        """float [at most frames x clips, Dv]: with random views where there are some."""
+        chosen = np.random.default_rng(sample.seed)
+        shown = []
+        for clip in sample.clips:
+            features, mask = self.features.frames[clip], self.features.frame_mask[clip]
+            if self.config.views:
+                shown.append(features[chosen.choice(len(features), self.config.frames)])
+            else:
+                shown.append(features[mask])
+        return torch.cat(shown).float()
+
+
+class PixelBatches(Dataset):
+    """Batches of pixels and captions, for an encoder that learns; decoded in worker processes."""
+
+    def __init__(self, clips: tuple[Clip, ...], config: DataConfig, encoder: Encoder) -> None:
+        self.clips, self.config, self.encoder = clips, config, encoder
+        self.captions = [caption for clip in clips for caption in clip.captions]
+        self.batches: list[list[Sample]] = []
+
+    def __call__(self, batches: list[list[Sample]]) -> Iterator[Batch]:
+        self.batches = batches
+        return iter(DataLoader(self, batch_size=None, num_workers=self.config.workers))
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Batch:
+        samples = self.batches[index]
+        videos = [self._frames(sample) for sample in samples]
+        longest = max(map(len, videos))
+        frames = videos[0].new_zeros(len(videos), longest, *videos[0].shape[1:])
+        mask = torch.zeros(frames.shape[:2], dtype=torch.bool)
+        for row, real, video in zip(frames, mask, videos, strict=True):
+            row[: len(video)], real[: len(video)] = video, True
+        captions = tuple(self._caption(sample) for sample in samples)
+        return Batch(frames, mask, captions, None, _ids(samples))
+
+    def _frames(self, sample: Sample) -> Tensor:
+        clips = [self.clips[clip] for clip in sample.clips]
+        frames = [read_frames(clip, self.config.frames).pixels for clip in clips]
+        return torch.cat([self.encoder.prepare_frames(pixels) for pixels in frames])
+
+    def _caption(self, sample: Sample) -> Caption:
+        texts = [self.captions[number] for number in sample.captions]
+        return parse_caption(texts[0] if len(texts) == 1 else join_captions(texts))
+
+
+def _ids(samples: list[Sample]) -> Tensor:
+    """A number for each set of clips; the same in every process."""
+    return torch.tensor([hash(sample.clips) for sample in samples])

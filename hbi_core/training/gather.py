@@ -1,0 +1,29 @@
+"""The same tensor of every process, one after another, with gradients."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.nn.functional import all_gather
+from torch.nn import functional
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """[B, ...] of each process -> [processes · B, ...]; the tensor itself if there is one process.
+
+    Each process's gradient flows back to it from the losses of all of them. Sequences that are
+    shorter in one process than in another are filled up with zeros (False).
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return tensor
+    if tensor.dim() > 1:
+        longest = torch.tensor(tensor.shape[1], device=tensor.device)
+        dist.all_reduce(longest, dist.ReduceOp.MAX)
+        missing = int(longest) - tensor.shape[1]
+        tensor = functional.pad(tensor, [0, 0] * (tensor.dim() - 2) + [0, missing])
+    if tensor.is_floating_point():
+        return torch.cat(all_gather(tensor.contiguous()))
+    parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, tensor.contiguous())
+    return torch.cat(parts)

@@ -1,0 +1,90 @@
+"""Where a run stands, on disk: the state to resume from, metrics, and the best model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch.utils.tensorboard import SummaryWriter
+
+
+@dataclass
+class Progress:
+    """Steps and whole epochs done, the best validation so far; saved with accelerate's state."""
+
+    step: int = 0
+    epochs: int = 0
+    best: float = float("-inf")
+    results: dict = field(default_factory=dict)
+
+    def state_dict(self) -> dict:
+        return vars(self).copy()
+
+    def load_state_dict(self, state: dict) -> None:
+        vars(self).update(state)
+
+
+def save_state(accelerator: Accelerator, folder: Path, step: int) -> None:
+    """Write folder/state-STEP (weights, optimiser, random states, progress); then drop older ones.
+
+    Under its name there is only ever a complete one.
+    """
+    partial = folder / "state.partial"
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(partial))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        older = saved_states(folder)
+        target = folder / f"state-{step:08}"
+        if target not in older:
+            partial.rename(target)
+            for path in older:
+                shutil.rmtree(path)
+
+
+def saved_states(folder: Path) -> list[Path]:
+    """Complete states, the latest last."""
+    return sorted(folder.glob("state-[0-9]*"))
+
+
+class Metrics:
+    """Numbers by name, to metrics.jsonl and to TensorBoard; only the first process writes.
+
+    Going on from an earlier step, what was written after it is taken back.
+    """
+
+    def __init__(self, folder: Path, step: int, writes: bool) -> None:
+        self.path = folder / "metrics.jsonl"
+        self.board = None
+        if not writes:
+            return
+        if self.path.is_file():
+            lines = self.path.read_text().splitlines()
+            kept = [line for line in lines if _step(line) is not None and _step(line) <= step]
+            self.path.write_text("".join(line + "\n" for line in kept))
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def write(self, step: int, numbers: dict[str, float]) -> None:
+        if self.board is None:
+            return
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step} | numbers) + "\n")
+        for name, value in numbers.items():
+            self.board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        if self.board is not None:
+            self.board.close()
+
+
+def _step(line: str) -> int | None:
+    """The step of a line; None for one that was cut off when the program was killed."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return None

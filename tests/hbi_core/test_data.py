@@ -1,0 +1,745 @@
+"""Data sets: read as their releases are laid out, and refused with the file and line at fault."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import LEVEL, write_clip
+from PIL import Image
+
+from hbi_core.data import (
+    Clip,
+    Corpus,
+    montages,
+    photograph_of_words,
+    questions,
+    read_corpus,
+    read_frames,
+    read_questions,
+    synthetic_clips,
+)
+from hbi_core.data.readers import DATA_SETS
+from hbi_core.errors import DataError, InputError, VideoError
+from hbi_core.text import parse_caption
+
+MSRVTT_IDS = [f"video{number}" for number in range(200)]
+# As the hash gives them, so that no later version moves a clip from one split to the other.
+HELD_OUT_MSRVTT = [f"video{n}" for n in (197, 196, 137, 126, 99, 67, 53, 22, 11, 6)]
+HELD_OUT_FLICKR = [f"{n}_ab.jpg" for n in (1, 8, 14, 21, 26, 42, 45, 53, 58)]
+
+
+def write_json(path: Path, value) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def write_csv(path: Path, *rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+def write_lines(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def touch(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+
+
+def texts(corpus: Corpus) -> dict[str, tuple[str, ...]]:
+    return {clip.id: clip.captions for clip in corpus.clips}
+
+
+def ids(corpus: Corpus) -> list[str]:
+    return [clip.id for clip in corpus.clips]
+
+
+@pytest.fixture
+def msrvtt(tmp_path):
+    """200 videos to train on, in the list in reverse order, and two to test on."""
+    videos = [{"video_id": id, "split": "train", "url": ""} for id in MSRVTT_IDS]
+    videos += [{"video_id": "video9770", "split": "test"}, {"video_id": "v1", "split": "validate"}]
+    videos += [{"video_id": "video9771", "split": "test"}]
+    sentences = [
+        {"video_id": video["video_id"], "caption": f"{word} {video['video_id']}", "sen_id": 0}
+        for word in ("first", "second")
+        for video in videos
+    ]
+    write_json(tmp_path / "MSRVTT_data.json", {"videos": videos, "sentences": sentences})
+    write_csv(tmp_path / "MSRVTT_train.9k.csv", ["video_id"], *([id] for id in MSRVTT_IDS[::-1]))
+    write_csv(
+        tmp_path / "MSRVTT_JSFUSION_test.csv",
+        ["key", "vid_key", "video_id", "sentence"],
+        ["ret0", "msr9771", "video9771", "a person is connecting something to system"],
+        ["ret1", "msr9770", "video9770", "a man, in a car, laughs"],
+    )
+    touch(tmp_path / "videos" / "all", *(f"{id}.mp4" for id in MSRVTT_IDS), "video9770.mp4")
+    touch(tmp_path, "video9771.MP4", "v1.webm")
+    return tmp_path
+
+
+@pytest.fixture
+def activitynet(tmp_path):
+    train = [f"v_train{number}" for number in range(200)]
+    write_json(tmp_path / "captions" / "train_ids.json", train)
+    write_json(tmp_path / "captions" / "val_ids.json", ["v_b-QOlSCBRm", "v_a", "v_val_2_only"])
+    write_json(
+        tmp_path / "captions" / "train.json",
+        {
+            id: {"duration": 9.0, "timestamps": [[0, 4.5]], "sentences": [f"{id} runs."]}
+            for id in train
+        },
+    )
+    write_json(
+        tmp_path / "captions" / "val_1.json",
+        {
+            "v_a": {"duration": 4, "timestamps": [[0, 4]], "sentences": ["One."]},
+            "v_b-QOlSCBRm": {
+                "duration": 82.7,
+                "timestamps": [[17.3, 60.81], [0.83, 19.86], [0.83, 10.2], [70, 80]],
+                "sentences": [" Third of  all. ", "Second.", " First.", ""],
+            },
+        },
+    )
+    touch(tmp_path / "Videos", *(f"{id}.mp4" for id in train), "v_a.mp4", "b-QOlSCBRm.mkv")
+    return tmp_path
+
+
+@pytest.fixture
+def didemo(tmp_path):
+    names = {"train": ["1@N00_1.avi", "2@N00_2.MOV"], "val": ["3@N00_3.avi"], "test": ["4@N_4.mp4"]}
+    for split, listed in names.items():
+        write_lines(tmp_path / "annotations" / f"{split}_list.txt", *listed)
+        write_json(
+            tmp_path / "annotations" / f"{split}_data.json",
+            [
+                {"video": name, "description": f"{word} {split}", "times": [[1, 1], [0, 1]]}
+                for word in ("zoom", "a cat")
+                for name in listed[::-1]
+            ],
+        )
+    touch(tmp_path / "all_videos", "1@N00_1.mp4", "2@N00_2.mov.mp4", "3@N00_3.avi", "4@N_4.mpg")
+    return tmp_path
+
+
+@pytest.fixture
+def msvd(tmp_path):
+    write_lines(tmp_path / "train_list.txt", "b_5_8", "a_1_2")
+    write_lines(tmp_path / "val_list.txt", "c_0_9")
+    write_lines(tmp_path / "test_list.txt", "d_3_4", "")
+    captions = {
+        "a_1_2": [["a", "man", "sings"]],
+        "b_5_8": [["a", "cat"], ["two", "cats", "play"], ["."]],
+        "c_0_9": [["rain"]],
+        "d_3_4": [["snow"]],
+    }
+    (tmp_path / "raw-captions.pkl").write_bytes(pickle.dumps(captions))
+    touch(tmp_path / "YouTubeClips", "a_1_2.avi", "b_5_8.mp4", "c_0_9.avi", "d_3_4.avi")
+    return tmp_path
+
+
+@pytest.fixture
+def flickr8k(tmp_path):
+    """60 photographs with five captions each, every caption with words of its own."""
+    rows = [
+        [f"{number}_ab.jpg", f"photo{number} has text{number}, kind{kind} ."]
+        for number in range(60)
+        for kind in range(5)
+    ]
+    write_csv(tmp_path / "captions.txt", ["image", "caption"], *rows)
+    touch(tmp_path / "Images", *(f"{number}_ab.jpg" for number in range(60)))
+    return tmp_path
+
+
+@pytest.fixture
+def qa(tmp_path):
+    folder = tmp_path / "msrvtt_qa"
+    split_answers = {
+        "train": ["couch", "dog", "dog", "man", "man", "man", "rare"],
+        "val": ["rare", "man"],
+        "test": ["couch", "never seen"],
+    }
+    for split, answers in split_answers.items():
+        write_lines(
+            tmp_path / "msrvtt_qa" / f"{split}.jsonl",
+            *(
+                json.dumps(
+                    {
+                        "answer": answer,
+                        "question": f"what is {number}?",
+                        "video_id": f"{split}{number}",
+                        "answer_type": "what",
+                    }
+                )
+                for number, answer in enumerate(answers)
+            ),
+        )
+        touch(tmp_path / "videos", *(f"{split}{number}.mp4" for number in range(7)))
+    write_json(folder / "train_ans2label.json", {"couch": 2, "rare": 3, "man": 0, "dog": 1})
+    return tmp_path
+
+
+# The formats.
+
+
+def test_msrvtt_train_and_validation_share_the_train_list(msrvtt):
+    train, validation = (read_corpus("msrvtt", msrvtt, split) for split in ("train", "validation"))
+    assert not set(ids(train)) & set(ids(validation))
+    assert sorted(ids(train) + ids(validation)) == sorted(MSRVTT_IDS)
+    assert ids(validation) == HELD_OUT_MSRVTT
+    assert ids(train) == [id for id in MSRVTT_IDS[::-1] if id not in HELD_OUT_MSRVTT]
+    assert texts(train)["video7"] == ("first video7", "second video7")
+    assert train.clips[-1].files == (msrvtt / "videos" / "all" / f"{train.clips[-1].id}.mp4",)
+    assert (train.name, train.split, train.missing) == ("msrvtt", "train", ())
+
+
+def test_msrvtt_test_is_1k_a(msrvtt):
+    (msrvtt / "MSRVTT_data.json").unlink()  # not needed
+    corpus = read_corpus("msrvtt", msrvtt, "test", missing="stop")
+    assert list(texts(corpus).items()) == [
+        ("video9771", ("a person is connecting something to system",)),
+        ("video9770", ("a man, in a car, laughs",)),
+    ]
+    assert corpus.clips[0].files == (msrvtt / "video9771.MP4",)
+
+
+def test_msrvtt_captioning_has_the_split_of_the_release(msrvtt):
+    (msrvtt / "MSRVTT_train.9k.csv").unlink()
+    assert ids(read_corpus("msrvtt", msrvtt, "captioning-train")) == MSRVTT_IDS
+    assert ids(read_corpus("msrvtt", msrvtt, "captioning-validate")) == ["v1"]
+    test = read_corpus("msrvtt", msrvtt, "captioning-test")
+    assert texts(test) == {
+        "video9770": ("first video9770", "second video9770"),
+        "video9771": ("first video9771", "second video9771"),
+    }
+
+
+def test_activitynet_joins_sentences_in_the_order_of_time(activitynet, caplog):
+    corpus = read_corpus("activitynet", activitynet, "test")
+    assert list(texts(corpus).items()) == [
+        ("v_b-QOlSCBRm", ("First. Second. Third of all.",)),
+        ("v_a", ("One.",)),
+    ]
+    assert corpus.without_text == ("v_val_2_only",)
+    assert "v_val_2_only" in caplog.text
+    assert corpus.missing == ()
+    assert corpus.clips[0].files == (activitynet / "Videos" / "b-QOlSCBRm.mkv",)
+
+
+def test_activitynet_validation_is_held_out_of_train(activitynet):
+    train = read_corpus("activitynet", activitynet, "train")
+    validation = read_corpus("activitynet", activitynet, "validation")
+    assert not set(ids(train)) & set(ids(validation))
+    assert sorted(ids(train) + ids(validation)) == sorted(f"v_train{n}" for n in range(200))
+    assert 2 <= len(validation.clips) <= 20  # 5 % of 200 is 10, with a deviation of 3
+    assert texts(train)[train.clips[0].id] == (f"{train.clips[0].id} runs.",)
+
+
+def test_didemo_joins_descriptions_and_finds_other_extensions(didemo):
+    train = read_corpus("didemo", didemo, "train", missing="stop")
+    assert list(texts(train).items()) == [
+        ("1@N00_1", ("zoom train a cat train",)),
+        ("2@N00_2", ("zoom train a cat train",)),
+    ]
+    assert [clip.files[0].name for clip in train.clips] == ["1@N00_1.mp4", "2@N00_2.mov.mp4"]
+    validation = read_corpus("didemo", didemo, "validation")
+    assert texts(validation) == {"3@N00_3": ("zoom val a cat val",)}
+    assert texts(read_corpus("didemo", didemo, "test")) == {"4@N_4": ("zoom test a cat test",)}
+
+
+def test_msvd_has_many_captions_a_video(msvd):
+    train = read_corpus("msvd", msvd, "train", missing="stop")
+    assert list(texts(train).items()) == [
+        ("b_5_8", ("a cat", "two cats play")),  # and not "."
+        ("a_1_2", ("a man sings",)),
+    ]
+    assert [clip.files[0].name for clip in train.clips] == ["b_5_8.mp4", "a_1_2.avi"]
+    assert texts(read_corpus("msvd", msvd, "validation")) == {"c_0_9": ("rain",)}
+    assert texts(read_corpus("msvd", msvd, "test")) == {"d_3_4": ("snow",)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"(dS'd_3_4'\n((lS'a'\naS'caf\\xe9'\nals.",  # protocol 0
+        b"\x80\x02}U\x05d_3_4]](U\x01aU\x04caf\xe9eas.",  # protocol 2
+    ],
+)
+def test_msvd_captions_pickled_by_python_2(msvd, content):
+    (msvd / "raw-captions.pkl").write_bytes(content)
+    assert texts(read_corpus("msvd", msvd, "test")) == {"d_3_4": ("a café",)}
+
+
+def test_flickr8k_without_its_lists_is_split_by_a_hash(flickr8k):
+    everything = read_corpus("flickr8k", flickr8k, "all", missing="stop")
+    assert ids(everything) == [f"{number}_ab.jpg" for number in range(60)]
+    assert everything.clips[3].captions[1] == "photo3 has text3, kind1 ."
+    assert len(everything.clips[3].captions) == 5
+    assert everything.clips[3].files == (flickr8k / "Images" / "3_ab.jpg",)
+    train, validation = (read_corpus("flickr8k", flickr8k, s) for s in ("train", "validation"))
+    assert sorted(ids(train) + ids(validation)) == sorted(ids(everything))
+    assert ids(validation) == HELD_OUT_FLICKR
+
+
+def test_flickr8k_with_its_lists(flickr8k):
+    write_lines(flickr8k / "Flickr_8k.trainImages.txt", "5_ab.jpg", "1_ab.jpg", "unknown.jpg")
+    write_lines(flickr8k / "Flickr_8k.devImages.txt", "2_ab.jpg")
+    write_lines(flickr8k / "Flickr_8k.testImages.txt", "3_ab.jpg")
+    train = read_corpus("flickr8k", flickr8k, "train")
+    assert ids(train) == ["5_ab.jpg", "1_ab.jpg"]
+    assert train.without_text == ("unknown.jpg",)
+    assert ids(read_corpus("flickr8k", flickr8k, "validation")) == ["2_ab.jpg"]
+    assert ids(read_corpus("flickr8k", flickr8k, "test")) == ["3_ab.jpg"]
+    assert len(read_corpus("flickr8k", flickr8k, "all").clips) == 60
+
+
+def test_flickr8k_mixes_no_list_with_the_hash(flickr8k):
+    """A validation split by hash would hold photographs of the official train or test list."""
+    write_lines(flickr8k / "Flickr_8k.testImages.txt", "3_ab.jpg")
+    with pytest.raises(DataError, match=r"There is no Flickr_8k\.devImages\.txt"):
+        read_corpus("flickr8k", flickr8k, "validation")
+
+
+def test_questions_and_classes(qa):
+    train = read_questions(qa, "train", missing="stop")
+    assert train.answers == {"man": 0, "dog": 1, "couch": 2, "rare": 3}
+    assert [question.label for question in train.questions] == [2, 1, 1, 0, 0, 0, 3]
+    test = read_questions(qa, "test")
+    assert [question.label for question in test.questions] == [2, None]
+    first = test.questions[0]
+    assert (first.video_id, first.question, first.answer, first.answer_type) == (
+        "test0", "what is 0?", "couch", "what",
+    )  # fmt: skip
+    assert first.file == qa / "videos" / "test0.mp4"
+
+
+def test_only_the_most_frequent_answers_of_train_are_classes(qa, monkeypatch):
+    monkeypatch.setattr(questions, "CLASSES", 2)
+    validation = read_questions(qa, "validation")
+    assert validation.answers == {"man": 0, "dog": 1}
+    assert [question.label for question in validation.questions] == [None, 0]
+    # Numbered without gaps whatever the labels of the file are; those decide between equals.
+    path = qa / "msrvtt_qa" / "train_ans2label.json"
+    write_json(path, {"couch": 9, "rare": 8, "man": 70})
+    assert read_questions(qa, "validation").answers == {"rare": 0, "man": 1}
+    monkeypatch.undo()
+    assert questions.CLASSES == 1000
+
+
+# Video files.
+
+
+def test_missing_videos_are_left_out_and_listed(msrvtt, caplog):
+    (msrvtt / "video9771.MP4").unlink()
+    corpus = read_corpus("msrvtt", msrvtt, "test")
+    assert ids(corpus) == ["video9770"]
+    assert corpus.missing == ("video9771",)
+    assert "1 of 2" in caplog.text
+
+
+def test_missing_videos_can_stop(msrvtt):
+    for id in MSRVTT_IDS[:12]:
+        (msrvtt / "videos" / "all" / f"{id}.mp4").unlink()
+    with pytest.raises(DataError) as caught:
+        read_corpus("msrvtt", msrvtt, "captioning-train", missing="stop")
+    message = str(caught.value)
+    assert "12 of 200" in message
+    assert re.findall(r"video\d+", message) == MSRVTT_IDS[:10]
+    assert str(msrvtt) in message
+
+
+def test_all_videos_missing_is_an_error(msvd):
+    for file in (msvd / "YouTubeClips").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=r"2 of 2 .*b_5_8, a_1_2"):
+        read_corpus("msvd", msvd, "train")
+
+
+def test_missing_videos_of_questions(qa):
+    (qa / "videos" / "test0.mp4").unlink()
+    found = read_questions(qa, "test")
+    assert [question.video_id for question in found.questions] == ["test1"]
+    assert found.missing == ("test0",)
+    with pytest.raises(DataError, match=r"1 of 2 .*test0"):
+        read_questions(qa, "test", missing="stop")
+
+
+def test_the_file_nearest_to_the_root_counts_and_links_are_followed(msvd, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    touch(elsewhere, "c_0_9.mp4")
+    (msvd / "YouTubeClips" / "c_0_9.avi").unlink()
+    os.symlink(elsewhere, msvd / "linked", target_is_directory=True)
+    os.symlink(msvd, elsewhere / "back", target_is_directory=True)
+    clip = read_corpus("msvd", msvd, "validation").clips[0]
+    assert clip.files == (msvd / "linked" / "c_0_9.mp4",)
+    touch(msvd / "a" / "b", "d_3_4.mp4")
+    clip = read_corpus("msvd", msvd, "test").clips[0]
+    assert clip.files == (msvd / "YouTubeClips" / "d_3_4.avi",)
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_a_missing_annotation_file_is_named_with_places_and_layout(name, tmp_path):
+    for split in DATA_SETS[name].splits:
+        with pytest.raises(DataError) as caught:
+            read_corpus(name, tmp_path, split)
+        message = str(caught.value)
+        file = re.match(r"There is no (\S+)\. ", message)[1]
+        assert f"{tmp_path / file}," in message
+        assert str(tmp_path / "annotations" / file) in message
+        assert file in message.split("Expected layout:")[1]
+
+
+def test_names_that_are_not_known(tmp_path):
+    assert issubclass(DataError, InputError)
+    with pytest.raises(DataError, match=r"'mnist'.*msrvtt, activitynet, didemo, msvd, flickr8k"):
+        read_corpus("mnist", tmp_path, "train")
+    with pytest.raises(DataError, match=r"'val'.*train, validation, test"):
+        read_corpus("msvd", tmp_path, "val")
+    with pytest.raises(DataError, match=r"'all'.*train, validation, test"):
+        read_questions(tmp_path, "all")
+    with pytest.raises(DataError, match="skip, stop"):
+        read_corpus("msvd", tmp_path, "test", missing="ignore")
+    with pytest.raises(DataError, match="There is no folder"):
+        read_corpus("msvd", tmp_path / "nowhere", "test")
+
+
+BROKEN = [  # data set, split, file, content, what the message says
+    ("msrvtt", "train", "MSRVTT_data.json", '{"videos": [],\n\n"sentences"; []}', "line 3: not"),
+    ("msrvtt", "train", "MSRVTT_data.json", '{"videos": []}', "'sentences'"),
+    ("msrvtt", "train", "MSRVTT_data.json", "[]", "expected an object"),
+    (
+        "msrvtt", "train", "MSRVTT_data.json",
+        '{"videos": [], "sentences": [{"video_id": "a", "caption": "b"}, {"video_id": 7}]}',
+        r"sentences\[1\]: 'video_id'",
+    ),
+    (
+        "msrvtt", "captioning-test", "MSRVTT_data.json",
+        '{"videos": [{"video_id": "a"}], "sentences": []}', r"videos\[0\]: there is no 'split'",
+    ),
+    ("msrvtt", "train", "MSRVTT_train.9k.csv", "id\nvideo1\n", "line 1: .*no column video_id"),
+    ("msrvtt", "train", "MSRVTT_train.9k.csv", "", "line 1"),
+    (
+        "msrvtt", "test", "MSRVTT_JSFUSION_test.csv",
+        "key,vid_key,video_id,sentence\nret0,msr1,video9770,fine\nret1,msr1,video9771\n", "line 3",
+    ),
+    (
+        "msrvtt", "test", "MSRVTT_JSFUSION_test.csv",
+        "key,vid_key,video_id,sentence\nret0,msr1,video9770,a cat, a dog\n", "line 2: .*quotes",
+    ),
+    (
+        "msrvtt", "test", "MSRVTT_JSFUSION_test.csv",
+        "key,vid_key,video_id,sentence\nret0,msr1,video9770,\n", "line 2: sentence is empty",
+    ),
+    (
+        "flickr8k", "all", "captions.txt",
+        'image,caption\n1_ab.jpg,good\n2_ab.jpg,"not closed\n3_ab.jpg,x\n', "line 3: not CSV",
+    ),
+    ("flickr8k", "all", "captions.txt", b"image,caption\na,b\nc,\xff\n", "line 3: not UTF-8"),
+    ("activitynet", "test", "captions/val_ids.json", '{"v_a": 1}', "list of strings"),
+    ("activitynet", "test", "captions/val_1.json", '{"v_a": {"sentences": []}}', "v_a.*timestamps"),
+    (
+        "activitynet", "test", "captions/val_1.json",
+        '{"v_a": {"timestamps": [[0, 1]], "sentences": ["a", "b"]}}', "1 timestamps for 2",
+    ),
+    (
+        "activitynet", "test", "captions/val_1.json",
+        '{"v_a": {"timestamps": [["x", 1]], "sentences": ["a"]}}', "timestamp",
+    ),
+    ("didemo", "test", "annotations/test_data.json", "{}", "list of moments"),
+    ("didemo", "test", "annotations/test_data.json", '[{"video": "x"}]', r"\[0\].*description"),
+    ("msvd", "test", "raw-captions.pkl", b"\x80\x04not a pickle", "not a readable pickle"),
+    ("msvd", "test", "raw-captions.pkl", b"", "not a readable pickle"),
+    ("msvd", "test", "raw-captions.pkl", pickle.dumps([1]), "expected an object"),
+    ("msvd", "test", "raw-captions.pkl", pickle.dumps({"d_3_4": "snow"}), "d_3_4"),
+    ("msvd", "test", "raw-captions.pkl", pickle.dumps({"d_3_4": [["a", 1]]}), "d_3_4, caption 0"),
+    ("msvd", "test", "raw-captions.pkl", pickle.dumps({"d_3_4": ["it snows"]}), "d_3_4, caption 0"),
+    ("qa", "test", "msrvtt_qa/test.jsonl", '{"answer": "a"}\n', "line 1: there is no 'video_id'"),
+    ("qa", "test", "msrvtt_qa/train.jsonl", "\n\n{'answer'\n", "line 3: not JSON"),
+    ("qa", "test", "msrvtt_qa/test.jsonl", "\n", "empty"),
+    ("qa", "test", "msrvtt_qa/train_ans2label.json", '{"a": 0, "b": 0}', "number of its own"),
+    ("qa", "test", "msrvtt_qa/train_ans2label.json", '{"a": "0"}', "number of its own"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "split", "file", "content", "message"), BROKEN)
+def test_broken_annotations_are_named(name, split, file, content, message, request):
+    root = request.getfixturevalue(name)
+    (root / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=message) as caught:
+        read_questions(root, split) if name == "qa" else read_corpus(name, root, split)
+    assert str(root / file) in str(caught.value)
+
+
+def test_an_empty_split_is_an_error(msrvtt, flickr8k):
+    write_csv(msrvtt / "MSRVTT_train.9k.csv", ["video_id"])
+    with pytest.raises(DataError, match=r"'train' of msrvtt in .* is empty"):
+        read_corpus("msrvtt", msrvtt, "train")
+    write_csv(msrvtt / "MSRVTT_train.9k.csv", ["video_id"], ["without a sentence"])
+    with pytest.raises(DataError, match=r"of 1 ids .* none has a caption"):
+        read_corpus("msrvtt", msrvtt, "train")
+    write_csv(flickr8k / "captions.txt", ["image", "caption"])
+    with pytest.raises(DataError, match=r"'all' of flickr8k in .* is empty"):
+        read_corpus("flickr8k", flickr8k, "all")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(flickr8k):
+    path = flickr8k / "captions.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_corpus("flickr8k", flickr8k, "all").clips) == 60
+
+
+def test_half_a_surrogate_pair_in_json_becomes_a_question_mark(didemo):
+    path = didemo / "annotations" / "test_data.json"
+    path.write_text(r'[{"video": "4@N_4.mp4", "description": "a cat \ud83d"}]')
+    assert texts(read_corpus("didemo", didemo, "test")) == {"4@N_4": ("a cat ?",)}
+
+
+class Attack:
+    def __init__(self, call, *arguments):
+        self.called = call, arguments
+
+    def __reduce__(self):
+        return self.called
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_runs_nothing(msvd, protocol):
+    marks = [msvd / "by_system", msvd / "by_open", msvd / "by_eval"]
+    attacks = [
+        Attack(os.system, f"touch {marks[0]}"),
+        Attack(open, str(marks[1]), "w"),
+        Attack(eval, f"open({str(marks[2])!r}, 'w')"),
+        Attack(os.mkdir, str(marks[0])),
+    ]
+    for attack in attacks:
+        data = pickle.dumps({"d_3_4": [["snow"]], "x": attack}, protocol)
+        (msvd / "raw-captions.pkl").write_bytes(data)
+        with pytest.raises(DataError, match="could run a program"):
+            read_corpus("msvd", msvd, "test")
+        assert not any(mark.exists() for mark in marks)
+    pickle.loads(data)  # the attack is one: without protection it does what it says
+    assert marks[0].exists()
+
+
+# Montages.
+
+
+def test_montages_know_the_photograph_of_every_word(flickr8k):
+    corpus = read_corpus("flickr8k", flickr8k, "all")
+    made = montages(corpus, 60, seed=3)
+    by_file = {clip.files[0]: clip for clip in corpus.clips}
+    for montage in made:
+        assert len(set(montage.files)) == len(montage.files)
+        (text,) = montage.captions
+        # Every caption of the fixture tells its photograph: "photo3 has text3, kind1 ."
+        sentences = text.removesuffix(".").split(". ")
+        for sentence, file in zip(sentences, montage.files, strict=True):
+            assert f"{sentence} ." in by_file[file].captions
+        assert [text[start:end] for start, end in montage.spans] == sentences
+        caption = parse_caption(text)
+        photographs = photograph_of_words(caption, montage)
+        expected = [n for n, sentence in enumerate(sentences) for _ in sentence.split()]
+        assert list(photographs) == expected
+        for word, photograph in zip(caption.words, photographs, strict=True):
+            number = re.sub(r"photo|text", "", word.text)
+            if number.isdigit():
+                assert montage.files[photograph].name == f"{number}_ab.jpg"
+    assert {len(montage.files) for montage in made} == {1, 2, 3, 4}
+    assert len({montage.id for montage in made}) == 60
+    kinds = {re.search(r"kind(\d)", montage.captions[0])[1] for montage in made}
+    assert kinds == set("01234")
+
+
+def test_montages_are_the_same_for_a_seed(flickr8k):
+    corpus = read_corpus("flickr8k", flickr8k, "all")
+    made = montages(corpus, 10, seed=1)
+    assert montages(corpus, 10, seed=1) == made
+    assert montages(corpus, 4, seed=1) == made[:4]
+    assert [m.files for m in montages(corpus, 10, seed=2)] != [m.files for m in made]
+    assert {len(m.files) for m in montages(corpus, 20, seed=1, parts=(3,))} == {3}
+
+
+def test_a_word_that_the_caption_left_out_has_no_photograph(flickr8k):
+    montage = montages(read_corpus("flickr8k", flickr8k, "all"), 1, seed=0, parts=(4,))[0]
+    caption = parse_caption(montage.captions[0], max_words=5)
+    assert photograph_of_words(caption, montage) == (0, 0, 0, 0, 1)
+    with pytest.raises(ValueError, match="not the caption of montage-0-0"):
+        photograph_of_words(parse_caption("another caption"), montage)
+
+
+def test_montages_that_cannot_be_made(flickr8k, msvd):
+    corpus = read_corpus("flickr8k", flickr8k, "all")
+    for parts in ((61,), (0, 1), ()):
+        with pytest.raises(DataError, match="from 1 to 60"):
+            montages(corpus, 1, seed=0, parts=parts)
+    with pytest.raises(DataError, match="msvd has videos"):
+        montages(read_corpus("msvd", msvd, "train"), 1, seed=0, parts=(1,))
+
+
+# Frames.
+
+
+def save_rings(path: Path, centre=(255, 0, 0)) -> Path:
+    """100 × 50 pixels: blue sides, a green square of 50, in it `centre` of 40 pixels a side."""
+    pixels = np.zeros((50, 100, 3), np.uint8)
+    pixels[:] = 0, 0, 255
+    pixels[:, 25:75] = 0, 255, 0
+    pixels[5:45, 30:70] = centre
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_a_photograph_zooms_in(tmp_path):
+    clip = Clip("a", (save_rings(tmp_path / "a.png"),), ("a ring",))
+    read = read_frames(clip, 5, size=80)
+    assert read.pixels.shape == (5, 80, 80, 3)
+    assert read.pixels.dtype == np.uint8
+    assert read.shown == (0, 0, 0, 0, 0)
+    whole, squares = read.pixels[0], read.pixels[1:]
+    assert (whole[..., 2] > 127).sum() == 80 * 40  # the sides, half of the whole photograph
+    green = (squares[..., 1].astype(float) > 127).sum((1, 2))
+    assert (np.diff(green) < 0).all()
+    assert green[0] == 80**2 - 64**2  # the whole square: its middle is 40 of 50 pixels a side
+    assert green[-1] == 0  # 0.8 of it is its middle alone
+    assert (squares[..., 2] < 60).all()  # of the sides nothing but a blur
+    single = read_frames(clip, 1, size=80)
+    assert np.array_equal(single.pixels, read.pixels[:1])
+
+
+def test_a_montage_shares_its_frames_evenly(tmp_path):
+    colours = [(255, 0, 0), (0, 0, 0), (255, 255, 255)]
+    files = tuple(save_rings(tmp_path / f"{n}.png", colour) for n, colour in enumerate(colours))
+    clip = Clip("m", files, ("three rings",))
+    for frames, shown in [
+        (3, (0, 1, 2)),
+        (8, (0, 0, 0, 1, 1, 1, 2, 2)),
+        (12, (0,) * 4 + (1,) * 4 + (2,) * 4),
+    ]:
+        read = read_frames(clip, frames, size=40)
+        assert read.shown == shown
+        assert read.pixels.shape == (frames, 40, 40, 3)
+        middles = read.pixels[:, 20, 20].tolist()
+        assert middles == [list(colours[number]) for number in shown]
+    with pytest.raises(VideoError, match="3 photographs; 2 frames"):
+        read_frames(clip, 2)
+
+
+def test_a_photograph_is_shown_upright(tmp_path):
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:, :20] = 255  # white on the left, which the camera says is the top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    read = read_frames(Clip("t", (tmp_path / "turned.jpg",), ("white sky",)), 1, size=40)
+    assert read.pixels[0, :15].min() > 200
+    assert read.pixels[0, 25:].max() < 50
+
+
+def test_images_that_cannot_be_read(tmp_path):
+    image = save_rings(tmp_path / "cut.jpg")
+    image.write_bytes(image.read_bytes()[:400])
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "empty.jpg").touch()
+    for name in ("cut.jpg", "text.png", "empty.jpg", "absent.jpg"):
+        with pytest.raises(VideoError, match=name):
+            read_frames(Clip("x", (tmp_path / name,), ("x",)), 2)
+    mixed = Clip("mixed", (image, tmp_path / "a.mp4"), ("x",))
+    with pytest.raises(VideoError, match="mixed has 2 files, which are not all images"):
+        read_frames(mixed, 2)
+
+
+def test_a_video_is_read(msvd):
+    write_clip(msvd / "YouTubeClips" / "d_3_4.avi", codec="mpeg4")
+    read = read_frames(read_corpus("msvd", msvd, "test").clips[0], 5)
+    assert read.pixels.shape == (5, 64, 96, 3)
+    assert read.shown == (0, 0, 0, 0, 0)
+    shown = read.pixels.mean((1, 2, 3)) / LEVEL
+    assert shown == pytest.approx([5, 15, 25, 35, 45], abs=0.6)
+    with pytest.raises(VideoError, match=r"c_0_9\.avi"):  # an empty file
+        read_frames(read_corpus("msvd", msvd, "validation").clips[0], 5)
+
+
+# Synthetic clips.
+
+
+def shape_of(frames: np.ndarray) -> np.ndarray:
+    """bool [F, H, W]: where a frame differs from its corner, which is background."""
+    return (frames.astype(int) != frames[:, :1, :1]).any(-1)
+
+
+def test_synthetic_clips_show_what_their_captions_say():
+    clips = synthetic_clips(96, seed=5, size=128)
+    names = {"red": 0, "green": 1, "blue": 2}
+    steps = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+    corners = {"circle": 0.785, "square": 1.0, "triangle": 0.5, "cross": 0.51}  # share of their box
+    for frames, caption in clips:
+        assert frames.shape == (8, 128, 128, 3)
+        assert frames.dtype == np.uint8
+        _, colour, shape, _, direction = caption.split()
+        drawn = shape_of(frames)
+        centres = np.array([np.argwhere(frame).mean(0) for frame in drawn])
+        moved = np.diff(centres, axis=0)
+        assert (moved @ np.array(steps[direction]) > 4).all(), caption  # pixels a frame
+        assert np.abs(moved @ np.array(steps[direction])[::-1]).max() < 1, caption
+        if colour in names:
+            assert frames[drawn].mean(0).argmax() == names[colour], caption
+        rows, columns = np.argwhere(drawn[0]).T
+        box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        assert drawn[0].sum() / box == pytest.approx(corners[shape], abs=0.09), caption
+        assert drawn[0].sum() == pytest.approx(drawn[-1].sum(), rel=0.15), caption  # none is cut
+    captions = {caption for _, caption in clips}
+    assert len(captions) == 96
+    assert len({tuple(caption.split()[1:3]) for caption in captions}) == 24
+
+
+def test_synthetic_clips_are_the_same_for_a_seed():
+    first, again = synthetic_clips(6, seed=1), synthetic_clips(100, seed=1)
+    for (frames, caption), (frames_again, caption_again) in zip(first, again, strict=False):
+        assert caption == caption_again
+        assert np.array_equal(frames, frames_again)
+    other = synthetic_clips(6, seed=2)
+    assert [caption for _, caption in other] != [caption for _, caption in first]
+    assert again[96][1] == again[0][1]  # a combination again, drawn anew
+    assert not np.array_equal(again[96][0], again[0][0])
+    with pytest.raises(DataError, match="at least 2 and 16"):
+        synthetic_clips(1, frames=1)
+    assert synthetic_clips(1, frames=4, size=32)[0][0].shape == (4, 32, 32, 3)
+
+
+def test_synthetic_clips_written_in_the_layout_of_msvd(tmp_path):
+    made = synthetic_clips(3, seed=0)
+    (tmp_path / "videos").mkdir()
+    for number, (frames, _) in enumerate(made):
+        with av.open(tmp_path / "videos" / f"s{number}.avi", "w") as container:
+            stream = container.add_stream("ffv1", rate=8)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "bgr0"
+            for pixels in frames:
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    captions = {f"s{number}": [caption.split()] for number, (_, caption) in enumerate(made)}
+    (tmp_path / "raw-captions.pkl").write_bytes(pickle.dumps(captions))
+    for name, id in zip(("train", "val", "test"), captions, strict=True):
+        write_lines(tmp_path / f"{name}_list.txt", id)
+    read = [read_corpus("msvd", tmp_path, split) for split in ("train", "validation", "test")]
+    assert list(itertools.chain(*map(ids, read))) == ["s0", "s1", "s2"]
+    for corpus, (frames, caption) in zip(read, made, strict=True):
+        assert corpus.clips[0].captions == (caption,)
+        pixels = read_frames(corpus.clips[0], 8).pixels
+        assert np.abs(pixels.astype(int) - frames).max() <= 2

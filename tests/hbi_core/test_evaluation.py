@@ -1,0 +1,147 @@
+"""Retrieval against a naive version: one query, one candidate, one pair at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from hbi_core.data import Clip
+from hbi_core.data.features import Features
+from hbi_core.evaluate import main
+from hbi_core.evaluation import recall_sum, retrieval_metrics, similarity_scores
+from hbi_core.model import ModelConfig, Tokens, build_hierarchy
+
+
+def naive_metrics(scores, owners):
+    """Sort the candidates of each query, wrong ones first where they tie."""
+    videos, texts = len(scores), len(scores[0])
+    text_ranks, video_ranks = [], []
+    for t in range(texts):
+        order = sorted(range(videos), key=lambda v: (-scores[v][t], v == owners[t]))
+        text_ranks.append(1 + order.index(owners[t]))
+    for v in range(videos):
+        order = sorted(range(texts), key=lambda t: (-scores[v][t], owners[t] == v))
+        own = next(place for place, t in enumerate(order) if owners[t] == v)
+        wrong_before = sum(owners[t] != v for t in order[:own])
+        video_ranks.append(1 + wrong_before)
+
+    def summary(ranks):
+        recalls = {f"R@{k}": 100 * sum(r <= k for r in ranks) / len(ranks) for k in (1, 5, 10)}
+        return recalls | {"MdR": statistics.median(ranks), "MnR": statistics.mean(ranks)}
+
+    return {"text_to_video": summary(text_ranks), "video_to_text": summary(video_ranks)}
+
+
+@pytest.mark.parametrize("values", [2, 5, 1000])
+@pytest.mark.parametrize("seed", range(4))
+def test_metrics_equal_the_naive_ones(values, seed):
+    """With many ties, some, and none; one to four texts a video."""
+    generator = torch.Generator().manual_seed(seed)
+    owners = torch.cat(
+        [torch.full((int(torch.randint(1, 5, (1,), generator=generator)),), v) for v in range(15)]
+    )
+    owners = owners[torch.randperm(len(owners), generator=generator)]
+    scores = torch.randint(values, (15, len(owners)), generator=generator).float()
+    metrics = retrieval_metrics(scores, owners)
+    expected = naive_metrics(scores.tolist(), owners.tolist())
+    for direction, row in expected.items():
+        assert metrics[direction] == pytest.approx(row)
+    assert recall_sum(metrics) == pytest.approx(
+        sum(row[f"R@{k}"] for row in expected.values() for k in (1, 5, 10))
+    )
+
+
+def test_a_model_that_says_nothing_is_last():
+    """All scores equal: every right candidate ranks after all wrong ones."""
+    metrics = retrieval_metrics(torch.zeros(7, 7), torch.arange(7))
+    for row in metrics.values():
+        assert row == {"R@1": 0, "R@5": 0, "R@10": 100, "MdR": 7, "MnR": 7}
+
+
+def random_features(clips=7, captions=3, frames=5):
+    generator = torch.Generator().manual_seed(0)
+    owners = torch.arange(clips).repeat_interleave(captions)
+    lengths = torch.randint(1, 12, (len(owners),), generator=generator)
+    mask = torch.arange(frames) < torch.randint(1, frames + 1, (clips, 1), generator=generator)
+    return Features(
+        clips=tuple(Clip(str(n), (Path("a"),), ("a",) * captions) for n in range(clips)),
+        frames=torch.randn(clips, frames, 16, generator=generator).half(),
+        frame_mask=mask,
+        plain=frames,
+        words=torch.randn(int(lengths.sum()), 16, generator=generator).half(),
+        starts=torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)]),
+        owners=owners,
+    )
+
+
+@pytest.mark.parametrize("block", [1, 300, 2**24])
+@pytest.mark.parametrize("text_clusters", [(4, 2), (0.5, 0.5)])
+def test_scores_are_those_of_each_pair_alone(monkeypatch, block, text_clusters):
+    """Blocks and batches change nothing; levels are added by their weights."""
+    features, weights = random_features(), (1.0, 0.5, 2.0)
+    torch.manual_seed(0)
+    config = ModelConfig(
+        16, 16, 16, temporal_layers=1, attention_heads=2, text_clusters=text_clusters
+    )
+    hierarchy = build_hierarchy(config).eval()
+    for parameter in hierarchy.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    monkeypatch.setattr("hbi_core.evaluation._BLOCK_CELLS", block)
+    monkeypatch.setattr("hbi_core.evaluation._AT_ONCE", 4)
+    scores = similarity_scores(hierarchy, features, 8, weights)
+    for v in range(len(features.clips)):
+        frames = features.frames[v][features.frame_mask[v]].float().unsqueeze(0)
+        for c in range(len(features.owners)):
+            words = features.caption(c)[:8].unsqueeze(0)
+            with torch.no_grad():
+                levels = hierarchy(Tokens.original(frames), Tokens.original(words))
+            expected = sum(
+                weight * float(level.game().grand_value())
+                for weight, level in zip(weights, levels, strict=True)
+            )
+            assert float(scores[v, c]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_level_without_weight_is_left_out():
+    features = random_features()
+    hierarchy = build_hierarchy(ModelConfig(16, 16, 16, temporal_layers=0, attention_heads=2))
+    entity = similarity_scores(hierarchy, features, 8, (1, 0, 0))
+    both = similarity_scores(hierarchy, features, 8, (1, 1, 0))
+    assert (entity - both).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="2 level weights"):
+        similarity_scores(hierarchy, features, 8, (1, 1))
+
+
+def test_command_line(tmp_path, capsys):
+    """From photographs on disk to the JSON that others read."""
+    images = tmp_path / "Images"
+    images.mkdir()
+    rows = ["image,caption"]
+    colours = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (20, 20, 220)}
+    for name, colour in colours.items():
+        Image.new("RGB", (90, 60), colour).save(images / f"{name}.jpg")
+        rows += [f"{name}.jpg,a {name} wall", f'{name}.jpg,"something {name}, and flat"']
+    (tmp_path / "captions.txt").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "result" / "metrics.json"
+    arguments = ["retrieval", "--dataset", "flickr8k", "--root", str(tmp_path), "--json", str(out)]
+    assert main(arguments) == 0
+    metrics = json.loads(out.read_text())
+    assert set(metrics) == {"text_to_video", "video_to_text"}
+    for row in metrics.values():
+        assert list(row) == ["R@1", "R@5", "R@10", "MdR", "MnR"]
+        assert all(math.isfinite(value) for value in row.values())
+        assert row["R@5"] == 100
+    assert "3 clips, 6 captions" in capsys.readouterr().out
+
+    assert main([*arguments[:4], str(tmp_path / "nowhere"), *arguments[5:]]) == 2
+    assert main([*arguments, "--split", "holdout"]) == 2
+    assert main([*arguments, "--checkpoint", str(tmp_path / "none.safetensors")]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 3
+    assert all(line.startswith("error: ") for line in errors)
