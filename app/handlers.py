@@ -13,6 +13,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from app.figures.coalition_figure import coalition_figure
+from hbi_core.checkpoint import UNTRAINED
 from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.paper_figure import without_font
@@ -84,13 +85,13 @@ def _explained(video, caption, encoder, frames, weighting, progress) -> Explanat
 def describe(explanation: Explanation) -> str:
     """One line on what ran, one on the time, and one on what was left out. Markdown."""
     heads = explanation.checkpoint
-    if heads == "untrained":
-        heads = "**untrained heads** (equal token weights, merged tokens are plain means)"
+    if heads == UNTRAINED:
+        heads = "**untrained** (equal token weights, merged tokens are plain means)"
     total = sum(explanation.seconds.values())
     split = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in explanation.seconds.items())
     game = explanation.levels[0].interactions
     lines = [
-        f"Encoder **{explanation.encoder}**, {heads}, {explanation.weighting} weights; "
+        f"Encoder **{explanation.encoder}**, heads {heads}, {explanation.weighting} weights; "
         f"{len(explanation.video.times)} frames of {_escaped(explanation.video.name)}; exact "
         f"interactions ({game.method.replace('_', ' ')}, {game.device}).",
         f"{total:.2f} s: {split}.",

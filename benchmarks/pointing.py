@@ -3,110 +3,115 @@
     python -m benchmarks.pointing --root DIR
 
 DIR has the Flickr8k layout (captions.txt and Images/). A montage shows three photographs, each as
-four frames (zooming in), and its caption is one caption of each, joined. A text token points at the
-video token of its highest link; a word in it counts as right in the measure in which the frames of
-that token show the photograph that its caption belongs to. Chance is 33 %.
+four frames, and its caption is one caption of each, joined. A text token points at the video token
+of its highest link; a word in it counts as right in the measure in which the frames of that token
+show the photograph that its caption belongs to. A sentence points at the video token of the highest
+mean link of its words. Chance is 33 %.
 """
 
 from __future__ import annotations
 
-import csv
-import random
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import tyro
-from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from benchmarks.report import report
 from explainers import closed_form
-from hbi_core.checkpoint import untrained
-from hbi_core.encoders import encode_frames, encode_text, load_encoder
+from hbi_core.data import montages, photograph_of_words, read_corpus, read_frames
+from hbi_core.encoders import encode_frames, encode_text
 from hbi_core.model import LevelTokens, Tokens
+from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.text import parse_caption
 
-ZOOMS = (1.0, 0.93, 0.86, 0.8)
-SIZE = 320  # pixels
+PHOTOGRAPHS, FRAMES = 3, 12
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Right photograph for the words of a caption, by interaction and by cosine similarity."""
+    """Right photograph for words and sentences, by interaction and by cosine similarity."""
 
     root: Path
     """Folder in the Flickr8k layout."""
-    montages: int = 100
+    split: str = "validation"
+    """Photographs to take; the validation part was not trained on."""
+    montages: int = 150
     seed: int = 0
+    checkpoint: str | None = None
+    """Trained heads; those we ship where none are given, "untrained" for none."""
 
 
-def frames_of(path: Path) -> np.ndarray:
-    """uint8 [4, SIZE, SIZE, 3]: a photograph, zooming in."""
-    with Image.open(path) as image:
-        image = ImageOps.fit(image.convert("RGB"), (SIZE, SIZE))
-    frames = []
-    for zoom in ZOOMS:
-        margin = SIZE * (1 - zoom) / 2
-        box = (margin, margin, SIZE - margin, SIZE - margin)
-        frames.append(np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box)))
-    return np.stack(frames)
-
-
-def right_words(level: LevelTokens, strength: torch.Tensor, photographs: list[int]) -> float:
-    """How many words of a level point at their photograph; a split token counts in part.
+def pointed_right(
+    level: LevelTokens, strength: torch.Tensor, shown: torch.Tensor, photographs: torch.Tensor
+) -> dict[str, tuple[float, int]]:
+    """How many words and sentences point at their photograph, and of how many.
 
     Args:
         level: of one montage.
         strength: [V, T], of the links.
-        photographs: for each word, the number of its photograph.
+        shown: [F], the photograph that each frame shows.
+        photographs: [W], the photograph that each word belongs to.
     """
-    frames, words = level.video.tokens.groups[0], level.text.tokens.groups[0]
-    shown = torch.arange(frames.shape[1]) // len(ZOOMS)
-    strength = strength.masked_fill(~level.video.tokens.mask[0].unsqueeze(-1), -torch.inf)
-    right = 0.0
-    for text in level.text.tokens.mask[0].nonzero().flatten().tolist():
-        pointed = shown[frames[strength[:, text].argmax()]]
-        for word in words[text].nonzero().flatten().tolist():
-            right += float((pointed == photographs[word]).float().mean())
-    return right
+    video, text = level.video.tokens, level.text.tokens
+    strength = strength.masked_fill(~video.mask[0].unsqueeze(-1), -torch.inf)
+    shares = torch.stack([(shown == n).double() for n in range(PHOTOGRAPHS)], -1)  # [F, P]
+    members = video.groups[0].double()
+    shares = members @ shares / members.sum(-1, keepdim=True).clamp(min=1)  # [V, P]
+    token = text.groups[0].int().argmax(0)  # [W], the token of each word
+    by_word = strength[:, token]  # [V, W]
+    words = shares[by_word.argmax(0), photographs]
+    by_sentence = torch.stack(
+        [by_word[:, photographs == n].mean(-1) for n in range(PHOTOGRAPHS)], -1
+    )
+    sentences = shares[by_sentence.argmax(0), torch.arange(PHOTOGRAPHS)]
+    return {
+        "words": (float(words.sum()), len(words)),
+        "sentences": (float(sentences.sum()), PHOTOGRAPHS),
+    }
 
 
 def main(settings: Settings) -> None:
-    chosen = random.Random(settings.seed)
-    captions: dict[str, list[str]] = defaultdict(list)
-    with (settings.root / "captions.txt").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            captions[row["image"]].append(row["caption"].strip(" ."))
-    encoder, heads = load_encoder("lite"), untrained("lite", (1664, 384))
-    right: dict[tuple[str, str], float] = defaultdict(float)
-    total = 0
-    for _ in tqdm(range(settings.montages), desc="montages"):
-        names = chosen.sample(sorted(captions), 3)
-        parts = [chosen.choice(captions[name]) for name in names]
-        pixels = np.concatenate([frames_of(settings.root / "Images" / name) for name in names])
-        caption = parse_caption(". ".join(parts) + ".")
-        starts = np.cumsum([0] + [len(part) + 2 for part in parts[:-1]])
-        photographs = [
-            int(np.searchsorted(starts, word.start, side="right")) - 1 for word in caption.words
-        ]
-        video = Tokens.original(encode_frames(encoder, pixels).unsqueeze(0).double())
-        text = Tokens.original(encode_text(encoder, caption).features.unsqueeze(0).double())
-        total += len(photographs)
-        for level in heads.hierarchy(video, text):
+    corpus = read_corpus("flickr8k", settings.root, settings.split)
+    encoder, heads = choose_model(settings.checkpoint, device=choose_device())
+    hierarchy = heads.hierarchy.double()
+    right: dict[tuple[str, str, str], float] = defaultdict(float)
+    total: dict[str, int] = defaultdict(int)
+    chosen = montages(corpus, settings.montages, settings.seed, parts=(PHOTOGRAPHS,))
+    for montage in tqdm(chosen, desc="montages"):
+        caption = parse_caption(montage.captions[0])
+        frames = read_frames(montage, FRAMES)
+        text = encode_text(encoder, caption)
+        if len(text.labels) != len(caption.words) or caption.left_out:
+            continue  # a word without tokens, or more words than can be explained
+        video = Tokens.original(encode_frames(encoder, frames.pixels).unsqueeze(0).double())
+        words = Tokens.original(text.features.unsqueeze(0).double())
+        photographs = torch.tensor(photograph_of_words(caption, montage))
+        with torch.inference_mode():
+            levels = hierarchy(video, words)
+        for level in levels:
             game = level.game()
             for link, strength in {
                 "exact interaction": closed_form(game).values[0],
                 "cosine similarity": game.similarity[0],
             }.items():
-                right[level.name, link] += right_words(level, strength, photographs)
+                counts = pointed_right(level, strength, torch.tensor(frames.shown), photographs)
+                for unit, (hits, _) in counts.items():
+                    right[level.name, link, unit] += hits
+        for unit, (_, of) in counts.items():
+            total[unit] += of
+    rows = [
+        [level, link, *(f"{100 * right[level, link, u] / total[u]:.1f} %" for u in total)]
+        for level, link in dict.fromkeys((level, link) for level, link, _ in right)
+    ]
     report(
-        "pointing",
-        f"Right photograph for a word, {settings.montages} montages of three, lite, {heads.name}",
-        ["level", "link", "right"],
-        [[level, link, f"{100 * n / total:.1f} %"] for (level, link), n in right.items()],
+        "pointing" if heads.name != "untrained" else "pointing_untrained",
+        f"Right photograph, {settings.montages} montages of three, {settings.split} part, "
+        f"{heads.encoder}, {heads.name}",
+        ["level", "link", "words", "sentences"],
+        rows,
     )
 
 

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -29,24 +29,27 @@ class Estimator(nn.Module):
     Args:
         channels: hidden channels.
         unit: size of a typical interaction; the network works in this unit.
+        input_scale: factor on the similarities that it reads.
 
     Attributes:
         error: its error against exact interactions, by name, as `hbi_core.train` measured it.
     """
 
-    def __init__(self, channels: int = 64, unit: float = 1.0) -> None:
+    def __init__(self, channels: int = 64, unit: float = 1.0, input_scale: float = 1.0) -> None:
         super().__init__()
         self.channels = channels
         self.unit = unit
+        self.input_scale = input_scale
         self.error: dict[str, float] = {}
         self.network = CellNetwork("cnn+sa", channels)
 
     def forward(self, game: SimilarityGame) -> Tensor:
         """A batch of games, similarity [..., V, T] -> estimates [..., V, T]."""
         *batch, videos, texts = game.similarity.shape
+        dtype = self.network.decode.weight.dtype
         with exact_precision(game.similarity):
             values = self.network(
-                game.similarity.reshape(-1, videos, texts).to(self.network.decode.weight.dtype),
+                self.input_scale * game.similarity.reshape(-1, videos, texts).to(dtype),
                 game.video_mask.reshape(-1, videos),
                 game.text_mask.reshape(-1, texts),
             )
@@ -65,8 +68,11 @@ def save_estimator(path: str | Path, estimator: Estimator) -> None:
     """Write the weights with what is known about their error (safetensors)."""
     path = Path(path)
     settings = {
-        "channels": estimator.channels, "unit": estimator.unit, "error": estimator.error
-    }  # fmt: skip
+        "channels": estimator.channels,
+        "unit": estimator.unit,
+        "input_scale": estimator.input_scale,
+        "error": estimator.error,
+    }
     partial = path.with_name(path.name + ".partial")
     tensors = {name: value.cpu().contiguous() for name, value in estimator.state_dict().items()}
     save_file(tensors, partial, {"schema": _SCHEMA, "settings": json.dumps(settings)})
@@ -77,16 +83,22 @@ def load_estimator(path: str | Path) -> Estimator:
     """Read what `save_estimator` wrote; every tensor must fit.
 
     Raises:
-        ValueError: the file is not an estimator.
+        ValueError: the file is missing, damaged, or not an estimator.
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
     if metadata.get("schema") != _SCHEMA:
         raise ValueError(f"{path} is no estimator: its metadata lacks the schema {_SCHEMA}")
     settings = json.loads(metadata["settings"])
-    estimator = Estimator(settings["channels"], settings["unit"])
-    estimator.load_state_dict(tensors)
+    estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
+    try:
+        estimator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit this version of the program: {error}") from error
     estimator.error = settings["error"]
     return estimator.eval().requires_grad_(False)
 

@@ -15,6 +15,7 @@ from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
 from hbi_core.tensor_file import read_tensors, write_tensors
 
 _SCHEMA = "hbi-checkpoint/1"
+UNTRAINED = "untrained"  # instead of a checkpoint's name
 SHIPPED = Path(__file__).parents[1] / "assets" / "lite_heads.safetensors"
 
 
@@ -47,7 +48,7 @@ def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
         widths: features of its frames and words. They share a space in the first features.
     """
     config = ModelConfig(*widths, width=min(widths), projection=len(set(widths)) > 1)
-    return Checkpoint(encoder, config, build_hierarchy(config).eval(), "untrained")
+    return Checkpoint(encoder, config, build_hierarchy(config).eval(), UNTRAINED)
 
 
 def save_checkpoint(

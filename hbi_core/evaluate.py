@@ -60,6 +60,7 @@ class Retrieval:
             self.frames or data.get("frames", 12),
             players=heads.config.text_players,
             cache=self.cache,
+            missing=self.missing,
         )
         weights = self.level_weights or trained.get("level_weights")
         weights = weights or [1.0] * len(heads.config.levels)
@@ -74,11 +75,12 @@ class Retrieval:
         self.json.parent.mkdir(parents=True, exist_ok=True)
         self.json.write_text(json.dumps(metrics, indent=1) + "\n")
         print(
-            f"{corpus.name} {split}: {len(corpus.clips)} clips, {len(features.owners)} captions; "
+            f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
             f"encoder {heads.encoder}, heads {heads.name}, levels {list(weights)}"
         )
-        if corpus.missing:
-            print(f"{len(corpus.missing)} clips have no file and were left out.")
+        left_out = len(corpus.missing) + len(corpus.clips) - len(features.clips)
+        if left_out:
+            print(f"{left_out} clips have no file that can be read and were left out.")
         print(table(metrics))
 
 

@@ -33,8 +33,8 @@ class Arguments:
     encoder: str = "auto"
     """auto, lite, open_clip, open_clip:MODEL or open_clip:MODEL:WEIGHTS. auto is the encoder
     that the checkpoint was trained with, lite without a checkpoint."""
-    checkpoint: Path | None = None
-    """Trained heads."""
+    checkpoint: str | None = None
+    """Trained heads; those we ship for lite where none are given, "untrained" for none."""
     frames: int = 12
     """Frames to look at, 1 to 64."""
     weighting: Literal[WEIGHTINGS] = "renormalised"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from explainers import WEIGHTINGS, closed_form
-from hbi_core.checkpoint import Checkpoint, load_checkpoint, untrained
+from hbi_core.checkpoint import SHIPPED, UNTRAINED, Checkpoint, load_checkpoint, untrained
 from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
@@ -110,7 +110,10 @@ def choose_model(
         CheckpointError: it cannot be loaded, or was trained with another encoder.
         WeightsError: the encoder's weights are missing.
     """
-    heads = None if checkpoint in (None, "untrained") else load_checkpoint(checkpoint)
+    if checkpoint is None and encoder in ("auto", "lite"):
+        checkpoint = SHIPPED
+    trained = checkpoint is not None and str(checkpoint) != UNTRAINED
+    heads = load_checkpoint(checkpoint) if trained else None
     if heads and encoder not in ("auto", heads.encoder):
         raise CheckpointError(
             f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "

@@ -9,6 +9,15 @@ from torch import Tensor, nn
 
 from hbi_core.model.tokens import Tokens
 
+# How the names of a transformer block's tensors begin: here -> in CLIP.
+CLIP_BLOCK = {
+    "self_attn.": "attn.",
+    "linear1.": "mlp.c_fc.",
+    "linear2.": "mlp.c_proj.",
+    "norm1.": "ln_1.",
+    "norm2.": "ln_2.",
+}
+
 
 class Projection(nn.Module):
     """Features, centred and scaled, into the joint space by a linear map. Tokens -> Tokens.

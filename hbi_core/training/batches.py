@@ -6,6 +6,7 @@ step, and every process can work out its share.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -20,10 +21,12 @@ from hbi_core.data import Clip, read_frames
 from hbi_core.data.features import Features, pad
 from hbi_core.data.montage import join_captions
 from hbi_core.encoders import Encoder
+from hbi_core.errors import DataError, VideoError
 from hbi_core.text import Caption, parse_caption
 from hbi_core.training.config import DataConfig
 
 _LARGEST_MONTAGE = 4
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,14 @@ class FeatureBatches:
         for clip in sample.clips:
             features, mask = self.features.frames[clip], self.features.frame_mask[clip]
             if self.config.views:
-                shown.append(features[chosen.choice(len(features), self.config.frames)])
+                shown.append(features[chosen.choice(len(features), self._shown(chosen))])
             else:
                 shown.append(features[mask])
         return torch.cat(shown).float()
+
+    def _shown(self, chosen: np.random.Generator) -> int:
+        """One view or more, so that the model learns from single frames and from several."""
+        return int(chosen.integers(1, self.config.frames, endpoint=True))
 
 
 class PixelBatches(Dataset):
@@ -150,8 +157,7 @@ class PixelBatches(Dataset):
         return len(self.batches)
 
     def __getitem__(self, index: int) -> Batch:
-        samples = self.batches[index]
-        videos = [self._frames(sample) for sample in samples]
+        samples, videos = self._readable(self.batches[index])
         longest = max(map(len, videos))
         frames = videos[0].new_zeros(len(videos), longest, *videos[0].shape[1:])
         mask = torch.zeros(frames.shape[:2], dtype=torch.bool)
@@ -159,6 +165,22 @@ class PixelBatches(Dataset):
             row[: len(video)], real[: len(video)] = video, True
         captions = tuple(self._caption(sample) for sample in samples)
         return Batch(frames, mask, captions, None, _ids(samples))
+
+    def _readable(self, samples: list[Sample]) -> tuple[list[Sample], list[Tensor]]:
+        """The samples and their frames; in place of one that cannot be read, another one again."""
+        videos = {}
+        for sample in samples:
+            try:
+                videos[sample] = self._frames(sample)
+            except VideoError as error:
+                if self.config.missing == "stop":
+                    raise
+                _LOG.warning("a sample is left out: %s", error)
+        if not videos:
+            raise DataError("No video of a batch can be read; the log says why.")
+        known = list(videos)
+        kept = [s if s in videos else known[n % len(known)] for n, s in enumerate(samples)]
+        return kept, [videos[sample] for sample in kept]
 
     def _frames(self, sample: Sample) -> Tensor:
         clips = [self.clips[clip] for clip in sample.clips]

@@ -18,7 +18,8 @@ class DataConfig:
         dataset: "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or "synthetic".
         root: its folder.
         train: split to train on.
-        validation: split that chooses the best checkpoint; never the test split.
+        validation: split that chooses the best checkpoint, never the test split; None for none,
+            so that the last weights are kept.
         frames: of each clip; a montage has as many of each photograph.
         words: text players at most; longer captions are cut.
         missing: what to do about clips without a file, "skip" or "stop".
@@ -34,7 +35,7 @@ class DataConfig:
     dataset: str
     root: Path
     train: str = "train"
-    validation: str = "validation"
+    validation: str | None = "validation"
     frames: int = 12
     words: int = 24
     missing: str = "skip"
@@ -46,7 +47,7 @@ class DataConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if self.validation.startswith("test"):
+        if self.validation and self.validation.startswith("test"):
             raise ValueError("the best checkpoint must not be chosen on the test split")
 
 
@@ -137,6 +138,7 @@ class TrainConfig:
         out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on.
         encoder: as `hbi_core.encoders.load_encoder` takes it.
         level_weights: share of each level in the score of retrieval, entity first.
+        half: whether the checkpoint is stored in half precision.
         evaluate_every: epochs between validations.
         save_every: steps between saves of the state to resume from; an epoch's end saves too.
         seed: of everything random.
@@ -149,6 +151,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     level_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
+    half: bool = False
     evaluate_every: int = 1
     save_every: int = 200
     seed: int = 0

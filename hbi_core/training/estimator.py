@@ -69,7 +69,7 @@ def train_estimator(config: EstimatorConfig) -> Path:
         torch.nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        bar.set_postfix(relative=f"{float(loss) ** 0.5:.3f}")
+        bar.set_postfix(relative=f"{float(loss.detach()) ** 0.5:.3f}")
     estimator = estimator.cpu().eval()
     estimator.error = _error(estimator, games, exact)
     config.out.parent.mkdir(parents=True, exist_ok=True)

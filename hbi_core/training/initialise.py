@@ -7,23 +7,7 @@ import torch
 from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
 from hbi_core.model import Hierarchy
-from hbi_core.model.entity import Projection, TemporalTransformer
-
-# A block of CLIP's text encoder -> a block of `TemporalTransformer`.
-BLOCK_NAMES = {
-    "attn.in_proj_weight": "self_attn.in_proj_weight",
-    "attn.in_proj_bias": "self_attn.in_proj_bias",
-    "attn.out_proj.weight": "self_attn.out_proj.weight",
-    "attn.out_proj.bias": "self_attn.out_proj.bias",
-    "ln_1.weight": "norm1.weight",
-    "ln_1.bias": "norm1.bias",
-    "ln_2.weight": "norm2.weight",
-    "ln_2.bias": "norm2.bias",
-    "mlp.c_fc.weight": "linear1.weight",
-    "mlp.c_fc.bias": "linear1.bias",
-    "mlp.c_proj.weight": "linear2.weight",
-    "mlp.c_proj.bias": "linear2.bias",
-}
+from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
 
 
 @torch.no_grad()
@@ -44,8 +28,14 @@ def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> bool:
     count = min(len(positions), len(temporal.positions))
     temporal.positions[:count] = positions[:count]
     for own, block in zip(temporal.blocks.layers, blocks, strict=False):
-        stored = block.state_dict()
-        own.load_state_dict({ours: stored[theirs] for theirs, ours in BLOCK_NAMES.items()})
+        own.load_state_dict(
+            {
+                ours + name.removeprefix(theirs): value
+                for ours, theirs in CLIP_BLOCK.items()
+                for name, value in block.state_dict().items()
+                if name.startswith(theirs)
+            }
+        )
     return True
 
 

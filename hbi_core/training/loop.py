@@ -106,7 +106,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
         if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
             results = run.validate()
             metrics.write(progress.step, _flat(results))
-            if recall_sum(results) > progress.best:
+            if not results or recall_sum(results) > progress.best:
                 progress.best, progress.results = recall_sum(results), results
                 if accelerator.is_main_process:
                     run.save(config.out / BEST, progress)
@@ -140,16 +140,19 @@ class _Run:
         )
 
         encoder.eval()
+        self.validation_features = None
         with accelerator.main_process_first():  # the others find its features in the cache
             corpus = read_corpus(data.dataset, data.root, data.train, data.missing)
-            self.validation = read_corpus(data.dataset, data.root, data.validation, data.missing)
+            self.validation = data.validation and read_corpus(
+                data.dataset, data.root, data.validation, data.missing
+            )
             if frozen:
                 self.source = FeatureBatches(self._encoded(corpus, data.views, data.cache), data)
-                self.validation_features = self._encoded(self.validation, 0, data.cache)
+                if self.validation:
+                    self.validation_features = self._encoded(self.validation, 0, data.cache)
                 fit_projections(hierarchy, self.source.features)
             else:
                 self.source = PixelBatches(corpus.clips, data, encoder)
-                self.validation_features = None
         self.average = None
         if config.optimiser.average:
             self.average = AveragedModel(
@@ -168,7 +171,7 @@ class _Run:
     def _encoded(self, corpus: Corpus, views: int, cache: Path | None) -> Features:
         return encode_corpus(
             self.encoder, corpus, self.config.data.frames, views=views, cache=cache,
-            players=self.config.model.text_players, seed=self.config.seed,
+            players=self.config.model.text_players, seed=0, missing=self.config.data.missing,
         )  # fmt: skip
 
     @property
@@ -176,7 +179,9 @@ class _Run:
         return self.task.hierarchy if self.average is None else self.average.module
 
     def validate(self) -> dict[str, dict[str, float]]:
-        """Retrieval on the validation split."""
+        """Retrieval on the validation split; nothing if there is none."""
+        if self.validation is None:
+            return {}
         self.task.eval()
         features = self.validation_features or self._encoded(self.validation, 0, cache=None)
         if self.config.data.validation_parts > 1:
@@ -194,7 +199,8 @@ class _Run:
         checkpoint = Checkpoint(
             name, self.model_config, self.evaluated, path.name, training=training
         )
-        save_checkpoint(path, checkpoint, self.task.encoder)
+        dtype = torch.float16 if self.config.half else torch.float32
+        save_checkpoint(path, checkpoint, self.task.encoder, dtype)
 
 
 def learning_rates(config: OptimiserConfig, done: float) -> tuple[float, float]:

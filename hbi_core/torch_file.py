@@ -1,0 +1,134 @@
+"""Files of torch.save and torch.jit.save, read without running anything in them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor
+
+from hbi_core.encoders.open_clip import is_torchscript
+from hbi_core.errors import CheckpointError
+
+_NESTED = ("model", "state_dict", "model_state_dict")
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "DoubleStorage": torch.float64,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "BoolStorage": torch.bool,
+}
+
+
+def read_torch_file(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """The state dict in a file of torch.save or torch.jit.save, without running anything.
+
+    Returns:
+        Tensors by name, and the names of what else is in it.
+
+    Raises:
+        CheckpointError: there is no such file, or it holds more than tensors in containers.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    with path.open("rb") as file:
+        if file.read(9)[8:] == b"{":
+            raise CheckpointError(
+                f"{path.name} is a safetensors file already: use it as it is, as a checkpoint or "
+                "as an encoder open_clip:MODEL:FILE."
+            )
+    try:
+        if is_torchscript(path):
+            return _read_archive(path), []
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path.name} is not read: it holds more than tensors, which could run code. Save the "
+            "state_dict() alone."
+        ) from error
+    except Exception as error:  # a damaged file makes the unpicklers raise nearly anything
+        raise CheckpointError(
+            f"{path.name} is no file of PyTorch, or damaged: {type(error).__name__}: {error}"
+        ) from error
+    return _state_dict(loaded, path.name)
+
+
+def _state_dict(loaded: object, name: str) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors under whatever training scripts wrap them in, and what else there is."""
+    others: list[str] = []
+    while isinstance(loaded, dict):
+        inner = next((key for key in _NESTED if isinstance(loaded.get(key), dict)), None)
+        if inner is None:
+            break
+        others += [str(key) for key in loaded if key != inner]
+        loaded = loaded[inner]
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f"{name} holds a {type(loaded).__name__}, not a state dict.")
+    tensors = {str(key): value for key, value in loaded.items() if isinstance(value, Tensor)}
+    others += [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]
+    if all(key.startswith("module.") for key in tensors):  # of DataParallel
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors, others
+
+
+def _read_archive(path: Path) -> dict[str, Tensor]:
+    """Parameters, buffers and other tensors of the modules in a TorchScript archive."""
+    with zipfile.ZipFile(path) as archive:
+        return dict(_tensors_of(_ArchiveUnpickler(archive).load()))
+
+
+def _tensors_of(module: SimpleNamespace, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor):
+            yield prefix + name, value
+        elif isinstance(value, SimpleNamespace):
+            yield from _tensors_of(value, f"{prefix}{name}.")
+
+
+class _ArchiveUnpickler(pickle.Unpickler):
+    """Reads the modules of a TorchScript archive as plain namespaces of their attributes.
+
+    The archive's code is never opened. All that its pickle can call is `find_class`'s: builders of
+    namespaces, dictionaries and tensors.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        pickled = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+        self._folder = pickled.removesuffix(".pkl")
+        super().__init__(io.BytesIO(archive.read(pickled)))
+
+    def find_class(self, module: str, name: str) -> object:
+        if module.split(".")[0] == "__torch__":
+            return SimpleNamespace
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if module == "torch.jit._pickle":  # lists of numbers, marked with their type
+            return self._unmarked
+        known = {
+            "collections.OrderedDict": OrderedDict,
+            "torch._utils._rebuild_tensor_v2": self._tensor,
+            "torch._utils._rebuild_parameter": self._unmarked,
+        }
+        if f"{module}.{name}" not in known:
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return known[f"{module}.{name}"]
+
+    def persistent_load(self, key: tuple) -> Tensor:
+        _, dtype, record, _, _ = key  # "storage", type, name, device, length
+        data = bytearray(self._archive.read(f"{self._folder}/{record}"))
+        return torch.frombuffer(data, dtype=dtype)
+
+    def _tensor(self, storage: Tensor, offset: int, size: tuple, stride: tuple, *_) -> Tensor:
+        return storage.as_strided(size, stride, offset)
+
+    def _unmarked(self, value: object, *_) -> object:
+        return value
