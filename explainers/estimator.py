@@ -94,10 +94,10 @@ def load_estimator(path: str | Path) -> Estimator:
     if metadata.get("schema") != _SCHEMA:
         raise ValueError(f"{path} is no estimator: its metadata lacks the schema {_SCHEMA}")
     settings = json.loads(metadata["settings"])
-    estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
     try:
+        estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
         estimator.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (KeyError, RuntimeError) as error:
         raise ValueError(f"{path} does not fit this version of the program: {error}") from error
     estimator.error = settings["error"]
     return estimator.eval().requires_grad_(False)

@@ -10,7 +10,7 @@ from hbi_core.errors import CaptionError
 
 MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
 
-_BOUNDARIES = frozenset(".;!?…|\n。；！？．｡")
+_BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）・")
 _JOINERS = frozenset("'’-‐‑_@&.")
 _RANGES = {  # kinds of characters that Unicode's categories do not tell apart
     "i": "\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
@@ -33,12 +33,12 @@ _WORD = re.compile(
 
 @dataclass(frozen=True)
 class Word:
-    """A word: `caption[start:end]`, in the sentence of this number."""
+    """A word: `caption[start:end]`, in the clause of this number."""
 
     text: str
     start: int
     end: int
-    sentence: int
+    clause: int
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Caption:
 def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     """Split a caption into words, without their punctuation.
 
-    Sentences end at a full stop or its like, or at a line break. Chinese characters and hiragana
-    are words of their own, and so are emoji. Other scripts without spaces (Thai, Lao, Khmer) give
-    one word for each run of letters.
+    Clauses end at punctuation or at a line break. Chinese characters and hiragana are words of
+    their own, and so are emoji. Other scripts without spaces (Thai, Lao, Khmer) give one word for
+    each run of letters.
 
     Raises:
         CaptionError: the caption is empty or has no word in it.
@@ -69,12 +69,12 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     caption = caption.encode("utf-8", "replace").decode("utf-8")  # no half surrogate pairs
     kinds = "".join(map(_kind, caption))
     words: list[Word] = []
-    sentence, end = 0, 0
+    clause, end = 0, 0
     for match in _WORD.finditer(kinds):
         if words and not _BOUNDARIES.isdisjoint(caption[end : match.start()]):
-            sentence += 1
+            clause += 1
         end = match.end()
-        words.append(Word(caption[match.start() : end], match.start(), end, sentence))
+        words.append(Word(caption[match.start() : end], match.start(), end, clause))
     if not words:
         what = "has no words, only punctuation" if caption.strip() else "is empty"
         raise CaptionError(f"The caption {what}. Type a sentence that describes the video.")

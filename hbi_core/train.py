@@ -40,13 +40,13 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
 
 
 def main(argv: list[str] | None = None) -> int:
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--task", default="retrieval", choices=list(TASKS))
-    chosen, arguments = first.parse_known_args(argv)
-    settings, run = TASKS[chosen.task]
     try:
+        chosen, arguments = first.parse_known_args(argv)
+        settings, run = TASKS[chosen.task]
         print(run(read_config(settings, arguments)))
-    except (InputError, ValueError) as error:
+    except (InputError, ValueError, argparse.ArgumentError) as error:
         return refused(error)
     return 0
 

@@ -107,9 +107,9 @@ def pad(features: Sequence[Tensor], length: int) -> Tokens:
     """Sequences [n, D] -> Tokens [B, length, D]; what is longer is cut."""
     batch = torch.zeros(len(features), length, features[0].shape[-1], device=features[0].device)
     mask = torch.zeros(len(features), length, dtype=torch.bool, device=features[0].device)
-    for row, real, own in zip(batch, mask, features, strict=True):
+    for row, own in enumerate(features):
         own = own[:length]
-        row[: len(own)], real[: len(own)] = own, True
+        batch[row, : len(own)], mask[row, : len(own)] = own, True
     return Tokens.original(batch, mask)
 
 
@@ -178,8 +178,8 @@ def _features_of(
     encoder: Encoder, clip: Clip, settings: tuple, cache: Path | None
 ) -> dict[str, Tensor]:
     """What `_encode_clip` gives, from the cache if it is there."""
-    if cache is None:
-        return _encode_clip(encoder, clip, *settings)
+    if cache is None or not all(file.is_file() for file in clip.files):
+        return _encode_clip(encoder, clip, *settings)  # which tells what is missing
     path = cache / f"{_fingerprint(encoder, clip, *settings)}.safetensors"
     if path.is_file():
         return read_tensors(path)[0]

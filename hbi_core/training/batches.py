@@ -151,7 +151,10 @@ class PixelBatches(Dataset):
 
     def __call__(self, batches: list[list[Sample]]) -> Iterator[Batch]:
         self.batches = batches
-        return iter(DataLoader(self, batch_size=None, num_workers=self.config.workers))
+        seeds = torch.Generator()  # torch's own is left as it is, for a run that goes on from here
+        return iter(
+            DataLoader(self, batch_size=None, num_workers=self.config.workers, generator=seeds)
+        )
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_gather
 from torch.nn import functional
 
 
@@ -22,8 +21,23 @@ def gather(tensor: Tensor) -> Tensor:
         dist.all_reduce(longest, dist.ReduceOp.MAX)
         missing = int(longest) - tensor.shape[1]
         tensor = functional.pad(tensor, [0, 0] * (tensor.dim() - 2) + [0, missing])
-    if tensor.is_floating_point():
-        return torch.cat(all_gather(tensor.contiguous()))
-    parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
-    dist.all_gather(parts, tensor.contiguous())
-    return torch.cat(parts)
+    return _Gather.apply(tensor.contiguous())
+
+
+class _Gather(torch.autograd.Function):
+    """all_gather along the first dimension; backwards, the sum of all processes' gradients.
+
+    Not torch.distributed.nn's: with gloo, that one mixes up a gradient that is not contiguous.
+    """
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor) -> Tensor:
+        parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, tensor)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(gradient)
+        return gradient.chunk(dist.get_world_size())[dist.get_rank()]

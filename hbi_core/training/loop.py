@@ -59,6 +59,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
     encoder = (encoder or build_encoder(config.encoder)).to(accelerator.device)
     run = _Run(config, encoder, accelerator)
     task, optimiser = accelerator.prepare(run.task, run.optimiser)
+    set_seed(config.seed, device_specific=True)  # noise of its own in every process
     progress = Progress()
     accelerator.register_for_checkpointing(progress)
     if run.average is not None:
@@ -100,7 +101,8 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
             metrics.write(progress.step, numbers | {"learning_rate": rates[0], "seconds": seconds})
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
-            if progress.step % config.save_every == 0:
+            due = progress.step % config.save_every == 0 and accelerator.sync_gradients
+            if due and progress.step < first + len(batches):
                 save_state(accelerator, config.out, progress.step)
         progress.epochs += 1
         if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
@@ -110,7 +112,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 progress.best, progress.results = recall_sum(results), results
                 if accelerator.is_main_process:
                     run.save(config.out / BEST, progress)
-            save_state(accelerator, config.out, progress.step)
+        save_state(accelerator, config.out, progress.step)
     bar.close()
     metrics.close()
     accelerator.wait_for_everyone()
@@ -149,17 +151,22 @@ class _Run:
             if frozen:
                 self.source = FeatureBatches(self._encoded(corpus, data.views, data.cache), data)
                 if self.validation:
-                    self.validation_features = self._encoded(self.validation, 0, data.cache)
+                    self.validation_features = self._encoded(
+                        self.validation, data.views, data.cache
+                    )
                 fit_projections(hierarchy, self.source.features)
             else:
                 self.source = PixelBatches(corpus.clips, data, encoder)
+        self.task.train()  # an encoder that learns too
         self.average = None
         if config.optimiser.average:
             self.average = AveragedModel(
                 hierarchy, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.average)
             ).to(accelerator.device)
         self.epochs = [
-            batches_of_epoch(corpus.clips, data, config.optimiser.batch_size, config.seed, epoch)
+            batches_of_epoch(
+                self.source.clips, data, config.optimiser.batch_size, config.seed, epoch
+            )
             for epoch in range(config.optimiser.epochs)
         ]
         self.steps = sum(map(len, self.epochs))

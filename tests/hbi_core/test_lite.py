@@ -79,7 +79,7 @@ def test_frames_of_a_batch_are_independent(encoder):
 
 
 def test_words_are_the_means_of_their_tokens(encoder):
-    """A word of several tokens, one sentence: against the network called by hand."""
+    """A word of several tokens, one clause: against the network called by hand."""
     text = "an extraordinarily chonky cat"
     result = encode_text(encoder, parse_caption(text))
     batch = encoder.tokenizer(text, return_tensors="pt")
@@ -93,15 +93,15 @@ def test_words_are_the_means_of_their_tokens(encoder):
     assert (result.features - expected).abs().max() < 1e-5
 
 
-def test_sentences_do_not_mix(encoder):
-    """What stands in another sentence changes no word; in the same sentence it does."""
+def test_clauses_do_not_mix(encoder):
+    """What stands in another clause changes no word; in the same clause it does."""
 
     def first_word(caption):
         return encode_text(encoder, parse_caption(caption)).features[0]
 
     alone = first_word("dogs bark")
-    assert (first_word("dogs bark. a red bus passes") - alone).abs().max() < 1e-5
-    assert (first_word("dogs bark, at a red bus") - alone).abs().max() > 1e-3
+    assert (first_word("dogs bark, a red bus passes") - alone).abs().max() < 1e-5
+    assert (first_word("dogs bark at a red bus") - alone).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize(

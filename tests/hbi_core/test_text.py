@@ -36,9 +36,9 @@ def test_words(caption, words):
     assert all(caption[word.start : word.end] == word.text for word in parsed.words)
 
 
-def test_sentences():
+def test_clauses():
     parsed = parse_caption("A cat sits. A dog, that barks at 3.5 m; a man's hat")
-    assert [word.sentence for word in parsed.words] == [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2]
+    assert [word.clause for word in parsed.words] == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,195 @@
+"""The tiny network: its cells against loops, padding, its training and its file."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from explainers import Estimator, SimilarityGame, closed_form, estimate, load_estimator
+from explainers.estimator import STRUCTURES, CellNetwork, save_estimator
+from hbi_core.train import main
+from hbi_core.training.estimator import EstimatorConfig, random_games, train_estimator
+from oracles import random_game
+
+SMALL = {"steps": 150, "batch_size": 16, "channels": 8, "frames": 4, "words": 5, "seed": 3}
+
+
+def network(structure):
+    torch.manual_seed(0)
+    return CellNetwork(structure, 3).double().requires_grad_(False)
+
+
+def masks(videos=4, texts=5):
+    """Of two matrices: one without padding, one with some on both sides."""
+    return (
+        torch.arange(videos) < torch.tensor([[videos], [2]]),
+        torch.arange(texts) < torch.tensor([[texts], [3]]),
+    )
+
+
+def convolved(layer, cells, places):
+    """A convolution by loops: {place: [inputs]} -> {place: [outputs]}, zero outside."""
+    reach = layer.weight.shape[-1] // 2
+    result = {}
+    for v, t in places:
+        total = layer.bias.clone()
+        for dv in range(-reach, reach + 1):
+            for dt in range(-reach, reach + 1):
+                if (v + dv, t + dt) in cells:
+                    weight = layer.weight[:, :, dv + reach, dt + reach]
+                    total = total + weight @ cells[v + dv, t + dt]
+        result[v, t] = total
+    return result
+
+
+def by_loops(module, similarity, videos, texts):
+    """`CellNetwork` of one matrix, of whose cells the first `videos` x `texts` are real."""
+    places = [(v, t) for v in range(videos) for t in range(texts)]
+    cells = convolved(module.encode, {p: similarity[p].view(1) for p in places}, places)
+    cells = {place: cell.clamp(min=0) for place, cell in cells.items()}
+    if module.attention is not None:
+        attended = {}
+        for place, cell in cells.items():
+            query = cell @ module.attention.query
+            logits = torch.stack([query @ (c @ module.attention.key) for c in cells.values()])
+            values = torch.stack([c @ module.attention.value for c in cells.values()])
+            attended[place] = cell + logits.softmax(0) @ values
+        cells = attended
+    result = torch.zeros_like(similarity)
+    for place, value in convolved(module.decode, cells, places).items():
+        result[place] = value
+    return result
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_cell_network_equals_the_loops(structure):
+    module, game = network(structure), random_game(4, 5, batch=(2,))
+    video_mask, text_mask = masks()
+    result = module(game.similarity, video_mask, text_mask)
+    for row, (videos, texts) in enumerate([(4, 5), (2, 3)]):
+        expected = by_loops(module, game.similarity[row], videos, texts)
+        assert (result[row] - expected).abs().max() < 1e-12
+        assert expected.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_padding_has_no_influence(structure):
+    """Whatever stands in the padding cells, and however many there are."""
+    module, similarity = network(structure), random_game(4, 5, batch=(2,)).similarity
+    video_mask, text_mask = masks()
+    padded = module(similarity, video_mask, text_mask)
+    real = video_mask.unsqueeze(-1) & text_mask.unsqueeze(-2)
+    other = module(torch.where(real, similarity, 7.0), video_mask, text_mask)
+    assert torch.equal(padded, other)
+    assert not padded[~real].any()
+    alone = module(similarity[1:, :2, :3], video_mask[1:, :2], text_mask[1:, :3])
+    assert (padded[1, :2, :3] - alone[0]).abs().max() < 1e-12
+
+
+def test_unknown_structure_is_refused():
+    with pytest.raises(ValueError, match="cnn\\+sa"):
+        CellNetwork("rnn")
+
+
+def test_estimate():
+    """Any batch dimensions, in the dtype of the game and the unit of the network."""
+    torch.manual_seed(0)
+    estimator = Estimator(4, unit=0.25)
+    game = random_game(3, 4, batch=(2, 5))
+    result = estimate(game, estimator)
+    assert result.values.shape == (2, 5, 3, 4)
+    assert result.values.dtype == torch.float64
+    assert (result.standard_error, result.method, result.coalitions_evaluated) == (
+        None, "estimator", 0,
+    )  # fmt: skip
+    everything = torch.ones(1, 3, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
+    cells = estimator.network(game.similarity[1, 2][None].float(), *everything)[0]
+    assert torch.allclose(result.values[1, 2].float(), 0.25 * cells, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """File of an estimator, trained by the command line, and what it printed."""
+    file = tmp_path_factory.mktemp("estimator") / "new" / "tiny.safetensors"
+    settings = [f"{name}={value}" for name, value in SMALL.items()]
+    assert main(["--task", "estimator", f"out={file}", *settings]) == 0
+    return file
+
+
+def test_its_error_in_the_file_is_true(trained):
+    config = EstimatorConfig(trained, **SMALL)
+    generator = torch.Generator().manual_seed(config.seed)
+    estimator, off, true = load_estimator(trained), [], []
+    for _ in range(8):  # the held-out games come first
+        game = random_games(config, generator)
+        real = game.video_mask.unsqueeze(-1) & game.text_mask.unsqueeze(-2)
+        exact = closed_form(game).values
+        off.append((estimate(game, estimator).values - exact)[real])
+        true.append(exact[real])
+    off, true = torch.cat(off), torch.cat(true)
+    error = estimator.error
+    assert error["pairs"] == len(true)
+    assert error["rmse"] == pytest.approx(float(off.square().mean().sqrt()), rel=1e-4)
+    assert error["largest"] == pytest.approx(float(off.abs().max()), rel=1e-4)
+    relative = float(off.square().mean().sqrt() / true.square().mean().sqrt())
+    assert error["relative_rmse"] == pytest.approx(relative, rel=1e-4)
+    estimated = off + true
+    correlation = float(torch.corrcoef(torch.stack([estimated, true]))[0, 1])
+    assert error["pearson"] == pytest.approx(correlation, abs=1e-4)
+    assert relative < 0.95  # better than zero everywhere
+    assert error["pearson"] > 0.3
+    assert estimator.unit == pytest.approx(float(true.square().mean().sqrt()), rel=1e-4)
+
+
+def test_file_keeps_the_network(trained, tmp_path):
+    estimator = load_estimator(trained)
+    assert not estimator.training
+    assert not any(p.requires_grad for p in estimator.parameters())
+    save_estimator(tmp_path / "copy.safetensors", estimator)
+    assert [file.name for file in tmp_path.iterdir()] == ["copy.safetensors"]
+    copy, game = load_estimator(tmp_path / "copy.safetensors"), random_game(3, 4)
+    assert torch.equal(estimate(game, copy).values, estimate(game, estimator).values)
+    assert (copy.error, copy.channels) == (estimator.error, SMALL["channels"])
+
+
+def test_same_seed_same_network(tmp_path):
+    few = SMALL | {"steps": 3}
+    files = [
+        train_estimator(EstimatorConfig(tmp_path / f"{number}.safetensors", **few | {"seed": seed}))
+        for number, seed in enumerate([3, 3, 4])
+    ]
+    weights = [load_estimator(file).network.decode.weight for file in files]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_other_files_are_refused(tmp_path):
+    other = tmp_path / "other.safetensors"
+    save_file({"x": torch.ones(2)}, other)
+    with pytest.raises(ValueError, match=r"other\.safetensors is no estimator"):
+        load_estimator(other)
+    text = tmp_path / "text.safetensors"
+    text.write_text("hello")
+    with pytest.raises(ValueError, match=r"text\.safetensors"):
+        load_estimator(text)
+    with pytest.raises(ValueError, match=r"absent\.safetensors"):
+        load_estimator(tmp_path / "absent.safetensors")
+    wrong = tmp_path / "wrong.safetensors"
+    metadata = {"schema": "hbi-estimator/1", "settings": '{"channels": 4, "unit": 1, "error": {}}'}
+    save_file({"x": torch.ones(2)}, wrong, metadata)
+    with pytest.raises(ValueError, match=r"wrong\.safetensors"):
+        load_estimator(wrong)
+
+
+def test_random_games():
+    """Between one and the most players of each side, first ones real; similarities are cosines."""
+    config = EstimatorConfig("x", batch_size=200, frames=3, words=4, weighting="fixed")
+    game = random_games(config, torch.Generator().manual_seed(0))
+    assert isinstance(game, SimilarityGame)
+    assert game.weighting == "fixed"
+    assert game.similarity.shape == (200, 3, 4)
+    assert game.similarity.abs().max() <= 1 + 1e-6
+    for mask, most in ((game.video_mask, 3), (game.text_mask, 4)):
+        assert set(mask.sum(-1).tolist()) == set(range(1, most + 1))
+        assert (mask[:, :-1] >= mask[:, 1:]).all()
