@@ -18,6 +18,7 @@ lint: $(VENV)/.development
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.exactness
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.training_step
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -42,6 +42,8 @@ class Settings:
     seed: int = 0
     checkpoint: str | None = None
     """Trained heads; those we ship where none are given, "untrained" for none."""
+    report: str = "pointing"
+    """Name of the files in results/."""
 
 
 def pointed_right(
@@ -107,7 +109,7 @@ def main(settings: Settings) -> None:
         for level, link in dict.fromkeys((level, link) for level, link, _ in right)
     ]
     report(
-        "pointing" if heads.name != "untrained" else "pointing_untrained",
+        settings.report,
         f"Right photograph, {settings.montages} montages of three, {settings.split} part, "
         f"{heads.encoder}, {heads.name}",
         ["level", "link", "words", "sentences"],

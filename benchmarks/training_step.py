@@ -13,19 +13,21 @@ import statistics
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import tyro
 from tqdm import trange
 
 from benchmarks.report import report
-from explainers import Estimator, closed_form
+from explainers import closed_form
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.batches import Batch
-from hbi_core.training.config import LossConfig
+from hbi_core.training.config import TARGETS, LossConfig
 
 BATCH, FRAMES, WORDS = 128, 12, 24
+ESTIMATOR = Path(__file__).parents[1] / "assets" / "estimator.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,11 @@ def main(settings: Settings) -> None:
     device = torch.device(settings.device)
     config = ModelConfig(settings.width, settings.width, settings.width)
     tasks = {
-        target: RetrievalTask(build_hierarchy(config), LossConfig(target=target), WORDS)
-        for target in ("none", "closed_form", "sampling")
+        target: RetrievalTask(
+            build_hierarchy(config), LossConfig(target=target, estimator=ESTIMATOR), WORDS
+        )
+        for target in TARGETS
     }
-    tasks["estimator"] = RetrievalTask(build_hierarchy(config), LossConfig(), WORDS)
-    tasks["estimator"].estimator = Estimator().requires_grad_(False)
-    tasks["estimator"]._interactions = tasks["estimator"].estimator.forward
     batch = Batch(
         torch.randn(BATCH, FRAMES, settings.width),
         torch.ones(BATCH, FRAMES, dtype=torch.bool),

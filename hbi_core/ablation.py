@@ -25,7 +25,7 @@ class Ablation:
     """Rows of settings, table by table.
 
     Attributes:
-        config: YAML file of the training run that every row starts from.
+        base: YAML file of the training run that every row starts from.
         overrides: settings of all rows, by dotted name.
         tables: title of a table -> name of a row -> its settings, by dotted name.
         seeds: each row is trained once with each.
@@ -33,7 +33,7 @@ class Ablation:
         document: Markdown file to write.
     """
 
-    config: Path
+    base: Path
     overrides: dict[str, object]
     tables: dict[str, dict[str, dict[str, object]]]
     seeds: tuple[int, ...]
@@ -79,9 +79,12 @@ def _named_rows(ablation: Ablation) -> Iterator[tuple[str, str, dict[str, object
 
 def _trained(ablation: Ablation, overrides: dict[str, object], seed: int) -> Path:
     """The folder of a finished run; rows with the same settings share it."""
-    arguments = [f"--{name}={json.dumps(value)}" for name, value in overrides.items()]
+    arguments = [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in overrides.items()
+    ]
     config = read_config(
-        TrainConfig, ["--config", str(ablation.config), f"--seed={seed}", *arguments]
+        TrainConfig, ["--config", str(ablation.base), f"--seed={seed}", *arguments]
     )
     settings = json.dumps(asdict(config), default=str, sort_keys=True)
     folder = ablation.out / hashlib.sha256(settings.encode()).hexdigest()[:16]

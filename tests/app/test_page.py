@@ -90,7 +90,7 @@ def test_an_example_is_explained(page):
     assert page.locator("#figure .layer-above image, #figure image").count() == 36
     notes = page.inner_text("#notes")
     assert "Encoder lite" in notes
-    assert "untrained heads" in notes
+    assert "heads lite_heads.safetensors" in notes
     for step in ("decoding", "encoding", "merging", "game", "drawing"):
         assert re.search(rf"{step} \d+\.\d\d s", notes)
 

