@@ -7,7 +7,7 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 
 from explainers.coalition_graph import coalition_graph, ranks
 from explainers.enumeration import enumerate_coalitions
-from explainers.estimator import Estimator, estimate, load_estimator
+from explainers.estimator import Estimator, estimate
 from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.interactions import Interactions
 from explainers.multilinear import closed_form
@@ -22,7 +22,6 @@ __all__ = [
     "coalition_graph",
     "enumerate_coalitions",
     "estimate",
-    "load_estimator",
     "ranks",
     "sample_coalitions",
 ]

@@ -6,19 +6,13 @@ kept for comparison, and the prediction heads of training have the same form (Ap
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from explainers.game import SimilarityGame, exact_precision
 from explainers.interactions import Interactions, timed
 
 STRUCTURES = ("mlp", "cnn", "mlp+sa", "cnn+sa")
-_SCHEMA = "hbi-estimator/1"
 
 
 class Estimator(nn.Module):
@@ -62,45 +56,6 @@ def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
     device = game.similarity.device
     values, seconds = timed(lambda: estimator(game), device)
     return Interactions(values, None, "estimator", 0, seconds, str(device))
-
-
-def save_estimator(path: str | Path, estimator: Estimator) -> None:
-    """Write the weights with what is known about their error (safetensors)."""
-    path = Path(path)
-    settings = {
-        "channels": estimator.channels,
-        "unit": estimator.unit,
-        "input_scale": estimator.input_scale,
-        "error": estimator.error,
-    }
-    partial = path.with_name(path.name + ".partial")
-    tensors = {name: value.cpu().contiguous() for name, value in estimator.state_dict().items()}
-    save_file(tensors, partial, {"schema": _SCHEMA, "settings": json.dumps(settings)})
-    partial.replace(path)
-
-
-def load_estimator(path: str | Path) -> Estimator:
-    """Read what `save_estimator` wrote; every tensor must fit.
-
-    Raises:
-        ValueError: the file is missing, damaged, or not an estimator.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
-    if metadata.get("schema") != _SCHEMA:
-        raise ValueError(f"{path} is no estimator: its metadata lacks the schema {_SCHEMA}")
-    settings = json.loads(metadata["settings"])
-    try:
-        estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
-        estimator.load_state_dict(tensors)
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit this version of the program: {error}") from error
-    estimator.error = settings["error"]
-    return estimator.eval().requires_grad_(False)
 
 
 class CellNetwork(nn.Module):

@@ -17,11 +17,12 @@ import tyro
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from explainers.estimator import Estimator, save_estimator
+from explainers import Estimator
 from hbi_core.checkpoint import Checkpoint, save_checkpoint
 from hbi_core.command_line import parsed, refused
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
 from hbi_core.errors import CheckpointError, InputError
+from hbi_core.estimator_file import save_estimator
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
 from hbi_core.model.entity import CLIP_BLOCK
 from hbi_core.tensor_file import write_tensors

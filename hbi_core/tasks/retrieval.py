@@ -8,10 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from explainers import SimilarityGame, load_estimator, sample_coalitions
+from explainers import SimilarityGame, sample_coalitions
 from explainers.multilinear import interaction_values
 from hbi_core.data.features import pad
 from hbi_core.encoders import Encoder
+from hbi_core.estimator_file import load_estimator
 from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
 from hbi_core.training.batches import Batch

@@ -11,8 +11,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from explainers import Estimator, SimilarityGame
-from explainers.estimator import save_estimator
 from explainers.multilinear import interaction_values
+from hbi_core.estimator_file import save_estimator
 
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 import published
-from explainers import load_estimator
 from hbi_core.checkpoint import load_checkpoint
 from hbi_core.convert import main, published_model
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError
+from hbi_core.estimator_file import load_estimator
 from hbi_core.model import Tokens
 from hbi_core.pipeline import explain
 from hbi_core.torch_file import read_torch_file

@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from explainers import Estimator, SimilarityGame, closed_form, estimate, load_estimator
-from explainers.estimator import STRUCTURES, CellNetwork, save_estimator
+from explainers import Estimator, SimilarityGame, closed_form, estimate
+from explainers.estimator import STRUCTURES, CellNetwork
+from hbi_core.estimator_file import load_estimator, save_estimator
 from hbi_core.train import main
 from hbi_core.training.estimator import EstimatorConfig, random_games, train_estimator
 from oracles import random_game

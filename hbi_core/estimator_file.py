@@ -1,0 +1,47 @@
+"""Files of the tiny estimator: its weights (safetensors) with what is known about its error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from explainers import Estimator
+from hbi_core.errors import CheckpointError
+from hbi_core.tensor_file import read_tensors, write_tensors
+
+_SCHEMA = "hbi-estimator/1"
+SHIPPED_ESTIMATOR = Path(__file__).parents[1] / "assets" / "estimator.safetensors"
+
+
+def save_estimator(path: str | Path, estimator: Estimator) -> None:
+    """Write an estimator; a reader never sees half of it."""
+    settings = {
+        "channels": estimator.channels,
+        "unit": estimator.unit,
+        "input_scale": estimator.input_scale,
+        "error": estimator.error,
+    }
+    metadata = {"schema": _SCHEMA, "settings": json.dumps(settings)}
+    write_tensors(Path(path), estimator.state_dict(), metadata)
+
+
+def load_estimator(path: str | Path = SHIPPED_ESTIMATOR) -> Estimator:
+    """Read what `save_estimator` wrote; every tensor must fit.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not an estimator.
+    """
+    path = Path(path)
+    tensors, metadata = read_tensors(path)
+    if metadata.get("schema") != _SCHEMA:
+        raise CheckpointError(f"{path.name} is no estimator: its metadata lacks {_SCHEMA}.")
+    try:
+        settings = json.loads(metadata["settings"])
+        estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
+        estimator.load_state_dict(tensors)
+        estimator.error = settings["error"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path.name} does not fit this version of the program: {error}"
+        ) from error
+    return estimator.eval().requires_grad_(False)
