@@ -126,6 +126,15 @@ class SimilarityGame:
         text_part = self._weights("text", text_members) * torch.where(both, best_video, 0.0)
         return 0.5 * (video_part.sum(-1) + text_part.sum(-1))
 
+    def coalition_values(self, members: Tensor) -> Tensor:
+        """φ of coalitions of all players, video tokens first: bool [..., V + T] -> float [...].
+
+        For one game this is the form in which the game of any model is given to
+        `enumerate_coalitions` and `sample_coalitions`: bool [K, n] -> float [K].
+        """
+        videos = self.similarity.shape[-2]
+        return self.value(members[..., :videos], members[..., videos:])
+
     def grand_value(self) -> Tensor:
         """Eq. 1: the similarity S of the whole video and the whole text, float [...]."""
         return self.value(self.video_mask, self.text_mask)

@@ -11,21 +11,30 @@ import torch
 from torch import Tensor
 
 Result = TypeVar("Result")
+PAIRS = ("cross", "all")
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Banzhaf interactions of every video token with every text token.
+    """Interactions of the players of a game, and what it took to compute them.
+
+    With pairs="cross", the values are those of every video token with every text token. With
+    pairs="all", and for games that have no sides, they are those of every player with every other,
+    video tokens first: N = V + T.
 
     Attributes:
-        values: float [..., V, T], in the unit of the similarity; rows are video tokens. Zero in
-            the cells of padding tokens.
-        standard_error: float [..., V, T], or None where the method is exact.
+        values: float [..., V, T] or [..., N, N], in the unit of the game. Zero in the cells of
+            padding tokens, and on the diagonal of [..., N, N].
+        standard_error: of the values, same shape, or None where the method is exact.
         method: name of the method, e.g. "closed_form".
         coalitions_evaluated: evaluations of the characteristic function, all games of the batch
             together; 0 for the closed form.
         seconds: wall-clock time of the computation.
         device: where it ran, e.g. "cpu" or "cuda:0".
+        index: "banzhaf", "weighted_banzhaf" or "shapley".
+        player_values: float [..., N], the index of single players (Banzhaf or Shapley values);
+            None with pairs="cross" and where the method does not give them.
+        player_standard_error: of the player values, or None.
     """
 
     values: Tensor
@@ -34,6 +43,9 @@ class Interactions:
     coalitions_evaluated: int
     seconds: float
     device: str
+    index: str = "banzhaf"
+    player_values: Tensor | None = None
+    player_standard_error: Tensor | None = None
 
 
 def timed(compute: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
@@ -43,3 +55,9 @@ def timed(compute: Callable[[], Result], device: torch.device) -> tuple[Result, 
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return result, time.perf_counter() - started
+
+
+def check_pairs(pairs: str) -> None:
+    """Raises ValueError where pairs is neither "cross" nor "all"."""
+    if pairs not in PAIRS:
+        raise ValueError(f"pairs is {pairs!r}; it must be one of {PAIRS}")
