@@ -6,21 +6,25 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 """
 
 from explainers.coalition_graph import coalition_graph, ranks
-from explainers.enumeration import enumerate_coalitions
+from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
 from explainers.game import WEIGHTINGS, SimilarityGame
+from explainers.indices import INDICES
 from explainers.interactions import Interactions
 from explainers.multilinear import closed_form
 from explainers.sampling import sample_coalitions
 
 __all__ = [
+    "INDICES",
     "WEIGHTINGS",
     "Estimator",
     "Interactions",
     "SimilarityGame",
+    "TooManyCoalitionsError",
     "closed_form",
     "coalition_graph",
     "enumerate_coalitions",
+    "enumeration_seconds",
     "estimate",
     "ranks",
     "sample_coalitions",

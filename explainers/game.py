@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 WEIGHTINGS = ("renormalised", "fixed")
+CoalitionFunction = Callable[[Tensor], Tensor]  # the game of any model: bool [K, n] -> float [K]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +147,23 @@ class SimilarityGame:
         if self.weighting == "fixed":
             return masked_softmax(logits, mask) * members
         return masked_softmax(logits, members)
+
+
+def checked_values(function: CoalitionFunction, members: Tensor) -> Tensor:
+    """The values [K] of the coalitions [K, n]; an array will do as well.
+
+    Raises:
+        ValueError: the function returned another shape, or a value that is not finite.
+    """
+    values = torch.as_tensor(function(members))
+    if values.shape != members.shape[:1]:
+        raise ValueError(
+            f"the game returned {_shape(values)} for {_shape(members)} coalitions; it must return "
+            f"one value for each: [{len(members)}]"
+        )
+    if not values.isfinite().all():
+        raise ValueError("the game returned a value that is not finite")
+    return values.detach()
 
 
 def exact_precision(tensor: Tensor) -> torch.autocast:

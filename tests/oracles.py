@@ -164,3 +164,38 @@ def layer_norm(norm, x):
     centred = x - x.mean(-1, keepdim=True)
     scale = (centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()
     return centred / scale * norm.weight + norm.bias
+
+
+def brute_force_indices(value, players, index, probability):
+    """Interactions [n][n] and player values [n] by their definitions; value takes a set of players.
+
+    Grabisch & Roubens 1999: means of discrete derivatives over the coalitions of the others, with
+    weights p^|S| q^(m-|S|) (Banzhaf: p = ½) or |S|! (m-|S|)! / (m+1)! (Shapley), m others.
+    """
+    import numpy as np
+
+    def weight(size, others):
+        if index == "shapley":
+            return (
+                math.factorial(size) * math.factorial(others - size) / math.factorial(others + 1)
+            )
+        p = 0.5 if index == "banzhaf" else probability
+        return p**size * (1 - p) ** (others - size)
+
+    known = {frozenset(s): value(s) for s in subsets(range(players))}
+    interactions, singles = np.zeros((players, players)), np.zeros(players)
+    for i in range(players):
+        others = [frozenset(s) for s in subsets(p for p in range(players) if p != i)]
+        singles[i] = math.fsum(
+            weight(len(s), players - 1) * (known[s | {i}] - known[s]) for s in others
+        )
+        for j in range(players):
+            if i == j:
+                continue
+            rest = [frozenset(s) for s in subsets(p for p in range(players) if p not in (i, j))]
+            interactions[i, j] = math.fsum(
+                weight(len(s), players - 2)
+                * (known[s | {i, j}] + known[s] - known[s | {i}] - known[s | {j}])
+                for s in rest
+            )
+    return interactions, singles

@@ -100,39 +100,6 @@ def test_closed_form_equals_enumeration_at_20_players(weighting):
     assert (closed_form(game).values - exact.values).abs().max() < 1e-10
 
 
-@pytest.mark.parametrize("size", [(3, 7), (7, 3)])
-@pytest.mark.parametrize("chunk", [1, 2, 16, 100, 2**22])
-def test_enumeration_does_not_depend_on_the_chunk(size, chunk):
-    game = random_game(*size)
-    reference = enumerate_coalitions(game).values
-    # Only the order of summation changes.
-    result = enumerate_coalitions(game, chunk_coalitions=chunk).values
-    assert (result - reference).abs().max() < 1e-14
-
-
-def test_enumeration_memory_is_bounded_by_the_chunk(monkeypatch):
-    """No tensor that is made grows with the 2^18 coalitions."""
-    largest = 0
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            nonlocal largest
-            result = function(*args, **(kwargs or {}))
-            if isinstance(result, torch.Tensor):
-                largest = max(largest, result.untyped_storage().nbytes())
-            return result
-
-    with Watch():
-        enumerate_coalitions(random_game(9, 9), chunk_coalitions=2**10)
-    assert largest <= 2**10 * 8
-
-
-def test_enumeration_refuses_with_the_numbers():
-    with pytest.raises(ValueError, match=r"36 players, that is 68,719,476,736 coalitions"):
-        enumerate_coalitions(random_game(12, 24))
-
-
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_equals_shapiq(weighting):
     game = random_game(4, 5, weighting)
