@@ -6,6 +6,7 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 """
 
 from explainers.coalition_graph import coalition_graph, ranks
+from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
 from explainers.game import WEIGHTINGS, SimilarityGame
@@ -17,12 +18,14 @@ from explainers.sampling import sample_coalitions
 __all__ = [
     "INDICES",
     "WEIGHTINGS",
+    "Comparison",
     "Estimator",
     "Interactions",
     "SimilarityGame",
     "TooManyCoalitionsError",
     "closed_form",
     "coalition_graph",
+    "compare",
     "enumerate_coalitions",
     "enumeration_seconds",
     "estimate",

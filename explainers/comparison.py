@@ -1,0 +1,239 @@
+"""Methods side by side on one game: what each costs, and how far it is from the exact values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from explainers.coalition_graph import ranks
+from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions
+from explainers.estimator import Estimator, estimate
+from explainers.game import SimilarityGame
+from explainers.interactions import Interactions
+from explainers.multilinear import closed_form
+from explainers.sampling import sample_coalitions
+
+METHODS = ("closed_form", "enumeration", "estimator", "sampling")
+BUDGETS = (256, 1024, 4096, 16384)  # coalitions
+# A method of one's own: a game, a number of coalitions, a seed -> its interactions.
+Method = Callable[[SimilarityGame, int, int], Interactions]
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well estimates [V, T] agree with exact values.
+
+    Attributes:
+        max_error, mean_error: largest and mean absolute difference, in the unit of the game.
+        relative_error: root of the mean squared difference over that of the exact values.
+        pearson, spearman: correlations over the pairs; NaN where one side is constant.
+        top_links: share of the exact k strongest links among the estimated k strongest; of all
+            links if there are fewer.
+        signs: share of the pairs whose sign is right, among those that are not exactly 0.
+    """
+
+    max_error: float
+    mean_error: float
+    relative_error: float
+    pearson: float
+    spearman: float
+    top_links: float
+    signs: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of one method.
+
+    Attributes:
+        method: its name.
+        budget: coalitions it was allowed, 0 for methods without a budget.
+        seed: of its random numbers; 0 for methods without any.
+        seconds: it took.
+        coalitions: it evaluated.
+        device: it ran on.
+        note: why there are no results, else empty.
+        agreement: with the exact values; None where there are no results.
+    """
+
+    method: str
+    budget: int
+    seed: int
+    seconds: float
+    coalitions: int
+    device: str
+    note: str = ""
+    agreement: Agreement | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What `compare` returns.
+
+    Attributes:
+        exact: the closed form, which every run is compared with.
+        rows: one for each run, in the order of the methods, budgets and seeds.
+        estimates: the Interactions of each row; None where there are no results.
+        top: links that count as the strongest.
+    """
+
+    exact: Interactions
+    rows: tuple[Row, ...]
+    estimates: tuple[Interactions | None, ...]
+    top: int
+
+    def table(self) -> list[dict[str, str | int | float]]:
+        """The rows as flat records; where there are no results, their errors are NaN."""
+        names = [field.name for field in fields(Agreement)]
+        records = []
+        for row in self.rows:
+            record = asdict(row)
+            note, agreement = record.pop("note"), record.pop("agreement")
+            records.append(record | (agreement or dict.fromkeys(names, math.nan)) | {"note": note})
+        return records
+
+    def to_csv(self) -> str:
+        """The table, with a line of names first."""
+        records, text = self.table(), io.StringIO()
+        writer = csv.DictWriter(text, records[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return text.getvalue()
+
+    def to_json(self) -> str:
+        """The table with the exact values and all estimates; null where a number is missing."""
+        results = [
+            record
+            | {
+                "values": None if estimated is None else estimated.values.tolist(),
+                "standard_error": None
+                if estimated is None or estimated.standard_error is None
+                else estimated.standard_error.tolist(),
+            }
+            for record, estimated in zip(self.table(), self.estimates, strict=True)
+        ]
+        data = {
+            "schema": "hbi-comparison/1",
+            "top": self.top,
+            "exact": self.exact.values.tolist(),
+            "rows": [
+                {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+                for row in results
+            ],
+        }
+        return json.dumps(data, ensure_ascii=False, indent=1)
+
+
+def compare(
+    game: SimilarityGame,
+    methods: Sequence[str] | Mapping[str, Method] = ("closed_form", "enumeration", "sampling"),
+    budgets: Iterable[int] = BUDGETS,
+    seeds: Iterable[int] = (0,),
+    *,
+    estimator: Estimator | None = None,
+    top: int = 10,
+    limit_seconds: float = 60.0,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run methods on one game and compare each with the closed form.
+
+    Args:
+        game: one game, similarity [V, T].
+        methods: names out of METHODS, or methods of one's own by name; those are run for every
+            budget and seed, as sampling is.
+        budgets: coalitions that a method may evaluate.
+        seeds: of random numbers.
+        estimator: the learned network of the method "estimator".
+        top: k, the strongest links that `Agreement.top_links` looks at.
+        limit_seconds: an enumeration that would take longer becomes a row without results.
+        progress: called with a fraction in [0, 1] and the method that runs.
+
+    Raises:
+        ValueError: a batch of games, an unknown method, or no estimator for "estimator".
+    """
+    if game.similarity.dim() != 2:
+        raise ValueError(f"compare takes one game, not a batch {list(game.similarity.shape[:-2])}")
+    runs = _runs(methods, tuple(budgets), tuple(seeds), estimator, limit_seconds)
+    closed_form(game)  # the first call of anything is slower than it is
+    exact = closed_form(game)
+    rows, estimates = [], []
+    for number, (name, budget, seed, run) in enumerate(runs):
+        if progress:
+            progress(number / len(runs), name)
+        try:
+            result = run(game)
+        except TooManyCoalitionsError as refused:
+            device = str(game.similarity.device)
+            rows.append(Row(name, budget, seed, math.nan, 0, device, str(refused)))
+            estimates.append(None)
+            continue
+        rows.append(
+            Row(
+                name, budget, seed, result.seconds, result.coalitions_evaluated, result.device,
+                agreement=agreement(result.values, exact.values, top),
+            )
+        )  # fmt: skip
+        estimates.append(result)
+    return Comparison(exact, tuple(rows), tuple(estimates), top)
+
+
+def agreement(estimated: Tensor, exact: Tensor, top: int = 10) -> Agreement:
+    """Agreement of estimates with exact values, both float [V, T]."""
+    both_strong = (ranks(estimated) <= top) & (ranks(exact) <= top)
+    one, other = (x.detach().cpu().double().numpy().ravel() for x in (estimated, exact))
+    off, nonzero = np.abs(one - other), other != 0
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)  # their correlation is NaN
+        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+        return Agreement(
+            float(off.max()),
+            float(off.mean()),
+            float(np.linalg.norm(off) / np.linalg.norm(other)),
+            float(stats.pearsonr(one, other).statistic) if len(one) > 1 else math.nan,
+            float(stats.spearmanr(one, other).statistic) if len(one) > 1 else math.nan,
+            int(both_strong.sum()) / min(top, len(one)),
+            float(np.mean((np.sign(one) == np.sign(other))[nonzero])) if nonzero.any() else 1.0,
+        )
+
+
+def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
+    """Name, budget, seed and a function of the game, for each run."""
+    if isinstance(methods, Mapping):
+        return [
+            (name, budget, seed, lambda game, m=method, b=budget, s=seed: m(game, b, s))
+            for name, method in methods.items()
+            for budget in budgets
+            for seed in seeds
+        ]
+    if unknown := set(methods) - set(METHODS):
+        raise ValueError(f"methods {sorted(unknown)} are unknown; there are {METHODS}")
+    if "estimator" in methods and estimator is None:
+        raise ValueError("the method 'estimator' needs one: estimator=load_estimator(...)")
+    without_budget = {
+        "closed_form": closed_form,
+        "enumeration": lambda game: enumerate_coalitions(game, limit_seconds=limit_seconds),
+        "estimator": lambda game: estimate(game, estimator),
+    }
+    runs = []
+    for name in methods:
+        if name == "sampling":
+            runs += _runs({name: _sampled}, budgets, seeds, None, limit_seconds)
+        else:
+            runs.append((name, 0, 0, without_budget[name]))
+    return runs
+
+
+def _sampled(game: SimilarityGame, budget: int, seed: int) -> Interactions:
+    generator = torch.Generator(game.similarity.device).manual_seed(seed)
+    return sample_coalitions(game, budget, generator)

@@ -1,0 +1,138 @@
+"""The measures of agreement by hand, and what a comparison runs and writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from itertools import product
+
+import pytest
+import torch
+
+from explainers import (
+    Estimator,
+    Interactions,
+    closed_form,
+    compare,
+    enumerate_coalitions,
+    estimate,
+    sample_coalitions,
+)
+from explainers.comparison import agreement
+from oracles import random_game
+
+
+def test_agreement_by_hand():
+    exact = torch.tensor([[0.4, -0.2, 0.0], [0.3, 0.1, -0.1]], dtype=torch.float64)
+    estimated = torch.tensor([[0.5, 0.1, 0.05], [0.0, 0.4, -0.3]], dtype=torch.float64)
+    off = [0.1, 0.3, 0.05, 0.3, 0.3, 0.2]
+    result = agreement(estimated, exact, top=2)
+    assert result.max_error == pytest.approx(0.3)
+    assert result.mean_error == pytest.approx(sum(off) / 6)
+    size = math.sqrt(sum(x * x for x in (0.4, 0.2, 0.3, 0.1, 0.1)))
+    assert result.relative_error == pytest.approx(math.sqrt(sum(x * x for x in off)) / size)
+    assert result.top_links == 0.5  # (0, 0) of (0, 0) and (1, 0)
+    assert result.signs == pytest.approx(3 / 5)  # the exact 0 does not count
+    # Ranks of the exact values: 6 1 3 5 4 2; of the estimates: 6 4 3 2 5 1.
+    squares = sum((a - b) ** 2 for a, b in zip((6, 1, 3, 5, 4, 2), (6, 4, 3, 2, 5, 1), strict=True))
+    assert result.spearman == pytest.approx(1 - 6 * squares / (6 * 35))
+    assert result.pearson == pytest.approx(
+        float(torch.corrcoef(torch.stack([estimated.flatten(), exact.flatten()]))[0, 1])
+    )
+
+
+def test_agreement_of_a_constant_and_of_one_pair():
+    one = torch.ones(1, 1, dtype=torch.float64)
+    assert math.isnan(agreement(one, one).pearson)
+    assert agreement(one, one).top_links == 1.0
+    flat = agreement(torch.zeros(2, 2), torch.randn(2, 2, generator=torch.Generator()))
+    assert math.isnan(flat.spearman)
+    assert flat.signs == 0.0
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    torch.manual_seed(0)
+    return Estimator(4, unit=0.1).eval()
+
+
+@pytest.fixture(scope="module")
+def comparison(estimator):
+    methods = ("sampling", "closed_form", "estimator", "enumeration")
+    return compare(random_game(4, 5), methods, (64, 2048), (0, 1, 2), estimator=estimator, top=5)
+
+
+def test_rows_are_the_methods_called_from_python(comparison, estimator):
+    game = random_game(4, 5)
+    keys = [(row.method, row.budget, row.seed) for row in comparison.rows]
+    sampled = [("sampling", *key) for key in product((64, 2048), (0, 1, 2))]
+    assert keys == [*sampled, *((m, 0, 0) for m in ("closed_form", "estimator", "enumeration"))]
+    alone = {
+        "closed_form": lambda budget, seed: closed_form(game),
+        "estimator": lambda budget, seed: estimate(game, estimator),
+        "enumeration": lambda budget, seed: enumerate_coalitions(game),
+        "sampling": lambda budget, seed: sample_coalitions(
+            game, budget, torch.Generator().manual_seed(seed)
+        ),
+    }
+    exact = closed_form(game).values
+    assert torch.equal(comparison.exact.values, exact)
+    for row, result in zip(comparison.rows, comparison.estimates, strict=True):
+        expected = alone[row.method](row.budget, row.seed)
+        assert torch.equal(result.values, expected.values)
+        assert row.agreement == agreement(expected.values, exact, 5)
+        assert row.coalitions == expected.coalitions_evaluated
+        assert row.seconds == result.seconds > 0
+        assert (row.device, row.note) == ("cpu", "")
+    by = dict(zip(keys, comparison.rows, strict=True))
+    assert by["closed_form", 0, 0].agreement.max_error == 0
+    assert by["enumeration", 0, 0].agreement.max_error < 1e-12
+    few, many = (by["sampling", budget, 0].agreement for budget in (64, 2048))
+    assert many.relative_error < few.relative_error / 2
+
+
+def test_files(comparison):
+    table = comparison.table()
+    rows = list(csv.DictReader(io.StringIO(comparison.to_csv())))
+    assert [list(row.values()) for row in rows] == [[str(v) for v in row.values()] for row in table]
+    data = json.loads(comparison.to_json())
+    assert data["schema"] == "hbi-comparison/1"
+    assert data["exact"] == comparison.exact.values.tolist()
+    for row, result in zip(data["rows"], comparison.estimates, strict=True):
+        assert row["values"] == result.values.tolist()
+        assert (row["standard_error"] is None) == (row["method"] != "sampling")
+
+
+def test_what_would_take_too_long_becomes_a_note(monkeypatch):
+    monkeypatch.setattr("explainers.enumeration._TRIAL_SECONDS", 0.05)
+    result = compare(random_game(12, 24), ("enumeration",), limit_seconds=1)
+    (row,), (missing,) = result.rows, result.estimates
+    assert missing is None
+    assert row.agreement is None
+    assert "68,719,476,736 coalitions" in row.note
+    assert math.isnan(result.table()[0]["max_error"])
+    assert json.loads(result.to_json())["rows"][0]["seconds"] is None
+
+
+def test_a_method_of_ones_own():
+    def zeros(game, budget, seed):
+        return Interactions(torch.zeros(3, 3), None, "zeros", budget + seed, 0.5, "cpu")
+
+    told = []
+    result = compare(
+        random_game(3, 3), {"zeros": zeros}, (10, 20), (1,), progress=lambda *now: told.append(now)
+    )
+    assert [row.coalitions for row in result.rows] == [11, 21]
+    assert [row.agreement.relative_error for row in result.rows] == [1.0, 1.0]
+    assert told == [(0.0, "zeros"), (0.5, "zeros")]
+
+
+def test_arguments_are_checked():
+    with pytest.raises(ValueError, match=r"not a batch \[2\]"):
+        compare(random_game(2, 2, batch=(2,)))
+    with pytest.raises(ValueError, match="guessing"):
+        compare(random_game(2, 2), ("guessing",))
+    with pytest.raises(ValueError, match="needs one"):
+        compare(random_game(2, 2), ("estimator",))
