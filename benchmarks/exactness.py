@@ -5,17 +5,23 @@ python -m benchmarks.exactness [--quick]
 
 from __future__ import annotations
 
-import statistics
-import time
 from dataclasses import dataclass
 
 import torch
 import tyro
-from torch import Tensor
 
+from benchmarks.games import formatted, random_game, seconds
 from benchmarks.peers import shapiq_interactions
 from benchmarks.report import report
-from explainers import WEIGHTINGS, SimilarityGame, closed_form, enumerate_coalitions
+from explainers import (
+    INDICES,
+    WEIGHTINGS,
+    Interactions,
+    closed_form,
+    enumerate_coalitions,
+    estimate,
+)
+from hbi_core.estimator_file import load_estimator
 
 
 @dataclass(frozen=True)
@@ -28,35 +34,6 @@ class Settings:
     """Leave out what takes longer than some seconds."""
 
 
-def random_game(videos: int, texts: int, weighting: str = "renormalised", *batch: int):
-    """A game of float64 similarities in [-1, 1] and logits in [-2, 2]."""
-    generator = torch.Generator().manual_seed(0)
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*batch, *shape, generator=generator, dtype=torch.float64) * 2 - 1
-
-    return SimilarityGame(
-        uniform(videos, texts), 2 * uniform(videos), 2 * uniform(texts), weighting=weighting
-    )
-
-
-def seconds(run, least: int = 5, budget: float = 2.0) -> float:
-    """Median of at least `least` runs after one to warm up; fewer where one takes long."""
-    started = time.perf_counter()
-    run()
-    first = time.perf_counter() - started
-    times = [first] if first > budget else []
-    while (len(times) < least or sum(times) < budget / 4) and sum(times) < budget:
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
-def formatted(value: float) -> str:
-    return f"{value * 1e3:.2f} ms" if value < 1 else f"{value:.2f} s"
-
-
 def main(settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
     rows = []
@@ -67,6 +44,27 @@ def main(settings: Settings) -> None:
                 [f"closed form, {weighting}", f"{videos} × {texts}", str(*batch or [1]),
                  formatted(seconds(lambda game=game: closed_form(game))), "", ""]
             )  # fmt: skip
+    estimator = load_estimator()
+    for batch in [(), (8,), (128,)]:
+        game = random_game(12, 24, "renormalised", *batch)
+        forward = seconds(lambda game=game: estimate(game, estimator))
+        ratios = [
+            f"closed form, {weighting}: {seconds(lambda g=g: closed_form(g)) / forward:.2f} ×"
+            for weighting in WEIGHTINGS
+            for g in [random_game(12, 24, weighting, *batch)]
+        ]
+        rows.append(
+            ["tiny estimator (no exact values)", "12 × 24", str(*batch or [1]), formatted(forward),
+             "; ".join(ratios), f"{_off(estimate(game, estimator), closed_form(game)):.0e}"]
+        )  # fmt: skip
+    for index in INDICES:
+        game = random_game(12, 24)
+        duration = seconds(
+            lambda game=game, index=index: closed_form(game, pairs="all", index=index)
+        )
+        rows.append(
+            [f"closed form, {index}, all pairs", "12 × 24", "1", formatted(duration), "", ""]
+        )  # fmt: skip
     for videos, texts in [(8, 8), (10, 10), (12, 12), (12, 14), (12, 16)]:
         game = random_game(videos, texts)
         exact = closed_form(game).values
@@ -95,6 +93,10 @@ def main(settings: Settings) -> None:
          "largest difference from the closed form"],
         rows,
     )  # fmt: skip
+
+
+def _off(one: Interactions, other: Interactions) -> float:
+    return float((one.values - other.values).abs().max())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,143 @@
+"""Estimates beside each other: error against time at equal budgets, one game after another.
+
+python -m benchmarks.sampling [--quick]
+
+Ours, shapiq's approximators, a sampler that works as the paper's research code does (four values
+for each pair and sample), and the tiny estimator; the closed form is the truth. The errors are
+relative root mean squares over the pairs, medians over the seeds.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from benchmarks.games import formatted, random_game
+from benchmarks.peers import APPROXIMATORS, four_evaluations, shapiq_estimate
+from benchmarks.report import RESULTS, report
+from explainers import SimilarityGame, closed_form, estimate, sample_coalitions
+from explainers.comparison import agreement
+from hbi_core.estimator_file import load_estimator
+
+OURS, PLAIN = "ours", "ours, plain: without antithetic pairs and control variates"
+FOUR = "four evaluations a pair and sample"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Errors and times of estimates at equal budgets of coalitions."""
+
+    threads: int = 2
+    """CPU threads of torch."""
+    videos: int = 8
+    texts: int = 12
+    budgets: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+    seeds: int = 3
+    quick: bool = False
+    """Budgets up to 4,096 only."""
+
+
+@dataclass(frozen=True)
+class Point:
+    method: str
+    budget: int
+    seconds: float
+    error: float
+
+
+def main(settings: Settings) -> None:
+    torch.set_num_threads(settings.threads)
+    budgets = [b for b in settings.budgets if not settings.quick or b <= 4096]
+    points = list(_measured(settings, budgets))
+    rows = [
+        [p.method, f"{p.budget:,}" if p.budget else "", formatted(p.seconds), f"{p.error:.2g}",
+         _against(p, points)]
+        for p in points
+    ]  # fmt: skip
+    report(
+        "sampling",
+        f"Estimated Banzhaf interactions, {settings.videos} × {settings.texts} players, "
+        f"{settings.threads} CPU threads",
+        ["method", "coalitions", "time (median)", "relative error (median)",
+         "time, as a multiple of ours to the same error"],
+        rows,
+    )  # fmt: skip
+    _plot(points, RESULTS / "sampling.png")
+
+
+def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
+    game = random_game(settings.videos, settings.texts)
+    exact = {
+        index: closed_form(game, index=index).values for index, _ in APPROXIMATORS.values()
+    }  # also warms up
+    pairs = settings.videos * settings.texts
+
+    def ours(game: SimilarityGame, budget: int, seed: int, **options):
+        return sample_coalitions(game, budget, torch.Generator().manual_seed(seed), **options)
+
+    methods = {
+        OURS: ours,
+        PLAIN: lambda *run: ours(*run, antithetic=False, control_variates=False),
+        FOUR: lambda game, budget, seed: four_evaluations(game, budget // (4 * pairs), seed),
+    }
+    methods |= {name: lambda *run, name=name: shapiq_estimate(name, *run) for name in APPROXIMATORS}
+    bar = tqdm(total=len(methods) * len(budgets) * settings.seeds, desc="estimates")
+    for name, method in methods.items():
+        index = APPROXIMATORS[name][0] if name in APPROXIMATORS else "banzhaf"
+        for budget in budgets:
+            if name == FOUR and budget < 4 * pairs:
+                bar.update(settings.seeds)
+                continue
+            runs = []
+            for seed in range(settings.seeds):
+                runs.append(method(game, budget, seed))
+                bar.update()
+            yield Point(
+                name,
+                budget,
+                statistics.median(run.seconds for run in runs),
+                statistics.median(
+                    agreement(run.values, exact[index]).relative_error for run in runs
+                ),
+            )
+    bar.close()
+    estimator = load_estimator()
+    runs = [estimate(game, estimator) for _ in range(10)]
+    error = agreement(runs[0].values, exact["banzhaf"]).relative_error
+    yield Point("tiny estimator", 0, statistics.median(run.seconds for run in runs), error)
+    runs = [closed_form(game) for _ in range(10)]
+    yield Point("closed form", 0, statistics.median(run.seconds for run in runs), 0.0)
+
+
+def _against(point: Point, points: list[Point]) -> str:
+    """Its time over that of our first budget that is at least as exact."""
+    as_exact = [p.seconds for p in points if p.method == OURS and p.error <= point.error]
+    if point.method in (OURS, PLAIN, "closed form") or not as_exact:
+        return ""
+    return f"{point.seconds / min(as_exact):,.2g} ×"
+
+
+def _plot(points: list[Point], path: Path) -> None:
+    figure = Figure(figsize=(6.875, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for method in dict.fromkeys(point.method for point in points):
+        own = [p for p in points if p.method == method and p.error > 0]
+        if own:
+            axes.loglog([p.seconds for p in own], [p.error for p in own], "o-", ms=4, label=method)
+    exact = next(p.seconds for p in points if p.method == "closed form")
+    axes.axvline(exact, color="0.3", ls="--", lw=1, label="closed form: exact")
+    axes.set(xlabel="seconds", ylabel="relative error")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))

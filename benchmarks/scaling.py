@@ -1,0 +1,115 @@
+"""Cost against the number of players and against the batch size, one table and one plot.
+
+python -m benchmarks.scaling
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from benchmarks.games import formatted, random_game, seconds
+from benchmarks.peers import shapiq_interactions
+from benchmarks.report import RESULTS, report
+from explainers import (
+    closed_form,
+    enumerate_coalitions,
+    enumeration_seconds,
+    estimate,
+    sample_coalitions,
+)
+from hbi_core.estimator_file import load_estimator
+
+Curves = dict[str, dict[int, float]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Seconds of every method by number of players and by batch size."""
+
+    threads: int = 2
+    """CPU threads of torch."""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    limit: float = 30.0
+    """Seconds: what would take longer is left out."""
+
+
+def main(settings: Settings) -> None:
+    torch.set_num_threads(settings.threads)
+    players = _by_players(settings)
+    batch = _by_batch(settings)
+    rows = [
+        [what, method, str(size), formatted(value)]
+        for what, curves in (("players", players), ("games of 12 × 24 in a batch", batch))
+        for method, curve in curves.items()
+        for size, value in curve.items()
+    ]
+    report(
+        "scaling",
+        f"Time against size, float64, {settings.device}, {settings.threads} CPU threads",
+        ["", "method", "number", "time (median)"],
+        rows,
+    )
+    _plot(players, batch, RESULTS / "scaling.png")
+
+
+def _by_players(settings: Settings) -> Curves:
+    curves: Curves = defaultdict(dict)
+    estimator = load_estimator().to(settings.device)
+    for players in tqdm([*range(5, 36, 3), 36], desc="players"):
+        videos = max(1, players // 3)
+        game = random_game(videos, players - videos).to(settings.device)
+        curves["closed form"][players] = seconds(lambda game=game: closed_form(game))
+        if enumeration_seconds(game) < settings.limit:
+            curves["all coalitions"][players] = seconds(
+                lambda game=game: enumerate_coalitions(game), least=1
+            )
+        curves["4,096 coalitions"][players] = seconds(lambda game=game: sample_coalitions(game))
+        curves["tiny estimator"][players] = seconds(lambda game=game: estimate(game, estimator))
+        if players < 16:
+            on_cpu = game.to("cpu")
+            curves["shapiq, all coalitions"][players] = seconds(
+                lambda game=on_cpu: shapiq_interactions(game), least=1
+            )
+    return curves
+
+
+def _by_batch(settings: Settings) -> Curves:
+    curves: Curves = defaultdict(dict)
+    estimator = load_estimator().to(settings.device)
+    methods: dict[str, Callable] = {
+        "closed form, renormalised": closed_form,
+        "closed form, fixed": closed_form,
+        "tiny estimator": lambda game: estimate(game, estimator),
+    }
+    for batch in tqdm([1, 2, 4, 8, 16, 32, 64, 128, 256], desc="batch"):
+        for name, method in methods.items():
+            weighting = "fixed" if name.endswith("fixed") else "renormalised"
+            game = random_game(12, 24, weighting, batch).to(settings.device)
+            curves[name][batch] = seconds(lambda game=game, method=method: method(game))
+    return curves
+
+
+def _plot(players: Curves, batch: Curves, path: Path) -> None:
+    figure = Figure(figsize=(6.875, 3.2), layout="constrained")
+    for axes, curves, label in zip(
+        figure.subplots(1, 2), (players, batch), ("players", "games in a batch"), strict=True
+    ):
+        for method, curve in curves.items():
+            axes.plot(list(curve), list(curve.values()), "o-", ms=3, label=method)
+        axes.set(xlabel=label, ylabel="seconds", yscale="log")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=6)
+    figure.axes[1].set_xscale("log", base=2)
+    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))
