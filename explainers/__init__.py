@@ -9,6 +9,7 @@ from explainers.coalition_graph import coalition_graph, ranks
 from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
+from explainers.extension import coalition_interaction, multilinear_extension
 from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.indices import INDICES
 from explainers.interactions import Interactions
@@ -25,10 +26,12 @@ __all__ = [
     "TooManyCoalitionsError",
     "closed_form",
     "coalition_graph",
+    "coalition_interaction",
     "compare",
     "enumerate_coalitions",
     "enumeration_seconds",
     "estimate",
+    "multilinear_extension",
     "ranks",
     "sample_coalitions",
 ]

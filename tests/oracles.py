@@ -77,6 +77,36 @@ def banzhaf_interactions(similarity, video_logits, text_logits, weighting):
     return result
 
 
+def set_values(game):
+    """φ of every set of the players 0..n-1 of one game without padding, video tokens first."""
+    tensors = (game.similarity, game.video_logits, game.text_logits)
+    arguments = [*(x.tolist() for x in tensors), game.weighting]
+    videos, texts = game.similarity.shape
+    names = [("v", i) for i in range(videos)] + [("t", j) for j in range(texts)]
+    return {
+        frozenset(s): characteristic(*arguments, [names[p] for p in s])
+        for s in subsets(range(len(names)))
+    }
+
+
+def coalition_interaction(game, coalition):
+    """I(C) of App. B.4 for a set of players: together, less each alone, on average (Banzhaf)."""
+    value, coalition = set_values(game), frozenset(coalition)
+    rest = [s for s in value if not s & coalition]
+    return math.fsum(
+        value[s | coalition] - value[s] - math.fsum(value[s | {p}] - value[s] for p in coalition)
+        for s in rest
+    ) / len(rest)
+
+
+def expected_value(game, probabilities):
+    """Mean of φ where player p joins with probabilities[p], one set after the other."""
+    return math.fsum(
+        value * math.prod(x if p in members else 1 - x for p, x in enumerate(probabilities))
+        for members, value in set_values(game).items()
+    )
+
+
 def dpc_knn(points, clusters, neighbours):
     """Eqs. 6 and 7 with loops; points is a list of lists. Returns a cluster label per point.
 
@@ -176,9 +206,7 @@ def brute_force_indices(value, players, index, probability):
 
     def weight(size, others):
         if index == "shapley":
-            return (
-                math.factorial(size) * math.factorial(others - size) / math.factorial(others + 1)
-            )
+            return math.factorial(size) * math.factorial(others - size) / math.factorial(others + 1)
         p = 0.5 if index == "banzhaf" else probability
         return p**size * (1 - p) ** (others - size)
 

@@ -1,0 +1,488 @@
+"""Values of players, interactions of all pairs and of coalitions, in all indices."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from shapiq.game_theory.exact import ExactComputer
+
+import oracles
+from explainers import (
+    INDICES,
+    WEIGHTINGS,
+    SimilarityGame,
+    closed_form,
+    coalition_interaction,
+    enumerate_coalitions,
+    multilinear_extension,
+)
+from oracles import random_game
+
+SIZES = [(1, 1), (1, 3), (3, 1), (3, 4)]
+P = 0.3  # of "weighted_banzhaf"
+
+every_index = pytest.mark.parametrize("index", INDICES)
+every_weighting = pytest.mark.parametrize("weighting", WEIGHTINGS)
+
+
+def everything(game, index):
+    return closed_form(game, pairs="all", index=index, probability=P)
+
+
+def assert_equals_brute_force(game, index):
+    """1e-10 is what we promise; the brute force itself is exact to about 1e-15."""
+    videos, texts = game.similarity.shape
+    value = oracles.set_values(game)
+    expected = oracles.brute_force_indices(
+        lambda coalition: value[frozenset(coalition)], videos + texts, index, P
+    )
+    pairs, players = map(torch.from_numpy, expected)
+    result, cross = everything(game, index), closed_form(game, index=index, probability=P)
+    assert (result.player_values - players).abs().max() < 1e-10
+    assert (result.values - pairs).abs().max() < 1e-10
+    assert (cross.values - pairs[:videos, videos:]).abs().max() < 1e-10
+
+
+def extreme_logits():
+    """Both ends of a range of 20, one dominating, ranges beyond exp's, additive masks."""
+    ends = torch.tensor([20.0, 0.0, 20.0], dtype=torch.float64)
+    one = torch.tensor([0.0, 0.0, 20.0, 0.0], dtype=torch.float64)
+    masked = torch.tensor([0.0, -1e9, 1.0, -1e9], dtype=torch.float64)
+    return [(ends, one), (ends * 60, one * 100), (-ends, masked), (masked[:3], -one)]
+
+
+def padded(singles):
+    """One batch of games of different sizes, padded with nonsense, and the places of the players.
+
+    Padding stands in front of the frames and behind the words.
+    """
+    videos, texts = (max(g.similarity.shape[d] for g in singles) for d in (0, 1))
+    similarity = torch.full((len(singles), videos, texts), torch.nan, dtype=torch.float64)
+    video_logits = torch.full((len(singles), videos), torch.inf, dtype=torch.float64)
+    text_logits = torch.full((len(singles), texts), torch.nan, dtype=torch.float64)
+    masks = [torch.zeros(len(singles), n, dtype=torch.bool) for n in (videos, texts)]
+    places = []
+    for row, single in enumerate(singles):
+        v, t = single.similarity.shape
+        similarity[row, videos - v :, :t] = single.similarity
+        video_logits[row, videos - v :], text_logits[row, :t] = (
+            single.video_logits, single.text_logits,
+        )  # fmt: skip
+        masks[0][row, videos - v :], masks[1][row, :t] = True, True
+        places.append(torch.cat(masks, -1)[row].nonzero().squeeze(-1))
+    game = SimilarityGame(
+        similarity, video_logits, text_logits, *masks, weighting=singles[0].weighting
+    )
+    return game, places
+
+
+@every_index
+@every_weighting
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("spread", [0.0, 20.0])
+def test_equals_brute_force(index, weighting, size, spread):
+    assert_equals_brute_force(random_game(*size, weighting, spread=spread, seed=sum(size)), index)
+
+
+@every_index
+@every_weighting
+def test_extreme_logits(index, weighting):
+    similarity = random_game(3, 4).similarity
+    for logits in extreme_logits():
+        assert_equals_brute_force(SimilarityGame(similarity, *logits, weighting=weighting), index)
+
+
+def test_many_wide_gaps_between_logits():
+    """A range beyond exp's even when gaps are closed; wider gaps make no difference."""
+    game = random_game(20, 2)
+    rank = torch.arange(20, dtype=torch.float64)
+    near, far = (
+        SimilarityGame(game.similarity, gap * rank, game.text_logits) for gap in (50.0, 100.0)
+    )
+    for pairs in ("cross", "all"):
+        results = [closed_form(g, pairs=pairs).values for g in (near, far)]
+        assert results[0].isfinite().all()
+        assert (results[0] - results[1]).abs().max() < 1e-12
+
+
+@every_index
+@every_weighting
+@pytest.mark.parametrize("values", [[0.5] * 6, [-1.0] * 6, [0.3, -0.2, 0.3] * 2])
+def test_ties_and_negative_similarities(index, weighting, values):
+    similarity = torch.tensor(values, dtype=torch.float64).reshape(2, 3)
+    logits = random_game(2, 3)
+    game = SimilarityGame(similarity, logits.video_logits, logits.text_logits, weighting=weighting)
+    assert_equals_brute_force(game, index)
+
+
+@every_index
+@every_weighting
+def test_equals_enumeration(index, weighting):
+    game = random_game(7, 8, weighting, spread=10.0)
+    exact = enumerate_coalitions(game, pairs="all", index=index, probability=P)
+    result = everything(game, index)
+    assert (result.player_values - exact.player_values).abs().max() < 1e-12
+    assert (result.values - exact.values).abs().max() < 1e-12
+
+
+@every_weighting
+@pytest.mark.parametrize(
+    ("index", "of_players", "of_pairs"), [("banzhaf", "BV", "BII"), ("shapley", "SV", "SII")]
+)
+def test_equals_shapiq(weighting, index, of_players, of_pairs):
+    """shapiq has no weighted Banzhaf index."""
+    game = random_game(4, 5, weighting)
+    n = game.players
+
+    def value(coalitions):
+        return game.coalition_values(torch.as_tensor(coalitions)).numpy()
+
+    computer = ExactComputer(value, n_players=n)
+    players, pairs = computer(of_players, order=1), computer(of_pairs, order=2)
+    result = everything(game, index)
+    for i in range(n):
+        assert float(result.player_values[i]) == pytest.approx(players[(i,)], abs=1e-12)
+    for i, j in itertools.combinations(range(n), 2):
+        assert float(result.values[i, j]) == pytest.approx(pairs[(i, j)], abs=1e-12)
+
+
+@every_weighting
+@pytest.mark.parametrize("probability", [1e-6, 0.001, 0.3, 0.999, 1 - 1e-6])
+def test_the_two_closed_forms_agree(weighting, probability):
+    """The factorised one for frame and word, and the second derivatives of φ̄."""
+    game = random_game(12, 24, weighting, spread=20.0)
+    options = {"index": "weighted_banzhaf", "probability": probability}
+    pairs = closed_form(game, pairs="all", **options).values
+    assert (closed_form(game, **options).values - pairs[:12, 12:]).abs().max() < 1e-12
+    assert torch.equal(pairs, pairs.mT)
+    assert (pairs.diagonal() == 0).all()
+
+
+@every_weighting
+def test_weighted_at_one_half_is_banzhaf(weighting):
+    game = random_game(3, 4, weighting)
+    for pairs in ("cross", "all"):
+        half = closed_form(game, pairs=pairs, index="weighted_banzhaf", probability=0.5)
+        assert torch.equal(half.values, closed_form(game, pairs=pairs).values)
+
+
+@every_weighting
+def test_shapley_values_share_out_the_whole(weighting):
+    """Efficiency."""
+    game = random_game(8, 13, weighting, spread=10.0)
+    shares = everything(game, "shapley").player_values
+    assert float(shares.sum()) == pytest.approx(float(game.grand_value()), abs=1e-10)
+    banzhaf = everything(game, "banzhaf").player_values
+    assert abs(float(banzhaf.sum() - game.grand_value())) > 1e-3
+
+
+@every_index
+@every_weighting
+def test_dummy(index, weighting):
+    """A frame of no similarity and no weight is worth nothing, to nobody."""
+    game = random_game(3, 4)
+    similarity, logits = game.similarity.abs(), game.video_logits.clone()
+    similarity[1], logits[1] = 0.0, -200.0
+    result = everything(
+        SimilarityGame(similarity, logits, game.text_logits, weighting=weighting), index
+    )
+    assert result.values[1].abs().max() < 1e-13
+    assert result.player_values[1].abs() < 1e-13
+    assert result.values[0].abs().max() > 1e-3
+
+
+@every_index
+@every_weighting
+def test_symmetry(index, weighting):
+    """Two identical words are worth the same, to everybody."""
+    game, twin = random_game(3, 4), torch.tensor([0, 1, 1, 2])
+    result = everything(
+        SimilarityGame(
+            game.similarity[:, twin], game.video_logits, game.text_logits[twin], weighting=weighting
+        ),
+        index,
+    )
+    first, second, others = 4, 5, [0, 1, 2, 3, 6]
+    assert (result.values[first, others] - result.values[second, others]).abs().max() < 1e-13
+    assert (result.player_values[first] - result.player_values[second]).abs() < 1e-13
+
+
+@every_index
+@every_weighting
+def test_padding_is_no_player(index, weighting):
+    """A padded batch gives what the samples give alone, whatever stands in the padding."""
+    singles = [random_game(v, t, weighting, seed=v) for v, t in [(2, 5), (4, 3), (1, 1)]]
+    batch, places = padded(singles)
+    result, cross = everything(batch, index), closed_form(batch, index=index, probability=P)
+    assert result.values.shape == (3, 9, 9)
+    assert (result.values[:, :4, 4:] - cross.values).abs().max() < 1e-12
+    inside = torch.zeros_like(result.values, dtype=torch.bool)
+    for row, (single, place) in enumerate(zip(singles, places, strict=True)):
+        alone = everything(single, index)
+        assert (result.values[row][place][:, place] - alone.values).abs().max() < 1e-12
+        assert (result.player_values[row][place] - alone.player_values).abs().max() < 1e-12
+        inside[row, place.unsqueeze(-1), place] = True
+    assert (result.values[~inside] == 0).all()
+    assert (result.player_values[~inside.diagonal(dim1=-2, dim2=-1)] == 0).all()
+
+
+@every_index
+@every_weighting
+def test_a_batch_equals_singles(index, weighting):
+    """Here with the logits of the frames shared by a row of the batch."""
+    game = random_game(3, 4, weighting, batch=(2, 2))
+    logits = game.video_logits[:, :1]
+    batch = SimilarityGame(game.similarity, logits, game.text_logits, weighting=weighting)
+    result, cross = everything(batch, index), closed_form(batch, index=index, probability=P)
+    for i, j in itertools.product(range(2), range(2)):
+        single = SimilarityGame(
+            game.similarity[i, j], logits[i, 0], game.text_logits[i, j], weighting=weighting
+        )
+        alone = everything(single, index)
+        assert (result.values[i, j] - alone.values).abs().max() < 1e-13
+        assert (result.player_values[i, j] - alone.player_values).abs().max() < 1e-13
+        assert (cross.values[i, j] - alone.values[:3, 3:]).abs().max() < 1e-13
+
+
+@every_index
+@every_weighting
+def test_gradients_of_cross_pairs(index, weighting):
+    game = random_game(2, 3, weighting)
+    mask = torch.tensor([True, False, True])
+    tensors = (game.similarity, game.video_logits, game.text_logits)
+
+    def interactions(*tensors):
+        single = SimilarityGame(*tensors, text_mask=mask, weighting=weighting)
+        return closed_form(single, index=index, probability=P).values
+
+    assert torch.autograd.gradcheck(interactions, [x.clone().requires_grad_() for x in tensors])
+
+
+@every_weighting
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_all_pairs_whether_or_not_gradients_are_on(weighting, mode):
+    expected = everything(random_game(2, 3, weighting), "banzhaf")
+    with mode():
+        game = random_game(2, 3, weighting)
+        if mode is torch.enable_grad:
+            game.similarity.requires_grad_()
+        result = everything(game, "banzhaf")
+    assert torch.equal(result.values, expected.values)
+    assert torch.equal(result.player_values, expected.player_values)
+    assert not result.values.requires_grad
+    assert not result.player_values.requires_grad
+
+
+@every_index
+@every_weighting
+def test_float32_is_close(index, weighting):
+    double = random_game(5, 7, weighting, batch=(3,), spread=6.0)
+    tensors = (double.similarity, double.video_logits, double.text_logits)
+    single = SimilarityGame(*(x.float() for x in tensors), weighting=weighting)
+    expected = everything(double, index)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = everything(single, index)
+    for name in ("values", "player_values"):
+        close, exact = getattr(result, name), getattr(expected, name)
+        assert close.dtype == torch.float32
+        assert (close - exact).abs().max() < 1e-4 * exact.abs().max()
+
+
+def test_the_result_says_what_it_is():
+    cross = closed_form(random_game(2, 3), index="shapley")
+    assert (cross.index, cross.values.shape, cross.player_values) == ("shapley", (2, 3), None)
+    whole = closed_form(random_game(2, 3), pairs="all")
+    assert (whole.index, whole.values.shape, whole.player_values.shape) == ("banzhaf", (5, 5), (5,))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pairs": "own"}, "pairs is 'own'"),
+        ({"index": "core"}, "index is 'core'"),
+        ({"index": "weighted_banzhaf", "probability": 1.0}, "probability is 1.0"),
+    ],
+)
+def test_unknown_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        closed_form(random_game(2, 3), **options)
+
+
+def test_infinite_logits_are_refused():
+    logits = torch.tensor([0.0, -torch.inf])
+    with pytest.raises(ValueError, match="not finite"):
+        closed_form(SimilarityGame(torch.ones(2, 2), logits, torch.zeros(2)), pairs="all")
+
+
+@every_weighting
+def test_extension_at_the_corners_is_the_game(weighting):
+    corners = torch.tensor(list(itertools.product([False, True], repeat=7)))
+    video, text = corners.split([3, 4], -1)
+    games = [random_game(3, 4, weighting, spread=spread) for spread in (0.0, 2.0, 20.0)]
+    games += [
+        SimilarityGame(games[0].similarity, *logits, weighting=weighting)
+        for logits in extreme_logits()
+    ]
+    for game in games:
+        expected = game.value(video, text)
+        result = multilinear_extension(game, video.double(), text.double())
+        assert (result - expected).abs().max() < 1e-12
+
+
+@every_weighting
+def test_extension_is_the_expected_value(weighting):
+    games = random_game(2, 3, weighting, batch=(2,), spread=10.0)
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(6, 1, 5, generator=generator, dtype=torch.float64)
+    points[0, 0, 1], points[1, 0, 3] = 0.0, 1.0
+    result = multilinear_extension(games, points[..., :2], points[..., 2:])
+    assert result.shape == (6, 2)
+    for row, column in itertools.product(range(6), range(2)):
+        game = SimilarityGame(
+            games.similarity[column], games.video_logits[column], games.text_logits[column],
+            weighting=weighting,
+        )  # fmt: skip
+        expected = oracles.expected_value(game, points[row, 0].tolist())
+        assert float(result[row, column]) == pytest.approx(expected, abs=1e-12)
+
+
+@every_weighting
+def test_padding_does_not_reach_the_extension(weighting):
+    single = random_game(2, 3, weighting)
+    game, _ = padded([single, random_game(4, 5, weighting)])
+    video, text = torch.full((4,), 0.3), torch.full((5,), 0.8)
+    expected = multilinear_extension(single, video[:2], text[:3])
+    video[:2], text[3:] = torch.nan, 7.0
+    with pytest.raises(ValueError, match=r"not in \[0, 1\]"):
+        multilinear_extension(game, video, text)
+    alone = SimilarityGame(
+        game.similarity[0], game.video_logits[0], game.text_logits[0],
+        game.video_mask[0], game.text_mask[0], weighting,
+    )  # fmt: skip
+    assert float(multilinear_extension(alone, video, text)) == pytest.approx(float(expected))
+
+
+@every_weighting
+def test_gradients_of_the_extension(weighting):
+    game = random_game(2, 3, weighting)
+    inputs = [game.similarity, game.video_logits, game.text_logits]
+    inputs += [torch.tensor([0.2, 0.9]).double(), torch.tensor([0.5, 0.01, 0.7]).double()]
+
+    def value(similarity, video_logits, text_logits, *probabilities):
+        game = SimilarityGame(similarity, video_logits, text_logits, weighting=weighting)
+        return multilinear_extension(game, *probabilities)
+
+    assert torch.autograd.gradcheck(value, [x.clone().requires_grad_() for x in inputs])
+
+
+@every_weighting
+@pytest.mark.parametrize("spread", [2.0, 20.0])
+def test_coalition_interaction_equals_brute_force(weighting, spread):
+    game = random_game(3, 3, weighting, spread=spread)
+    coalitions = torch.tensor(list(itertools.product([False, True], repeat=6)))
+    result = coalition_interaction(game, coalitions[:, :3], coalitions[:, 3:])
+    for members, value in zip(coalitions, result, strict=True):
+        coalition = members.nonzero().flatten().tolist()
+        expected = oracles.coalition_interaction(game, coalition)
+        assert float(value) == pytest.approx(expected, abs=1e-12)
+        if len(coalition) < 2:
+            assert abs(float(value)) < 1e-15
+
+
+@every_weighting
+def test_coalition_interaction_with_extreme_logits(weighting):
+    similarity = random_game(3, 4).similarity
+    members = torch.tensor([True, False, True, True, True, True, False])
+    for logits in extreme_logits():
+        game = SimilarityGame(similarity, *logits, weighting=weighting)
+        expected = oracles.coalition_interaction(game, [0, 2, 3, 4, 5])
+        result = float(coalition_interaction(game, members[:3], members[3:]))
+        assert result == pytest.approx(expected, abs=1e-10)
+
+
+@every_weighting
+def test_a_coalition_of_two_is_a_pair(weighting):
+    game = random_game(4, 6, weighting, batch=(2,))
+    pairs = closed_form(game, pairs="all").values
+    one = torch.eye(10, dtype=torch.bool)
+    both = one.unsqueeze(0) | one.unsqueeze(1)  # [N, N, N]
+    result = coalition_interaction(game, both[:, :, None, :4], both[:, :, None, 4:])
+    assert (result.movedim(-1, 0) - pairs).abs().max() < 1e-13
+
+
+def test_recursivity():
+    """App. B.4: a coalition as one player is worth its members, each without the others, and I(C).
+
+    A player that is absent from the game is padding.
+    """
+    game = random_game(4, 5)
+    members = torch.zeros(9, dtype=torch.bool)
+    members[[1, 3, 4, 7]] = True
+    present, absent = (torch.where(members, x, 0.5) for x in (1.0, 0.0))
+    together = multilinear_extension(game, present[:4], present[4:]) - multilinear_extension(
+        game, absent[:4], absent[4:]
+    )
+    alone = 0.0
+    for player in members.nonzero().flatten():
+        there = ~members
+        there[player] = True
+        tensors = (game.similarity, game.video_logits, game.text_logits)
+        smaller = SimilarityGame(*tensors, there[:4], there[4:])
+        alone += closed_form(smaller, pairs="all").player_values[player]
+    interaction = coalition_interaction(game, members[:4], members[4:])
+    assert abs(float(interaction)) > 1e-3
+    assert float(together) == pytest.approx(float(alone + interaction), abs=1e-12)
+
+
+@every_weighting
+def test_padding_is_no_member(weighting):
+    singles = [random_game(2, 3, weighting), random_game(3, 5, weighting)]
+    game, _ = padded(singles)
+    video = torch.tensor([[True, False, True], [True, True, False]])
+    text = torch.tensor([True, True, False, True, True])
+    result = coalition_interaction(game, video, text)
+    expected = coalition_interaction(singles[0], video[0, 1:], text[:3])
+    assert float(result[0]) == pytest.approx(float(expected), abs=1e-13)
+    expected = coalition_interaction(singles[1], video[1], text)
+    assert float(result[1]) == pytest.approx(float(expected), abs=1e-13)
+
+
+@every_weighting
+@pytest.mark.parametrize("spread", [2.0, 2000.0])
+def test_gradients_of_coalition_interaction(weighting, spread):
+    game = random_game(3, 4, weighting, spread=spread)
+    tensors = (game.similarity, game.video_logits, game.text_logits)
+    video, text = torch.tensor([True, False, True]), torch.tensor([True, True, False, False])
+
+    def interaction(*tensors):
+        return coalition_interaction(SimilarityGame(*tensors, weighting=weighting), video, text)
+
+    assert torch.autograd.gradcheck(interaction, [x.clone().requires_grad_() for x in tensors])
+
+
+@pytest.mark.parametrize(
+    ("video", "text", "error", "message"),
+    [
+        (torch.ones(2), torch.ones(4), ValueError, "for the video tokens, but the game has 3"),
+        (torch.ones(3), torch.ones(3), ValueError, "for the text tokens, but the game has 4"),
+        (torch.tensor(1.0), torch.ones(4), ValueError, "for the video tokens"),
+        (torch.ones(3, 3), torch.ones(5, 4), ValueError, "do not broadcast"),
+        (torch.ones(3, dtype=torch.int64), torch.ones(4, dtype=torch.int64), TypeError, "int64"),
+    ],
+)
+def test_unfit_arguments_are_refused(video, text, error, message):
+    game = random_game(3, 4, batch=(2,))
+    with pytest.raises(error, match=message):
+        multilinear_extension(game, video, text)
+    members = (video, text) if error is TypeError else (video.bool(), text.bool())
+    with pytest.raises(error, match=message):
+        coalition_interaction(game, *members)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, torch.nan])
+def test_probabilities_are_checked(wrong):
+    video = torch.tensor([0.5, wrong])
+    with pytest.raises(ValueError, match=r"not in \[0, 1\]"):
+        multilinear_extension(random_game(2, 3), video, torch.rand(3))
