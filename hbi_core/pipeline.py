@@ -63,12 +63,12 @@ def explain(
         raise InputError(f"{frames} frames were asked for; use a whole number, 1 to {MAX_FRAMES}.")
     device = choose_device(device)
     parsed = parse_caption(caption)
-    network, heads = choose_model(checkpoint, encoder, device, progress)
     seconds: dict[str, float] = {}
 
-    progress(0.3, "Reading the video")
+    progress(0.05, "Reading the video")
     with _timed(seconds, "decoding"):
         clip = read_video(video, frames, limits)
+    network, heads = choose_model(checkpoint, encoder, device, progress)
     progress(0.5, "Encoding frames and words")
     with _timed(seconds, "encoding"):
         features = encode_frames(network, clip.frames)
@@ -121,7 +121,7 @@ def choose_model(
         )
     name = heads.encoder if heads else "lite" if encoder == "auto" else encoder
     if progress:
-        progress(0.05, f"Loading the encoder {name}")
+        progress(0.3, f"Loading the encoder {name}")
     network = load_encoder(name, device, heads.path if heads else None)
     return network, heads or untrained(network.name, network.widths)
 
