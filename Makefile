@@ -17,6 +17,9 @@ lint: $(VENV)/.development
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.exactness
+	$(BIN)/python -m benchmarks.full_game
+	$(BIN)/python -m benchmarks.sampling
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.training_step
 
