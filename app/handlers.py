@@ -13,9 +13,13 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from app.figures.coalition_figure import coalition_figure
+from app.figures.comparison_figure import cost_figure, heat_map_figure, scatter_figure
+from app.figures.comparison_table import comparison_table
 from hbi_core.checkpoint import UNTRAINED
+from hbi_core.comparison import LevelComparison, compare_level
 from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
+from hbi_core.figures.comparison_view import seconds_in_words, view_of
 from hbi_core.figures.paper_figure import without_font
 from hbi_core.pipeline import explain
 
@@ -110,17 +114,88 @@ def describe(explanation: Explanation) -> str:
     return "  \n".join(lines)
 
 
-def export(explanation: Explanation | None, width: str) -> str:
-    """The Export button: the path of a zip with figure, numbers and graph."""
-    if explanation is None:
-        raise gr.Error("Nothing to export yet: press Explain first.", print_exception=False)
+def compare_on_page(
+    explanation: Explanation | None,
+    level: str,
+    budgets: list[int],
+    seeds: float,
+    first_seed: float | None,
+    limit_seconds: float,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+) -> tuple:
+    """The Compare button: three figures, the table, what ran, the comparison, and a message.
+
+    Input that cannot be used is answered by the message; the rest of the page stays as it is.
+    """
+    try:
+        if explanation is None:
+            raise InputError("Press Explain first: there is no game to compare on yet.")
+        if first_seed is None:
+            raise InputError("Give the first seed, a whole number.")
+        first = int(first_seed)
+        comparison = compare_level(
+            explanation, level, budgets, range(first, first + int(seeds)), limit_seconds,
+            progress=progress,
+        )  # fmt: skip
+    except InputError as error:
+        return *[gr.skip()] * 6, f"**{_escaped(str(error))}**"
+    progress(0.95, "Drawing")
+    view = view_of(comparison)
+    return (
+        scatter_figure(view),
+        cost_figure(view),
+        heat_map_figure(view),
+        comparison_table(comparison),
+        describe_comparison(comparison),
+        comparison,
+        "",
+    )
+
+
+def describe_comparison(comparison: LevelComparison) -> str:
+    """A line on the game, one on the device, and one on the enumeration. Markdown."""
+    level, players = comparison.level, comparison.players
+    runs = comparison.comparison.rows
+    closed_form = next(row for row in runs if row.method == "closed_form")
+    enumeration = next(row for row in runs if row.method == "enumeration")
+    if enumeration.agreement is None:
+        enumerated = f"was not run: {enumeration.note.split('. ')[0]}."
+    else:
+        enumerated = (
+            f"of all {enumeration.coalitions:,} coalitions took "
+            f"{seconds_in_words(enumeration.seconds)} and equals the closed form to "
+            f"{enumeration.agreement.max_error:.0e}, which is rounding."
+        )
+    lines = [
+        f"**{_escaped(comparison.explanation.video.name)}, {level.name} level**: "
+        f"{len(level.video_tokens)} video + {len(level.text_tokens)} text tokens = {players} "
+        f"players, 2<sup>{players}</sup> = {comparison.coalitions:,} coalitions; "
+        f"{comparison.explanation.weighting} weights.",
+        f"Ran on the **{comparison.device}**, in float64. The closed form took "
+        f"{seconds_in_words(closed_form.seconds)}.",
+        f"The full enumeration {enumerated}",
+    ]
+    return "  \n".join(lines)
+
+
+def nothing_compared() -> tuple:
+    """What `compare_on_page` returns before anything was compared."""
+    return None, None, None, None, "", None, ""
+
+
+def export(result: Explanation | LevelComparison | None, width: str) -> str:
+    """The Export buttons: the path of a zip with figure and numbers."""
+    if result is None:
+        raise gr.Error(
+            "Nothing to export yet: press Explain or Compare first.", print_exception=False
+        )
     _remove_old_exports()
     folder = Path(_EXPORTS.name) / uuid.uuid4().hex
     try:
-        files = explanation.save(folder, width)
+        files = result.save(folder, width)
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from error
-    stem = re.sub(r"[^\w.-]+", "-", Path(explanation.video.name).stem)[:60]
+    stem = re.sub(r"[^\w.-]+", "-", result.title)[:60]
     archive = folder / f"hbi-{stem}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
         for file in files:

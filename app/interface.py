@@ -7,8 +7,11 @@ from pathlib import Path
 import gradio as gr
 
 from app import handlers
+from app.figures.comparison_table import HEADERS
 from explainers import WEIGHTINGS
+from explainers.comparison import BUDGETS
 from hbi_core.figures.paper_figure import WIDTHS
+from hbi_core.model.config import LEVEL_NAMES
 
 ASSETS = Path(__file__).parents[1] / "assets"
 EXAMPLES = [
@@ -34,7 +37,13 @@ interaction** of its two ends: how much they gain by being together, computed ex
 its share of the highest of its level. From top to bottom: words and frames, phrases and clips,
 sentences and segments. Point at a line to read it.
 """
-_DOWNLOAD = "() => setTimeout(() => document.querySelector('#export-file').click(), 300)"
+_COMPARISON = """The interactions of one level, exact, beside what sampling of coalitions and the
+paper's tiny estimator network say of them; all 2ⁿ coalitions too, where that is feasible.
+"""
+_DOWNLOAD = "() => setTimeout(() => document.querySelector('#{name}-file').click(), 300)"
+# A plot drawn in a tab that was hidden had no width to fill.
+_FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
+BUDGET_CHOICES = tuple(4**power for power in range(3, 10))  # 64 to 262,144 coalitions
 
 
 def build_page() -> gr.Blocks:
@@ -87,19 +96,16 @@ def build_page() -> gr.Blocks:
                 example_labels=["Astronaut, rocket, galaxies", "Cat, coffee", "Four scenes"],
                 cache_examples=False,
             )
-        figure = gr.Plot(show_label=False, elem_id="figure")
-        notes = gr.Markdown(elem_id="notes")
-        with gr.Row(equal_height=True):
-            width = gr.Radio(
-                [(f"{name} width, {inches} in", name) for name, inches in WIDTHS.items()],
-                value="text",
-                label="Figure for papers",
-                scale=3,
-            )
-            export_button = gr.Button("Export", elem_id="export", scale=1)
-        export_file = gr.DownloadButton(visible="hidden", elem_id="export-file")
         explanation = gr.State(time_to_live=3600)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Coalition graphs"):
+                figure = gr.Plot(show_label=False, elem_id="figure")
+                notes = gr.Markdown(elem_id="notes")
+                _export_row(explanation, "export")
+            with gr.Tab("Exact vs estimated", elem_id="comparison"):
+                _comparison_tab(explanation)
 
+        tabs.select(None, js=_FIT)
         gr.on(
             [explain_button.click, caption.submit],
             handlers.explain_on_page,
@@ -108,11 +114,75 @@ def build_page() -> gr.Blocks:
             api_visibility="private",
             show_progress_on=figure,
         )
-        export_button.click(
-            handlers.export,
-            [explanation, width],
-            export_file,
-            api_visibility="private",
-        ).success(None, js=_DOWNLOAD)
         gr.api(handlers.explain_as_json, api_name="explain")
     return page
+
+
+def _comparison_tab(explanation: gr.State) -> None:
+    """Estimates of the interactions of one level beside the exact ones."""
+    gr.Markdown(_COMPARISON)
+    with gr.Row():
+        level = gr.Radio(
+            [(name.capitalize(), name) for name in LEVEL_NAMES],
+            value=LEVEL_NAMES[0],
+            label="Level",
+            info="Words and frames; phrases and clips; sentences and segments.",
+            min_width=320,
+        )
+        budgets = gr.Dropdown(
+            [(f"{budget:,}", budget) for budget in BUDGET_CHOICES],
+            value=list(BUDGETS),
+            multiselect=True,
+            label="Sampling budgets",
+            info="Coalitions that a run of sampling evaluates.",
+            elem_id="budgets",
+            min_width=320,
+        )
+    with gr.Row():
+        seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
+        first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
+        limit = gr.Slider(0, 120, 3, step=1, label="Limit of enumeration, s")
+    button = gr.Button("Compare", variant="primary", elem_id="compare")
+    message = gr.Markdown(elem_id="comparison-message")
+    notes = gr.Markdown(elem_id="comparison-notes")
+    with gr.Row():
+        with gr.Column(min_width=320):
+            scatter = gr.Plot(show_label=False, elem_id="scatter")
+        with gr.Column(min_width=320):
+            cost = gr.Plot(show_label=False, elem_id="cost")
+    heat_maps = gr.Plot(show_label=False, elem_id="heat-maps")
+    table = gr.Dataframe(
+        headers=list(HEADERS),
+        interactive=False,
+        elem_id="comparison-table",
+        label="Each method beside the closed form; medians of several runs",
+    )
+    comparison = gr.State(time_to_live=3600)
+    _export_row(comparison, "comparison-export")
+
+    shown = [scatter, cost, heat_maps, table, notes, comparison, message]
+    button.click(
+        handlers.compare_on_page,
+        [explanation, level, budgets, seeds, first_seed, limit],
+        shown,
+        api_visibility="private",
+        show_progress_on=[scatter, cost],
+    )
+    # What is shown is of the explanation that is shown.
+    explanation.change(handlers.nothing_compared, None, shown, api_visibility="private")
+
+
+def _export_row(result: gr.State, name: str) -> None:
+    """Width, button and download of an explanation or a comparison."""
+    with gr.Row(equal_height=True):
+        width = gr.Radio(
+            [(f"{name} width, {inches} in", name) for name, inches in WIDTHS.items()],
+            value="text",
+            label="Figure for papers",
+            scale=3,
+        )
+        button = gr.Button("Export", elem_id=name, scale=1)
+    file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-file")
+    button.click(handlers.export, [result, width], file, api_visibility="private").success(
+        None, js=_DOWNLOAD.format(name=name)
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from explainers import Interactions
+from explainers import Interactions, SimilarityGame
 from hbi_core.video import Video
 
 
@@ -48,6 +48,17 @@ class Level:
     text_logits: Tensor
     interactions: Interactions
 
+    def game(self, weighting: str) -> SimilarityGame:
+        """The game that the tokens of this level play, float64 on the CPU.
+
+        Args:
+            weighting: "renormalised" or "fixed"; `Explanation.weighting` is the one of the
+                interactions.
+        """
+        return SimilarityGame(
+            self.similarity, self.video_logits, self.text_logits, weighting=weighting
+        )
+
     def to_dict(self) -> dict:
         return {
             "name": self.name,
@@ -83,6 +94,11 @@ class Explanation:
     levels: tuple[Level, ...]
     words_left_out: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What its files are named after: the video, without its suffix."""
+        return Path(self.video.name).stem
 
     def to_dict(self) -> dict:
         """The contents of explanation.json; schema in the README."""

@@ -1,15 +1,19 @@
-"""An explanation as files: numbers, graph and figure."""
+"""Explanations and comparisons as files: numbers, graph and figure."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import networkx as nx
 
 from explainers import coalition_graph, ranks
+from hbi_core.comparison import LevelComparison
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
+from hbi_core.figures.comparison_paper_figure import comparison_paper_figure
 from hbi_core.figures.paper_figure import WIDTHS, paper_figure, save_figure
 
 CSV_COLUMNS = (
@@ -20,11 +24,7 @@ CSV_COLUMNS = (
 
 def save_explanation(explanation: Explanation, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
-    if width not in WIDTHS:
-        raise InputError(f"The figure's width is {width!r}; use one of {', '.join(WIDTHS)}.")
-    directory = Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with _folder(directory, width) as directory:
         numbers = directory / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
         table = directory / "interactions.csv"
@@ -32,9 +32,32 @@ def save_explanation(explanation: Explanation, directory: str | Path, width: str
         graph = directory / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
         figures = save_figure(paper_figure(explanation, width), directory / "figure")
+    return [numbers, *figures, table, graph]
+
+
+def save_comparison(comparison: LevelComparison, directory: str | Path, width: str) -> list[Path]:
+    """Write all files of `LevelComparison.save`; see there."""
+    with _folder(directory, width) as directory:
+        numbers = directory / "comparison.json"
+        numbers.write_text(comparison.to_json() + "\n", encoding="utf-8")
+        table = directory / "comparison.csv"
+        table.write_text(comparison.to_csv(), encoding="utf-8")
+        figure = comparison_paper_figure(comparison, width)
+        figures = save_figure(figure, directory / "comparison")
+    return [numbers, *figures, table]
+
+
+@contextmanager
+def _folder(directory: str | Path, width: str) -> Iterator[Path]:
+    """The directory, made if it is not there; what cannot be written is the user's to mend."""
+    if width not in WIDTHS:
+        raise InputError(f"The figure's width is {width!r}; use one of {', '.join(WIDTHS)}.")
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield directory
     except OSError as error:
         raise InputError(f"Cannot write to {directory}: {error.strerror or error}.") from error
-    return [numbers, *figures, table, graph]
 
 
 def write_csv(explanation: Explanation, path: Path) -> None:

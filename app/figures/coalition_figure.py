@@ -25,7 +25,7 @@ from hbi_core.figures.layout import (
 WIDTH = 1160  # pixels
 _EM = 14.0
 _SMALLEST_FONT = 11.0
-_FAMILY = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
+FAMILY = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 _LINE_SCALE = 1.6  # pixels per point of a grade's width
 _HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer finds it
 
@@ -49,11 +49,11 @@ def coalition_figure(explanation: Explanation) -> go.Figure:
             "showlegend": False,
             "hovermode": "closest",
             "hoverdistance": 12,
-            "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": _FAMILY, "size": 13}},
+            "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": FAMILY, "size": 13}},
             "dragmode": False,
             "xaxis": {"range": [0, layout.width], "visible": False, "fixedrange": True},
             "yaxis": {"range": [layout.height, 0], "visible": False, "fixedrange": True},
-            "font": {"family": _FAMILY, "color": "#111111"},
+            "font": {"family": FAMILY, "color": "#111111"},
             "images": [image for level in layout.levels for image in _thumbnails(level, frames)],
             "shapes": [shape for level in layout.levels for shape in _boxes(level, layout)]
             + _key_lines(layout),
@@ -109,7 +109,7 @@ def _describe(link: Link, tokens) -> str:
     frames = ", ".join(str(frame + 1) for frame in tokens.video_tokens[link.video].frames)
     many = len(tokens.video_tokens[link.video].frames) > 1
     return (
-        f"<b>{_escape(tokens.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
+        f"<b>{escape(tokens.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
         f"interaction {link.interaction:+.4f} (rank {link.rank} of "
         f"{len(tokens.video_tokens) * len(tokens.text_tokens)})<br>"
         f"cosine similarity {link.similarity:+.3f}"
@@ -120,7 +120,7 @@ def _cells(cells: tuple[Cell, ...]) -> go.Scatter:
     return go.Scatter(
         x=[cell.centre[0] for cell in cells],
         y=[cell.centre[1] for cell in cells],
-        text=[_escape(cell.label) for cell in cells],
+        text=[escape(cell.label) for cell in cells],
         mode="markers",
         marker={"size": 14, "opacity": 0},
         hovertemplate="%{text}<extra></extra>",
@@ -160,7 +160,7 @@ def _texts(level: LevelLayout, layout: FigureLayout) -> list[dict]:
         _text(0.9 * em, middle, name, 1.05 * em, textangle=-90),
         _text(2.4 * em, middle, score, 0.9 * em, textangle=-90),
         *(
-            _text(*cell.centre, _escape(cell.label), layout.font,
+            _text(*cell.centre, escape(cell.label), layout.font,
                   textangle=-90 if layout.vertical_words else 0)
             for cell in level.words
         ),
@@ -204,6 +204,6 @@ def _data_uri(frame: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """plotly reads a subset of HTML in its texts."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

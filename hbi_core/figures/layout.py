@@ -144,17 +144,17 @@ def lay_out(
         smallest_font: how small words are set before they are turned by 90 degrees, points. Turned
             words are set as small as they must be.
     """
-    labels = [_shortened(token.text) for token in explanation.levels[0].text_tokens]
+    labels = [shortened(token.text) for token in explanation.levels[0].text_tokens]
     row = width - (_MARGIN + 0.5) * em
     boxes = max(len(level.text_tokens) for level in explanation.levels[1:] or explanation.levels)
     room = row - _GAP * em * boxes
 
-    lengths = [_length(label) + 0.9 for label in labels]
+    lengths = [length_in_em(label) + 0.9 for label in labels]
     vertical = room / sum(lengths) < smallest_font
     if vertical:
         lengths = [1.25] * len(labels)
     font = min(em, room / sum(lengths))
-    word_height = (max(map(_length, labels)) + 0.6) * font if vertical else 1.5 * em
+    word_height = (max(map(length_in_em, labels)) + 0.6) * font if vertical else 1.5 * em
 
     _, pixel_height, pixel_width, _ = explanation.video.frames.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
@@ -281,10 +281,11 @@ def grade_of(interaction: float, strongest: float) -> Grade:
     return next(grade for grade in GRADES if share >= grade.least)
 
 
-def _length(label: str) -> float:
+def length_in_em(label: str) -> float:
     """Width of a label in em; wide (East Asian, emoji) characters take a whole one."""
     return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in label)
 
 
-def _shortened(label: str) -> str:
+def shortened(label: str) -> str:
+    """A label of 18 characters at most."""
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"

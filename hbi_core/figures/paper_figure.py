@@ -27,8 +27,8 @@ from hbi_core.figures.layout import (
 )
 
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
-_POINTS = 72.0
-_EM = {"text": 8.0, "column": 6.0}  # points
+POINTS = 72.0
+EM = {"text": 8.0, "column": 6.0}  # points
 _SMALLEST_FONT = 5.0
 # matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
 _FONTS = (
@@ -47,9 +47,9 @@ def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
         width: "text" (6.875 in) or "column" (3.25 in).
     """
     inches = WIDTHS[width]
-    layout = lay_out(explanation, inches * _POINTS, _EM[width], _SMALLEST_FONT)
-    figure = Figure(figsize=(inches, layout.height / _POINTS))
-    with _print_style():
+    layout = lay_out(explanation, inches * POINTS, EM[width], _SMALLEST_FONT)
+    figure = Figure(figsize=(inches, layout.height / POINTS))
+    with print_style():
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
         axes.axis("off")
@@ -78,7 +78,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
         ".svg": {"metadata": {"Date": None, "Creator": None}},
         ".png": {"dpi": 300, "metadata": {"Software": None}},
     }.items():
-        with _print_style():
+        with print_style():
             figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
         written.append(stem.with_suffix(suffix))
     return written
@@ -90,7 +90,7 @@ def _installed_fonts() -> list[str]:
 
 
 @contextmanager
-def _print_style() -> Iterator[None]:
+def print_style() -> Iterator[None]:
     """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
     style = {
         "font.family": _installed_fonts(),
@@ -124,7 +124,7 @@ def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarr
         LineCollection(
             [(link.start, link.end) for link in level.links],
             colors=[link.grade.colour for link in level.links],
-            linewidths=[link.grade.width * em / _EM["text"] for link in level.links],
+            linewidths=[link.grade.width * em / EM["text"] for link in level.links],
             alpha=[link.grade.opacity for link in level.links],
             linestyles=[_style(link.grade) for link in level.links],
             capstyle="round",
@@ -163,7 +163,7 @@ def _draw_key(axes, layout: FigureLayout) -> None:
     step = (layout.width - 10 * em) / len(GRADES)
     for number, grade in enumerate(GRADES):
         x = 10 * em + number * step
-        width = grade.width * layout.em / _EM["text"]
+        width = grade.width * layout.em / EM["text"]
         axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity, lw=width,
                   ls=_style(grade), solid_capstyle="round")  # fmt: skip
         axes.text(x + 2.2 * em, y, key_label(number), **style)
@@ -173,5 +173,5 @@ def thumbnail(frame: np.ndarray, width: float, height: float, dpi: float) -> np.
     """A frame cut to the shape of its cell (in points) and reduced to its resolution."""
     from PIL import Image, ImageOps
 
-    size = (max(1, round(width / _POINTS * dpi)), max(1, round(height / _POINTS * dpi)))
+    size = (max(1, round(width / POINTS * dpi)), max(1, round(height / POINTS * dpi)))
     return np.asarray(ImageOps.fit(Image.fromarray(frame), size, Image.Resampling.LANCZOS))

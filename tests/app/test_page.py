@@ -133,6 +133,73 @@ def test_other_example_and_export(page, tmp_path):
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]
 
 
+def open_tab(page, name):
+    page.click(f"button[role=tab]:has-text('{name}')")
+
+
+def compare(page):
+    page.click("#compare")
+    page.wait_for_function("document.querySelector('#comparison-notes').innerText.includes('Ran')")
+    page.wait_for_selector("#heat-maps .js-plotly-plot .heatmaplayer")
+
+
+def test_exact_vs_estimated(page, tmp_path):
+    """Within 10 s at the defaults; every level; the export; a new explanation clears it."""
+    open_tab(page, "Exact vs estimated")
+    page.click("#compare")
+    page.wait_for_selector("#comparison-message:has-text('Press Explain first')")
+
+    open_tab(page, "Coalition graphs")
+    explain(page)
+    open_tab(page, "Exact vs estimated")
+    started = time.monotonic()
+    compare(page)
+    assert time.monotonic() - started < 10
+    assert not page.inner_text("#comparison-message").strip()
+    notes = page.inner_text("#comparison-notes")
+    assert "12 video + 21 text tokens = 33 players" in notes
+    assert "8,589,934,592 coalitions" in notes
+    assert re.search(r"CPU \(\d+ threads?; no GPU was found\)|GPU \(", notes)
+    for plot, points in (("#scatter", 2 * 12 * 21), ("#cost", 14)):
+        page.wait_for_selector(f"{plot} .scatterlayer")
+        assert page.locator(f"{plot} .scatterlayer .points path.point").count() >= points
+    page.wait_for_function(
+        "document.querySelector('#comparison-table').innerText.split('sampling, 3 runs').length > 4"
+    )
+
+    page.click("#comparison label:has-text('Event')")
+    page.click("#compare")
+    page.wait_for_selector("#comparison-notes:has-text('5 players')")
+    page.click("#comparison label:has-text('column width')")
+    with page.expect_download() as download:
+        page.click("#comparison-export")
+    assert download.value.suggested_filename == "hbi-space-event.zip"
+    download.value.save_as(tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        assert b'width="234pt"' in archive.read("comparison.svg")[:2000]
+
+    page.click("#budgets .remove-all")
+    page.click("#compare")
+    page.wait_for_selector("#comparison-message:has-text('at least one sampling budget')")
+    assert "5 players" in page.inner_text("#comparison-notes")
+
+    page.click("#explain")
+    page.wait_for_function("!document.querySelector('#comparison-notes')?.innerText.trim()")
+    assert page.locator("#scatter .js-plotly-plot").count() == 0
+
+
+def test_a_plot_drawn_in_a_hidden_tab_fills_its_width(page):
+    open_tab(page, "Exact vs estimated")
+    page.wait_for_selector("#compare")
+    page.click("#explain")
+    page.wait_for_function("document.querySelector('#notes').textContent.includes('drawing')")
+    page.wait_for_timeout(1000)
+    open_tab(page, "Coalition graphs")
+    page.wait_for_function(
+        "document.querySelector('#figure .main-svg').getBoundingClientRect().width > 1000"
+    )
+
+
 def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
     explain(page)
     before = figure_texts(page)

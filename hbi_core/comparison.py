@@ -1,0 +1,191 @@
+"""compare_level(explanation, level): the exact interactions of a level beside their estimates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from explainers import Comparison, Interactions, compare
+from explainers.comparison import BUDGETS
+from hbi_core.errors import InputError
+from hbi_core.estimator_file import load_estimator
+from hbi_core.explanation import Explanation, Level
+from hbi_core.pipeline import choose_device
+
+NAMES = {
+    "closed_form": "closed form",
+    "enumeration": "full enumeration",
+    "estimator": "estimator",
+    "sampling": "sampling",
+}
+SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
+MOST_SEEDS = 20
+LONGEST_ENUMERATION = 3600.0  # seconds
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class LevelComparison:
+    """Methods side by side on the game of one level.
+
+    Attributes:
+        explanation: which the level is of.
+        level: whose game was played.
+        comparison: the runs; `comparison.exact` is the closed form. Tensors are on the CPU.
+        device: where they ran, in words.
+    """
+
+    explanation: Explanation
+    level: Level
+    comparison: Comparison
+    device: str
+
+    @property
+    def title(self) -> str:
+        """What its files are named after: the video and the level."""
+        return f"{self.explanation.title}-{self.level.name}"
+
+    @property
+    def players(self) -> int:
+        """n = V + T."""
+        return len(self.level.video_tokens) + len(self.level.text_tokens)
+
+    @property
+    def coalitions(self) -> int:
+        """2^n, all that there are."""
+        return 2**self.players
+
+    def to_json(self) -> str:
+        """The contents of comparison.json: `Comparison.to_json`, and the game that it is of."""
+        of = self.explanation.to_dict()
+        runs = json.loads(self.comparison.to_json())
+        data = {
+            "schema": runs["schema"],
+            **{name: of[name] for name in ("caption", "video", "model")},
+            "level": self.level.to_dict(),
+            "players": self.players,
+            "coalitions": self.coalitions,
+            "device": self.device,
+        }
+        return json.dumps(data | runs, ensure_ascii=False, indent=1)
+
+    def to_csv(self) -> str:
+        """The contents of comparison.csv: a line for each run of each method."""
+        return self.comparison.to_csv()
+
+    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
+        """Write comparison.pdf, .svg, .png, .csv and .json.
+
+        Args:
+            directory: made if it is not there.
+            width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+
+        Returns:
+            The files.
+        """
+        from hbi_core.export import save_comparison  # it draws comparisons, so it knows them
+
+        return save_comparison(self, directory, width)
+
+
+def compare_level(
+    explanation: Explanation,
+    level: str = "entity",
+    budgets: Iterable[int] = BUDGETS,
+    seeds: Iterable[int] = (0, 1, 2),
+    limit_seconds: float = 3.0,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> LevelComparison:
+    """Compare closed form, full enumeration, estimator and sampling on the game of a level.
+
+    Args:
+        explanation: what `explain` returned.
+        level: "entity", "action" or "event".
+        budgets: coalitions that sampling may evaluate, each 4 to 2^20; repetitions are dropped.
+        seeds: of its random numbers, 20 at most; it runs once for each budget and seed.
+        limit_seconds: a full enumeration that would take longer is not run, 0 to 3600. To know,
+            it is tried for half a second.
+        device: a torch device; None takes a GPU if there is one.
+        progress: called with a fraction in [0, 1] and what is being done.
+
+    Raises:
+        InputError: there is no such level, or a number is out of range.
+    """
+    chosen = next((one for one in explanation.levels if one.name == level), None)
+    if chosen is None:
+        names = ", ".join(one.name for one in explanation.levels)
+        raise InputError(f"There is no level {level!r}: use one of {names}.")
+    budgets, seeds = _checked_budgets(budgets), _checked_seeds(seeds)
+    if not 0 <= limit_seconds <= LONGEST_ENUMERATION:
+        raise InputError(
+            f"A limit of {limit_seconds} seconds for the full enumeration was asked for; use 0 to "
+            f"{LONGEST_ENUMERATION:g}."
+        )
+    device = choose_device(device)
+
+    def tell(fraction: float, method: str) -> None:
+        if progress is not None:  # gradio's is false while it has no bar
+            progress(fraction, f"Running: {NAMES[method]}")
+
+    comparison = compare(
+        chosen.game(explanation.weighting).to(device),
+        tuple(NAMES),
+        budgets,
+        seeds,
+        estimator=load_estimator().to(device),
+        limit_seconds=limit_seconds,
+        progress=tell,
+    )
+    return LevelComparison(explanation, chosen, _on_cpu(comparison), _in_words(device))
+
+
+def _checked_budgets(budgets: Iterable[int]) -> list[int]:
+    budgets = sorted(set(budgets))
+    if not budgets:
+        raise InputError("Choose at least one sampling budget: how many coalitions it evaluates.")
+    for budget in budgets:
+        if budget not in range(SMALLEST_BUDGET, LARGEST_BUDGET + 1):
+            raise InputError(
+                f"A sampling budget of {budget} coalitions was asked for; use a whole number, "
+                f"{SMALLEST_BUDGET} to {LARGEST_BUDGET:,}."
+            )
+    return [int(budget) for budget in budgets]
+
+
+def _checked_seeds(seeds: Iterable[int]) -> list[int]:
+    seeds = list(dict.fromkeys(seeds))
+    if not 1 <= len(seeds) <= MOST_SEEDS:
+        raise InputError(f"{len(seeds)} seeds were asked for; use 1 to {MOST_SEEDS}.")
+    for seed in seeds:
+        if seed not in range(2**63):
+            raise InputError(f"The seed {seed} was asked for; use a whole number, 0 or more.")
+    return [int(seed) for seed in seeds]
+
+
+def _on_cpu(comparison: Comparison) -> Comparison:
+    def moved(result: Interactions | None) -> Interactions | None:
+        if result is None:
+            return None
+        error = result.standard_error
+        return replace(
+            result,
+            values=result.values.cpu(),
+            standard_error=None if error is None else error.cpu(),
+        )
+
+    estimates = tuple(moved(result) for result in comparison.estimates)
+    return replace(comparison, exact=moved(comparison.exact), estimates=estimates)
+
+
+def _in_words(device: str) -> str:
+    if torch.device(device).type == "cuda":
+        return f"GPU ({torch.cuda.get_device_name(device)})"
+    threads = torch.get_num_threads()
+    found = "" if torch.cuda.is_available() else "; no GPU was found"
+    return f"CPU ({threads} thread{'s' * (threads != 1)}{found})"

@@ -1,0 +1,178 @@
+"""The tab "Exact vs estimated": its numbers are those of the explainers."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import zipfile
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from app import handlers
+from app.figures.comparison_figure import cost_figure, heat_map_figure, scatter_figure
+from app.figures.comparison_table import HEADERS
+from explainers import compare
+from explainers.comparison import METHODS
+from hbi_core.comparison import compare_level
+from hbi_core.errors import InputError
+from hbi_core.estimator_file import load_estimator
+from hbi_core.figures.comparison_view import view_of
+
+BUDGETS = [64, 1024]
+
+
+@pytest.fixture(scope="module")
+def shown(explanation):
+    """What the button returns for the action level, two runs from seed 5."""
+    return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3)
+
+
+@pytest.fixture(scope="module")
+def python(explanation):
+    """The same by `explainers` alone."""
+    game = explanation.levels[1].game(explanation.weighting)
+    return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator())
+
+
+def test_the_table_is_that_of_python(shown, python):
+    table = [dict(zip(HEADERS, row, strict=True)) for row in shown[3]]
+    assert [row["Method"] for row in table] == [
+        "closed form", "full enumeration", "estimator", "sampling, 2 runs", "sampling, 2 runs",
+    ]  # fmt: skip
+    assert [row["Coalitions"] for row in table] == ["none", "512", "none", "64", "1,024"]
+    assert {row["Players"] for row in table} == {"9"}
+    groups = [[row] for row in python.rows[:3]] + [list(python.rows[3:5]), list(python.rows[5:7])]
+    forms = {
+        "Relative error": ("relative_error", ".2g"), "Max error": ("max_error", ".2g"),
+        "Mean error": ("mean_error", ".2g"), "Pearson": ("pearson", ".3f"),
+        "Spearman": ("spearman", ".3f"), "Top-10 links": ("top_links", ".0%"),
+        "Signs": ("signs", ".0%"),
+    }  # fmt: skip
+    for row, runs in zip(table, groups, strict=True):
+        for header, (name, form) in forms.items():
+            value = statistics.median(getattr(run.agreement, name) for run in runs)
+            assert row[header] == format(value, form), (row["Method"], header)
+
+
+def test_the_figures_are_those_of_python(shown, python):
+    scatter, cost, heat_maps = shown[:3]
+    exact = python.exact.values.numpy()
+    largest, learned = python.estimates[5], python.estimates[2]
+    for trace, estimated in zip(scatter.data[:2], (learned, largest), strict=True):
+        assert np.array_equal(trace.x, exact.ravel())
+        assert np.array_equal(trace.y, estimated.values.numpy().ravel())
+    margin = scatter.data[1].error_y.array
+    assert np.array_equal(margin, 1.96 * largest.standard_error.numpy().ravel())
+    assert np.array_equal(scatter.data[2].x, scatter.data[2].y)
+
+    maps = [np.array(trace.z) for trace in heat_maps.data]
+    off = largest.values.numpy() - exact
+    zoom = int(heat_maps.layout.annotations[2].text.split(" × ")[1].split(",")[0])
+    for drawn, values in zip(maps, (exact, largest.values.numpy(), zoom * off), strict=True):
+        assert np.array_equal(drawn, values)
+    scale = heat_maps.layout.coloraxis
+    assert scale.cmax == -scale.cmin == abs(exact).max()
+
+    points = {trace.name: trace for trace in cost.data if trace.mode == "markers"}
+    errors = [row.agreement.relative_error for row in python.rows]
+    assert list(points["sampling"].y) == errors[3:]
+    assert list(points["estimator"].y) == errors[2:3]
+    assert points["closed form"].y == points["full enumeration"].y
+    assert points["closed form"].y[0] < min(errors[2:])
+    assert "exact" in cost.layout.yaxis.ticktext
+
+
+def test_what_ran_is_said_plainly(shown, explanation):
+    notes = shown[4]
+    assert "3 video + 6 text tokens = 9 players, 2<sup>9</sup> = 512 coalitions" in notes
+    assert ("GPU (" if torch.cuda.is_available() else "no GPU was found") in notes
+    assert "equals the closed form to" in notes
+    refused = handlers.compare_on_page(explanation, "entity", [64], 1, 0, 0)
+    row = dict(zip(HEADERS, refused[3][1], strict=True))
+    assert row["Time"] == "not run"
+    assert row["Coalitions"] == f"{2**28:,}"
+    assert row["Pearson"] == "–"
+    assert "The full enumeration was not run: 28 players have 268,435,456 coalitions" in refused[4]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"explanation": None}, "Press Explain first"),
+        ({"level": "scene"}, "no level 'scene'"),
+        ({"budgets": []}, "at least one sampling budget"),
+        ({"budgets": [2**30]}, "sampling budget"),
+        ({"first_seed": None}, "first seed"),
+        ({"first_seed": -3}, "seed -3"),
+        ({"seeds": 100}, "100 seeds"),
+    ],
+)
+def test_bad_input_is_answered_by_the_message(explanation, changed, message):
+    arguments = {
+        "explanation": explanation, "level": "event", "budgets": [64], "seeds": 1,
+        "first_seed": 0, "limit_seconds": 3,
+    }  # fmt: skip
+    *rest, answer = handlers.compare_on_page(**arguments | changed)
+    assert message in answer.replace("\\", "")
+    assert rest == [gr.skip()] * 6
+
+
+def test_export(shown):
+    comparison = shown[5]
+    with zipfile.ZipFile(handlers.export(comparison, "column")) as archive:
+        assert archive.filename.endswith("hbi-cafe-action.zip")
+        assert set(archive.namelist()) == {
+            "comparison.pdf", "comparison.svg", "comparison.png", "comparison.csv",
+            "comparison.json",
+        }  # fmt: skip
+        data = json.loads(archive.read("comparison.json"))
+    assert data["exact"] == comparison.comparison.exact.values.tolist()
+    with pytest.raises(gr.Error, match="press Explain or Compare first"):
+        handlers.export(None, "text")
+    with pytest.raises(gr.Error, match="width"):
+        handlers.export(comparison, "page")
+
+
+def test_heat_maps_stand_side_by_side_where_their_words_fit(explanation):
+    def columns(count):
+        level = explanation.levels[0]
+        many = replace(
+            level,
+            text_tokens=(level.text_tokens * 5)[:count],
+            similarity=level.similarity.repeat(1, 5)[:, :count],
+            text_logits=level.text_logits.repeat(5)[:count],
+        )
+        comparison = compare_level(
+            replace(explanation, levels=(many,)), "entity", [64], [0], limit_seconds=0
+        )
+        figure = heat_map_figure(view_of(comparison))
+        return len({trace.xaxis for trace in figure.data}), len(
+            {axis.domain for axis in figure.select_yaxes()}
+        )
+
+    assert columns(16) == (3, 1)
+    assert columns(64) == (3, 3)
+
+
+def test_text_of_users_is_text(explanation):
+    event = explanation.levels[2]
+    tokens = (replace(event.text_tokens[0], text="<b>bold</b>"), *event.text_tokens[1:])
+    changed = replace(explanation, levels=(replace(event, text_tokens=tokens),))
+    view = view_of(compare_level(changed, "event", [64], [0]))
+    assert any("&lt;b&gt;" in text for text in scatter_figure(view).data[0].text)
+    figure = heat_map_figure(view)
+    assert "&lt;b&gt;bold&lt;/b&gt;" in figure.layout.xaxis.ticktext
+    assert "<b>bold" not in cost_figure(view).to_json()
+
+
+def test_the_notes_escape_names(explanation, shown):
+    named = replace(explanation, video=replace(explanation.video, name="a_b*c.mp4"))
+    comparison = replace(shown[5], explanation=named)
+    assert r"a\_b\*c.mp4" in handlers.describe_comparison(comparison)
+    assert comparison.title == "a_b*c-action"
+    with pytest.raises(InputError, match="Cannot write"):
+        comparison.save("/proc/nothing")
