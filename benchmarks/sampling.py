@@ -38,8 +38,10 @@ class Settings:
     """CPU threads of torch."""
     videos: int = 8
     texts: int = 12
-    budgets: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+    budgets: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384, 32768)
     seeds: int = 3
+    limit: float = 3.0
+    """Seconds: a method whose run takes longer is not given larger budgets."""
     quick: bool = False
     """Budgets up to 4,096 only."""
 
@@ -91,14 +93,16 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
     bar = tqdm(total=len(methods) * len(budgets) * settings.seeds, desc="estimates")
     for name, method in methods.items():
         index = APPROXIMATORS[name][0] if name in APPROXIMATORS else "banzhaf"
+        slow = False
         for budget in budgets:
-            if name == FOUR and budget < 4 * pairs:
+            if slow or (name == FOUR and budget < 4 * pairs):
                 bar.update(settings.seeds)
                 continue
             runs = []
             for seed in range(settings.seeds):
                 runs.append(method(game, budget, seed))
                 bar.update()
+            slow = max(run.seconds for run in runs) > settings.limit
             yield Point(
                 name,
                 budget,
@@ -121,7 +125,8 @@ def _against(point: Point, points: list[Point]) -> str:
     as_exact = [p.seconds for p in points if p.method == OURS and p.error <= point.error]
     if point.method in (OURS, PLAIN, "closed form") or not as_exact:
         return ""
-    return f"{point.seconds / min(as_exact):,.2g} ×"
+    ratio = point.seconds / min(as_exact)
+    return f"{ratio:,.0f} ×" if ratio >= 10 else f"{ratio:.1f} ×"
 
 
 def _plot(points: list[Point], path: Path) -> None:
