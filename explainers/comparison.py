@@ -6,13 +6,11 @@ import csv
 import io
 import json
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from explainers.coalition_graph import ranks
@@ -193,18 +191,28 @@ def agreement(estimated: Tensor, exact: Tensor, top: int = 10) -> Agreement:
     both_strong = (ranks(estimated) <= top) & (ranks(exact) <= top)
     one, other = (x.detach().cpu().double().numpy().ravel() for x in (estimated, exact))
     off, nonzero = np.abs(one - other), other != 0
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", stats.ConstantInputWarning)  # their correlation is NaN
-        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+    with np.errstate(invalid="ignore", divide="ignore"):
         return Agreement(
             float(off.max()),
             float(off.mean()),
             float(np.linalg.norm(off) / np.linalg.norm(other)),
-            float(stats.pearsonr(one, other).statistic) if len(one) > 1 else math.nan,
-            float(stats.spearmanr(one, other).statistic) if len(one) > 1 else math.nan,
+            _correlation(one, other),
+            _correlation(_mean_ranks(one), _mean_ranks(other)),
             int(both_strong.sum()) / min(top, len(one)),
             float(np.mean((np.sign(one) == np.sign(other))[nonzero])) if nonzero.any() else 1.0,
         )
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return math.nan
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ascending; equal values share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
 def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:

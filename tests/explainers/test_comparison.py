@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 import torch
+from scipy import stats
 
 from explainers import (
     Estimator,
@@ -41,6 +42,17 @@ def test_agreement_by_hand():
     assert result.pearson == pytest.approx(
         float(torch.corrcoef(torch.stack([estimated.flatten(), exact.flatten()]))[0, 1])
     )
+
+
+def test_correlations_are_those_of_scipy():
+    """With ties, which share their ranks."""
+    exact = torch.randn(6, 7, generator=torch.Generator().manual_seed(0)).double()
+    estimated = (exact + exact.flip(0)).round(decimals=1)
+    assert len(estimated.unique()) < 42 / 1.5
+    result = agreement(estimated, exact)
+    one, other = estimated.flatten().numpy(), exact.flatten().numpy()
+    assert result.pearson == pytest.approx(stats.pearsonr(one, other).statistic, abs=1e-12)
+    assert result.spearman == pytest.approx(stats.spearmanr(one, other).statistic, abs=1e-12)
 
 
 def test_agreement_of_a_constant_and_of_one_pair():

@@ -95,7 +95,7 @@ def test_a_padded_batch_of_all_pairs():
         assert int(result.player_values[row].count_nonzero()) <= len(real)
 
 
-@pytest.mark.parametrize("size", [(3, 7), (7, 3)])
+@pytest.mark.parametrize("size", [(2, 5), (5, 2)])
 @pytest.mark.parametrize("chunk", [1, 2, 16, 100, 2**22])
 def test_the_chunk_changes_nothing(size, chunk):
     game = random_game(*size)
@@ -103,7 +103,7 @@ def test_the_chunk_changes_nothing(size, chunk):
     # Only the order of summation changes.
     result = enumerate_coalitions(game, pairs="all", chunk_coalitions=chunk)
     assert difference(result, reference) < 1e-13
-    plain = enumerate_coalitions(game.coalition_values, players=10, chunk_coalitions=chunk)
+    plain = enumerate_coalitions(game.coalition_values, players=7, chunk_coalitions=chunk)
     assert difference(plain, reference) < 1e-13
 
 

@@ -105,14 +105,13 @@ def test_wrong_input(explanation, arguments, message):
         compare_level(explanation, **{"level": "event"} | arguments)
 
 
-def test_what_is_not_enumerated_says_why(tmp_path):
-    """24 frames with 64 words: 88 players."""
-    explanation = explain(CAFE, " ".join(f"word{i}" for i in range(80)), frames=24)
+def test_what_is_not_enumerated_says_why(explanation, tmp_path):
     comparison = compare_level(explanation, "entity", (64,), (0,), limit_seconds=0)
-    assert comparison.players == 88
+    players = 12 + len(explanation.levels[0].text_tokens)
+    assert comparison.players == players
     row = next(row for row in comparison.comparison.rows if row.method == "enumeration")
     assert row.agreement is None
-    assert row.note.startswith(f"88 players have {2**88:,} coalitions: about ")
+    assert row.note.startswith(f"{players} players have {2**players:,} coalitions: about ")
     assert {run.method for run in view_of(comparison).exact_runs} == {"closed_form"}
     comparison.save(tmp_path, "column")
     data = json.loads((tmp_path / "comparison.json").read_text())

@@ -80,32 +80,39 @@ def random_features(clips=7, captions=3, frames=5):
     )
 
 
-@pytest.mark.parametrize("block", [1, 300, 2**24])
-@pytest.mark.parametrize("text_clusters", [(4, 2), (0.5, 0.5)])
-def test_scores_are_those_of_each_pair_alone(monkeypatch, block, text_clusters):
-    """Blocks and batches change nothing; levels are added by their weights."""
+@pytest.fixture(scope="module", params=[(4, 2), (0.5, 0.5)])
+def pairs_alone(request):
+    """A model, features, and the scores of each pair alone."""
     features, weights = random_features(), (1.0, 0.5, 2.0)
     torch.manual_seed(0)
     config = ModelConfig(
-        16, 16, 16, temporal_layers=1, attention_heads=2, text_clusters=text_clusters
+        16, 16, 16, temporal_layers=1, attention_heads=2, text_clusters=request.param
     )
     hierarchy = build_hierarchy(config).eval()
     for parameter in hierarchy.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    monkeypatch.setattr("hbi_core.evaluation._BLOCK_CELLS", block)
-    monkeypatch.setattr("hbi_core.evaluation._AT_ONCE", 4)
-    scores = similarity_scores(hierarchy, features, 8, weights)
+    scores = torch.empty(len(features.clips), len(features.owners))
     for v in range(len(features.clips)):
         frames = features.frames[v][features.frame_mask[v]].float().unsqueeze(0)
         for c in range(len(features.owners)):
             words = features.caption(c)[:8].unsqueeze(0)
             with torch.no_grad():
                 levels = hierarchy(Tokens.original(frames), Tokens.original(words))
-            expected = sum(
+            scores[v, c] = sum(
                 weight * float(level.game().grand_value())
                 for weight, level in zip(weights, levels, strict=True)
             )
-            assert float(scores[v, c]) == pytest.approx(expected, abs=1e-5)
+    return hierarchy, features, weights, scores
+
+
+@pytest.mark.parametrize("block", [1, 300, 2**24])
+def test_scores_are_those_of_each_pair_alone(monkeypatch, block, pairs_alone):
+    """Blocks and batches change nothing; levels are added by their weights."""
+    hierarchy, features, weights, expected = pairs_alone
+    monkeypatch.setattr("hbi_core.evaluation._BLOCK_CELLS", block)
+    monkeypatch.setattr("hbi_core.evaluation._AT_ONCE", 4)
+    scores = similarity_scores(hierarchy, features, 8, weights)
+    assert (scores - expected).abs().max() < 1e-5
 
 
 def test_a_level_without_weight_is_left_out():

@@ -5,6 +5,7 @@ The pretrained weights are not on the package index, so nothing here has seen th
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 
@@ -102,7 +103,7 @@ def test_captions_of_a_batch_are_independent(encoder):
 
 def test_frames(encoder):
     frames = np.random.default_rng(0).integers(0, 255, (2, 90, 160, 3)).astype(np.uint8)
-    _, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32-quickgelu")
+    preprocess = open_clip.image_transform(224, is_train=False)
     pixels = torch.stack([preprocess(Image.fromarray(frame)) for frame in frames])
     with torch.inference_mode():
         expected = encoder.model.encode_image(pixels)
@@ -133,10 +134,26 @@ def test_explain(weights):
     ]
 
 
-@pytest.mark.parametrize("model", ["RN50-quickgelu", "EVA02-B-16"])
-def test_other_architectures(model, tmp_path):
+@pytest.fixture(scope="module", params=["RN50-quickgelu", "EVA02-B-16"])
+def small(request, tmp_path_factory):
+    """Two of open_clip's models with fewer and narrower layers, under names of their own."""
+    config = open_clip.get_model_config(request.param)
+    if "timm_model_name" in config["vision_cfg"]:
+        config["vision_cfg"]["timm_model_name"] = "eva02_tiny_patch14_224"
+    else:
+        config["vision_cfg"] |= {"layers": [1, 1, 1, 1], "width": 16}
+    config["embed_dim"] = 192  # the width of that image tower
+    config["text_cfg"] |= {"layers": 2, "width": 64, "heads": 2}
+    name = f"small-{request.param}"
+    path = tmp_path_factory.mktemp("configuration") / f"{name}.json"
+    path.write_text(json.dumps(config))
+    open_clip.add_model_config(path)
+    return name
+
+
+def test_other_architectures(small, tmp_path):
     """A ResNet with attention pooling, and a timm image tower with a separate text tower."""
-    path = tmp_path / "random.safetensors"
+    model, path = small, tmp_path / "random.safetensors"
     state = open_clip.create_model(model).state_dict()
     save_file({key: value.contiguous() for key, value in state.items()}, path)
     encoder = load_open_clip(model, str(path)).eval()
@@ -180,11 +197,11 @@ def test_what_cannot_be_loaded(arguments, message):
         load_open_clip(*arguments)
 
 
-def test_a_file_that_does_not_fit(tmp_path):
+def test_a_file_that_does_not_fit(small, tmp_path):
     path = tmp_path / "wrong.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(WeightsError, match="cannot be loaded as ViT-B-32-quickgelu"):
-        load_open_clip("ViT-B-32-quickgelu", str(path))
+    with pytest.raises(WeightsError, match=f"cannot be loaded as {small}"):
+        load_open_clip(small, str(path))
 
 
 def test_torchscript_is_not_run(tmp_path):
