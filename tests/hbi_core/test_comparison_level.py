@@ -30,6 +30,11 @@ def comparison(explanation):
     return compare_level(explanation, "action", (64, 1024), (3, 4))
 
 
+@pytest.fixture(scope="module")
+def saved(comparison, tmp_path_factory):
+    return comparison.save(tmp_path_factory.mktemp("saved") / "new")
+
+
 def test_a_level_gives_its_game(explanation):
     for level in explanation.levels:
         game = level.game(explanation.weighting)
@@ -118,10 +123,10 @@ def test_what_is_not_enumerated_says_why(explanation, tmp_path):
     assert data["rows"][1]["seconds"] is None
 
 
-def test_files_hold_the_numbers(comparison, explanation, tmp_path):
-    written = comparison.save(tmp_path / "new")
-    assert {path.name for path in written} == FILES
-    data = json.loads((tmp_path / "new" / "comparison.json").read_text())
+def test_files_hold_the_numbers(comparison, explanation, saved, tmp_path):
+    assert {path.name for path in saved} == FILES
+    folder = saved[0].parent
+    data = json.loads((folder / "comparison.json").read_text())
     assert data["schema"] == "hbi-comparison/1"
     assert data["caption"] == explanation.caption
     assert data["model"] == explanation.to_dict()["model"]
@@ -130,16 +135,15 @@ def test_files_hold_the_numbers(comparison, explanation, tmp_path):
     assert data["exact"] == comparison.comparison.exact.values.tolist()
     for row, estimated in zip(data["rows"], comparison.comparison.estimates, strict=True):
         assert row["values"] == estimated.values.tolist()
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "new" / "comparison.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
     table = comparison.comparison.table()
     assert [row["max_error"] for row in rows] == [str(row["max_error"]) for row in table]
     with pytest.raises(InputError, match="width is 'page'"):
         comparison.save(tmp_path, "page")
 
 
-def test_the_same_comparison_gives_the_same_files(comparison, tmp_path):
-    first, second = (comparison.save(tmp_path / name) for name in ("first", "second"))
-    for one, other in zip(first, second, strict=True):
+def test_the_same_comparison_gives_the_same_files(comparison, saved, tmp_path):
+    for one, other in zip(saved, comparison.save(tmp_path), strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
 
 
