@@ -153,7 +153,7 @@ def compare_on_page(
 
 
 def describe_comparison(comparison: LevelComparison) -> str:
-    """A line on the game, one on the device, and one on the enumeration. Markdown."""
+    """The game, the device, the enumeration, the estimator, and what is shown. Markdown."""
     level, players = comparison.level, comparison.players
     runs = comparison.comparison.rows
     closed_form = next(row for row in runs if row.method == "closed_form")
@@ -163,8 +163,8 @@ def describe_comparison(comparison: LevelComparison) -> str:
     else:
         enumerated = (
             f"of all {enumeration.coalitions:,} coalitions took "
-            f"{seconds_in_words(enumeration.seconds)} and equals the closed form to "
-            f"{enumeration.agreement.max_error:.0e}, which is rounding."
+            f"{seconds_in_words(enumeration.seconds)}; its largest difference from the closed form "
+            f"is {enumeration.agreement.max_error:.0e}."
         )
     lines = [
         f"**{_escaped(comparison.explanation.video.name)}, {level.name} level**: "
@@ -174,6 +174,13 @@ def describe_comparison(comparison: LevelComparison) -> str:
         f"Ran on the **{comparison.device}**, in float64. The closed form took "
         f"{seconds_in_words(closed_form.seconds)}.",
         f"The full enumeration {enumerated}",
+        f"The estimator, which sees no token weights, is known to be off by "
+        f"{comparison.known_error:.2f} (relative error) on random games like those it was trained "
+        "on.",
+        "Relative error: root mean square of the errors over that of the exact values. Strongest "
+        f"links: how many of the exact {comparison.comparison.top} strongest are among the "
+        f"estimated {comparison.comparison.top} strongest. Scatter and heat maps show the run with "
+        "the largest budget and the first seed.",
     ]
     return "  \n".join(lines)
 

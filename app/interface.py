@@ -43,7 +43,7 @@ paper's tiny estimator network say of them; all 2ⁿ coalitions too, where that 
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#{name}-file').click(), 300)"
 # A plot drawn in a tab that was hidden had no width to fill.
 _FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
-BUDGET_CHOICES = tuple(4**power for power in range(3, 10))  # 64 to 262,144 coalitions
+BUDGET_CHOICES = tuple(4**power for power in range(4, 10))  # 256 to 262,144 coalitions
 
 
 def build_page() -> gr.Blocks:

@@ -1,1 +1,4 @@
-"""Measurements that the README quotes. `make bench` runs them; results/ keeps them."""
+"""Measurements that the README quotes. results/ keeps them.
+
+`make bench` runs them, but for `pointing`, which needs photographs.
+"""

@@ -1,6 +1,6 @@
 """Exact interactions: how fast, how exact, and beside shapiq, all in one run.
 
-python -m benchmarks.exactness [--quick]
+python -m benchmarks.exactness [--quick] [--device cuda]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 import tyro
 
 from benchmarks.games import formatted, random_game, seconds
-from benchmarks.peers import shapiq_interactions
+from benchmarks.peers import SHAPIQ, shapiq_interactions
 from benchmarks.report import report
 from explainers import (
     INDICES,
@@ -30,35 +30,37 @@ class Settings:
 
     threads: int = 2
     """CPU threads of torch."""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    """For all but shapiq."""
     quick: bool = False
     """Leave out what takes longer than some seconds."""
 
 
 def main(settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
-    rows = []
+    device, rows = settings.device, []
     for videos, texts, *batch in [(8, 8), (12, 24), (12, 24, 8), (12, 24, 128)]:
         for weighting in WEIGHTINGS:
-            game = random_game(videos, texts, weighting, *batch)
+            game = random_game(videos, texts, weighting, *batch).to(device)
             rows.append(
                 [f"closed form, {weighting}", f"{videos} × {texts}", str(*batch or [1]),
                  formatted(seconds(lambda game=game: closed_form(game))), "", ""]
             )  # fmt: skip
-    estimator = load_estimator()
+    estimator = load_estimator().to(device)
     for batch in [(), (8,), (128,)]:
-        game = random_game(12, 24, "renormalised", *batch)
+        game = random_game(12, 24, "renormalised", *batch).to(device)
         forward = seconds(lambda game=game: estimate(game, estimator))
         ratios = [
             f"closed form, {weighting}: {seconds(lambda g=g: closed_form(g)) / forward:.2f} ×"
             for weighting in WEIGHTINGS
-            for g in [random_game(12, 24, weighting, *batch)]
+            for g in [random_game(12, 24, weighting, *batch).to(device)]
         ]
         rows.append(
             ["tiny estimator (no exact values)", "12 × 24", str(*batch or [1]), formatted(forward),
              "; ".join(ratios), f"{_off(estimate(game, estimator), closed_form(game)):.0e}"]
         )  # fmt: skip
     for index in INDICES:
-        game = random_game(12, 24)
+        game = random_game(12, 24).to(device)
         duration = seconds(
             lambda game=game, index=index: closed_form(game, pairs="all", index=index)
         )
@@ -66,7 +68,7 @@ def main(settings: Settings) -> None:
             [f"closed form, {index}, all pairs", "12 × 24", "1", formatted(duration), "", ""]
         )  # fmt: skip
     for videos, texts in [(8, 8), (10, 10), (12, 12), (12, 14), (12, 16)]:
-        game = random_game(videos, texts)
+        game = random_game(videos, texts).to(device)
         exact = closed_form(game).values
         duration = seconds(lambda game=game: enumerate_coalitions(game))
         difference = (enumerate_coalitions(game).values - exact).abs().max()
@@ -77,8 +79,9 @@ def main(settings: Settings) -> None:
         )  # fmt: skip
     for videos, texts in [(5, 5), (6, 6), (7, 7)] + ([] if settings.quick else [(8, 8)]):
         game = random_game(videos, texts)
-        ours = seconds(lambda game=game: closed_form(game))
-        enumerated = seconds(lambda game=game: enumerate_coalitions(game))
+        there = game.to(device)
+        ours = seconds(lambda game=there: closed_form(game))
+        enumerated = seconds(lambda game=there: enumerate_coalitions(game))
         duration = seconds(lambda game=game: shapiq_interactions(game), least=1)
         difference = (shapiq_interactions(game) - closed_form(game).values).abs().max()
         rows.append(
@@ -88,10 +91,11 @@ def main(settings: Settings) -> None:
         )  # fmt: skip
     report(
         "exactness",
-        f"Exact Banzhaf interactions, float64, {settings.threads} CPU threads",
+        f"Exact Banzhaf interactions, float64, {device}, {settings.threads} CPU threads, {SHAPIQ}",
         ["method", "frames × words", "games", "time (median)", "rate or ratio",
          "largest difference from the closed form"],
         rows,
+        device,
     )  # fmt: skip
 
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 import numpy as np
 import torch
-from shapiq.approximator import SHAPIQ, SVARMIQ, KernelSHAPIQ, RegressionFBII
+from shapiq import approximator
 from shapiq.game_theory.exact import ExactComputer
 from torch import Tensor
 
 from explainers import Interactions, SimilarityGame
 
+SHAPIQ = f"shapiq {version('shapiq')}"
 # Name -> the index it estimates, as `closed_form` calls it, and its constructor. KernelSHAP-IQ
 # knows Shapley interactions only; FBII of order 2 are the Banzhaf interactions.
 APPROXIMATORS = {
-    "SHAPIQ": ("banzhaf", lambda n, seed: SHAPIQ(n, 2, "BII", random_state=seed)),
-    "SVARMIQ": ("banzhaf", lambda n, seed: SVARMIQ(n, 2, "BII", random_state=seed)),
-    "RegressionFBII": ("banzhaf", lambda n, seed: RegressionFBII(n, 2, random_state=seed)),
-    "KernelSHAPIQ": ("shapley", lambda n, seed: KernelSHAPIQ(n, 2, "SII", random_state=seed)),
+    "SHAPIQ": ("banzhaf", lambda n, seed: approximator.SHAPIQ(n, 2, "BII", random_state=seed)),
+    "SVARMIQ": ("banzhaf", lambda n, seed: approximator.SVARMIQ(n, 2, "BII", random_state=seed)),
+    "RegressionFBII": (
+        "banzhaf",
+        lambda n, seed: approximator.RegressionFBII(n, 2, random_state=seed),
+    ),
+    "KernelSHAPIQ": (
+        "shapley",
+        lambda n, seed: approximator.KernelSHAPIQ(n, 2, "SII", random_state=seed),
+    ),
 }
 
 

@@ -14,6 +14,11 @@ import torch
 RESULTS = Path(__file__).parent / "results"
 
 
+def named(name: str, device: str | None) -> str:
+    """NAME, or NAME_gpu."""
+    return name if device in (None, "cpu") else f"{name}_gpu"
+
+
 def machine() -> dict[str, str]:
     """What the figures were measured on."""
     cpu = platform.processor() or platform.machine()
@@ -30,14 +35,27 @@ def machine() -> dict[str, str]:
     }
 
 
-def report(name: str, title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table and write results/NAME.md and results/NAME.json."""
-    where = machine()
+def report(
+    name: str, title: str, columns: list[str], rows: list[list[str]], device: str | None = None
+) -> None:
+    """Print a table and write results/NAME.md and results/NAME.json, or those of NAME_gpu.
+
+    Args:
+        device: where it ran, if that can be chosen.
+    """
+    where, notes = machine(), []
+    if device == "cpu":
+        on_gpu = f"{name}_gpu.md"
+        measured = (RESULTS / on_gpu).exists()
+        missing = "not measured, no GPU was at hand; `--device cuda` measures it"
+        notes = [f"On a GPU: {f'see {on_gpu}' if measured else missing}.", ""]
+    name = named(name, device)
     lines = [
         f"# {title}",
         "",
         ", ".join(f"{key} {value}" for key, value in where.items()),
         "",
+        *notes,
         "| " + " | ".join(columns) + " |",
         "|" + "---|" * len(columns),
         *("| " + " | ".join(row) + " |" for row in rows),

@@ -1,10 +1,11 @@
 """Estimates beside each other: error against time at equal budgets, one game after another.
 
-python -m benchmarks.sampling [--quick]
+python -m benchmarks.sampling [--quick] [--device cuda]
 
 Ours, shapiq's approximators, a sampler that works as the paper's research code does (four values
-for each pair and sample), and the tiny estimator; the closed form is the truth. The errors are
-relative root mean squares over the pairs, medians over the seeds.
+for each pair and sample, with up to the 1,000 samples of the paper), and the tiny estimator; the
+closed form is the truth. The errors are relative root mean squares over the pairs, medians over
+the seeds.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from benchmarks.games import formatted, random_game
-from benchmarks.peers import APPROXIMATORS, four_evaluations, shapiq_estimate
-from benchmarks.report import RESULTS, report
+from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_estimate
+from benchmarks.report import RESULTS, named, report
 from explainers import SimilarityGame, closed_form, estimate, sample_coalitions
 from explainers.comparison import agreement
 from hbi_core.estimator_file import load_estimator
 
 OURS, PLAIN = "ours", "ours, plain: without antithetic pairs and control variates"
 FOUR = "four evaluations a pair and sample"
+PAPER_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Settings:
 
     threads: int = 2
     """CPU threads of torch."""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    """For ours and the estimator."""
     videos: int = 8
     texts: int = 12
     budgets: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -43,13 +47,13 @@ class Settings:
     limit: float = 3.0
     """Seconds: a method whose run takes longer is not given larger budgets."""
     quick: bool = False
-    """Budgets up to 4,096 only."""
+    """Budgets up to 4,096 only, and not the paper's 1,000 samples."""
 
 
 @dataclass(frozen=True)
 class Point:
     method: str
-    budget: int
+    coalitions: int
     seconds: float
     error: float
 
@@ -59,19 +63,20 @@ def main(settings: Settings) -> None:
     budgets = [b for b in settings.budgets if not settings.quick or b <= 4096]
     points = list(_measured(settings, budgets))
     rows = [
-        [p.method, f"{p.budget:,}" if p.budget else "", formatted(p.seconds), f"{p.error:.2g}",
-         _against(p, points)]
+        [p.method, f"{p.coalitions:,}" if p.coalitions else "", formatted(p.seconds),
+         f"{p.error:.2g}", _against(p, points)]
         for p in points
     ]  # fmt: skip
     report(
         "sampling",
         f"Estimated Banzhaf interactions, {settings.videos} × {settings.texts} players, "
-        f"{settings.threads} CPU threads",
+        f"{settings.device}, {settings.threads} CPU threads, {SHAPIQ}",
         ["method", "coalitions", "time (median)", "relative error (median)",
          "time, as a multiple of ours to the same error"],
         rows,
+        settings.device,
     )  # fmt: skip
-    _plot(points, RESULTS / "sampling.png")
+    _plot(points, RESULTS / f"{named('sampling', settings.device)}.png")
 
 
 def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
@@ -81,8 +86,10 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
     }  # also warms up
     pairs = settings.videos * settings.texts
 
-    def ours(game: SimilarityGame, budget: int, seed: int, **options):
-        return sample_coalitions(game, budget, torch.Generator().manual_seed(seed), **options)
+    there = game.to(settings.device)
+
+    def ours(_: SimilarityGame, budget: int, seed: int, **options):
+        return sample_coalitions(there, budget, torch.Generator().manual_seed(seed), **options)
 
     methods = {
         OURS: ours,
@@ -90,12 +97,16 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
         FOUR: lambda game, budget, seed: four_evaluations(game, budget // (4 * pairs), seed),
     }
     methods |= {name: lambda *run, name=name: shapiq_estimate(name, *run) for name in APPROXIMATORS}
-    bar = tqdm(total=len(methods) * len(budgets) * settings.seeds, desc="estimates")
+    given = dict.fromkeys(methods, budgets)
+    given[FOUR] = [budget for budget in budgets if budget >= 4 * pairs]
+    if not settings.quick:
+        given[FOUR].append(4 * pairs * PAPER_SAMPLES)
+    bar = tqdm(total=sum(map(len, given.values())) * settings.seeds, desc="estimates")
     for name, method in methods.items():
         index = APPROXIMATORS[name][0] if name in APPROXIMATORS else "banzhaf"
         slow = False
-        for budget in budgets:
-            if slow or (name == FOUR and budget < 4 * pairs):
+        for budget in given[name]:
+            if slow:
                 bar.update(settings.seeds)
                 continue
             runs = []
@@ -104,19 +115,19 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
                 bar.update()
             slow = max(run.seconds for run in runs) > settings.limit
             yield Point(
-                name,
-                budget,
+                name if index == "banzhaf" else f"{name} (Shapley interactions)",
+                runs[0].coalitions_evaluated,
                 statistics.median(run.seconds for run in runs),
                 statistics.median(
-                    agreement(run.values, exact[index]).relative_error for run in runs
+                    agreement(run.values.cpu(), exact[index]).relative_error for run in runs
                 ),
             )
     bar.close()
-    estimator = load_estimator()
-    runs = [estimate(game, estimator) for _ in range(10)]
-    error = agreement(runs[0].values, exact["banzhaf"]).relative_error
+    estimator = load_estimator().to(settings.device)
+    runs = [estimate(there, estimator) for _ in range(10)]
+    error = agreement(runs[0].values.cpu(), exact["banzhaf"]).relative_error
     yield Point("tiny estimator", 0, statistics.median(run.seconds for run in runs), error)
-    runs = [closed_form(game) for _ in range(10)]
+    runs = [closed_form(there) for _ in range(10)]
     yield Point("closed form", 0, statistics.median(run.seconds for run in runs), 0.0)
 
 
@@ -130,7 +141,7 @@ def _against(point: Point, points: list[Point]) -> str:
 
 
 def _plot(points: list[Point], path: Path) -> None:
-    figure = Figure(figsize=(6.875, 4), layout="constrained")
+    figure = Figure(figsize=(6.875, 4.6), layout="constrained")
     axes = figure.add_subplot()
     for method in dict.fromkeys(point.method for point in points):
         own = [p for p in points if p.method == method and p.error > 0]
@@ -140,7 +151,7 @@ def _plot(points: list[Point], path: Path) -> None:
     axes.axvline(exact, color="0.3", ls="--", lw=1, label="closed form: exact")
     axes.set(xlabel="seconds", ylabel="relative error")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150, metadata={"Software": None})
 
 

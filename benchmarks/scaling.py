@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from benchmarks.games import formatted, random_game, seconds
 from benchmarks.peers import shapiq_interactions
-from benchmarks.report import RESULTS, report
+from benchmarks.report import RESULTS, named, report
 from explainers import (
     closed_form,
     enumerate_coalitions,
@@ -56,8 +56,9 @@ def main(settings: Settings) -> None:
         f"Time against size, float64, {settings.device}, {settings.threads} CPU threads",
         ["", "method", "number", "time (median)"],
         rows,
+        settings.device,
     )
-    _plot(players, batch, RESULTS / "scaling.png")
+    _plot(players, batch, RESULTS / f"{named('scaling', settings.device)}.png")
 
 
 def _by_players(settings: Settings) -> Curves:
@@ -98,7 +99,7 @@ def _by_batch(settings: Settings) -> Curves:
 
 
 def _plot(players: Curves, batch: Curves, path: Path) -> None:
-    figure = Figure(figsize=(6.875, 3.2), layout="constrained")
+    figure = Figure(figsize=(6.875, 3.8), layout="constrained")
     for axes, curves, label in zip(
         figure.subplots(1, 2), (players, batch), ("players", "games in a batch"), strict=True
     ):
@@ -106,7 +107,7 @@ def _plot(players: Curves, batch: Curves, path: Path) -> None:
             axes.plot(list(curve), list(curve.values()), "o-", ms=3, label=method)
         axes.set(xlabel=label, ylabel="seconds", yscale="log")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=6)
+        axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
     figure.axes[1].set_xscale("log", base=2)
     figure.savefig(path, dpi=150, metadata={"Software": None})
 

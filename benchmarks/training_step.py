@@ -77,6 +77,7 @@ def main(settings: Settings) -> None:
             [name, f"{value:.3f}", f"{100 * value / middle['closed_form']:.1f} %"]
             for name, value in middle.items()
         ],
+        settings.device,
     )
 
 

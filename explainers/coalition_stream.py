@@ -19,7 +19,7 @@ from torch import Tensor
 from explainers.game import CoalitionFunction, checked_values
 
 Points = list[tuple[float, float]]  # joining probabilities with their weights
-_FIRST_CALL = 64  # coalitions; a slow function is known before it has many
+_FIRST_CALL = 2  # coalitions; a slow function is known before it has many
 
 
 class SimilarityStream:
@@ -199,4 +199,5 @@ def binary_digits(start: int, stop: int, bits: int, device: torch.device) -> Ten
 
 def _with_ones(shares: Tensor, sign: Tensor) -> Tensor:
     """Features of the rows: their share, and their share times d. [K, 1 + N]"""
-    return shares.unsqueeze(-1) * torch.cat([torch.ones_like(sign[:, :1]), sign], dim=-1)
+    shares = shares.unsqueeze(-1)
+    return shares * torch.cat([torch.ones_like(shares), sign], dim=-1)

@@ -30,15 +30,17 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well estimates [V, T] agree with exact values.
+    """How well estimates agree with exact values, over the pairs of real tokens.
 
     Attributes:
         max_error, mean_error: largest and mean absolute difference, in the unit of the game.
-        relative_error: root of the mean squared difference over that of the exact values.
+        relative_error: root of the mean squared difference over that of the exact values; NaN where
+            these are all 0.
         pearson, spearman: correlations over the pairs; NaN where one side is constant.
-        top_links: share of the exact k strongest links among the estimated k strongest; of all
-            links if there are fewer.
-        signs: share of the pairs whose sign is right, among those that are not exactly 0.
+        top_links: share of the exact k strongest links among the estimated k strongest; NaN where
+            there are no more than k.
+        signs: share of the pairs whose sign is right, among those that are not exactly 0; NaN where
+            all are.
     """
 
     max_error: float
@@ -104,7 +106,7 @@ class Comparison:
     def to_csv(self) -> str:
         """The table, with a line of names first."""
         records, text = self.table(), io.StringIO()
-        writer = csv.DictWriter(text, records[0], lineterminator="\n")
+        writer = csv.DictWriter(text, records[0] if records else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
         return text.getvalue()
@@ -126,11 +128,14 @@ class Comparison:
             "top": self.top,
             "exact": self.exact.values.tolist(),
             "rows": [
-                {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+                {
+                    k: None if isinstance(v, float) and not math.isfinite(v) else v
+                    for k, v in row.items()
+                }
                 for row in results
             ],
         }
-        return json.dumps(data, ensure_ascii=False, indent=1)
+        return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def compare(
@@ -147,7 +152,7 @@ def compare(
     """Run methods on one game and compare each with the closed form.
 
     Args:
-        game: one game, similarity [V, T].
+        game: one game, similarity [V, T]. What its masks leave out is not compared.
         methods: names out of METHODS, or methods of one's own by name; those are run for every
             budget and seed, as sampling is.
         budgets: coalitions that a method may evaluate.
@@ -158,19 +163,32 @@ def compare(
         progress: called with a fraction in [0, 1] and the method that runs.
 
     Raises:
-        ValueError: a batch of games, an unknown method, or no estimator for "estimator".
+        ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, or
+            no estimator for "estimator".
     """
     if game.similarity.dim() != 2:
         raise ValueError(f"compare takes one game, not a batch {list(game.similarity.shape[:-2])}")
+    real = game.video_mask.unsqueeze(-1) & game.text_mask
+    if not real.any():
+        raise ValueError("the game has no pair of real tokens to compare")
+    methods = (methods,) if isinstance(methods, str) else methods
     runs = _runs(methods, tuple(budgets), tuple(seeds), estimator, limit_seconds)
+    if not runs:
+        raise ValueError("nothing to run: give a method, and for sampling a budget and a seed")
     closed_form(game)  # the first call of anything is slower than it is
+    if "estimator" in methods and estimator is not None:
+        estimate(game, estimator)
     exact = closed_form(game)
     rows, estimates = [], []
     for number, (name, budget, seed, run) in enumerate(runs):
-        if progress:
-            progress(number / len(runs), name)
+
+        def tell(done: int, total: int, number: int = number, name: str = name) -> None:
+            if progress:
+                progress((number + done / total) / len(runs), name)
+
+        tell(0, 1)
         try:
-            result = run(game)
+            result = run(game, tell)
         except TooManyCoalitionsError as refused:
             device = str(game.similarity.device)
             rows.append(Row(name, budget, seed, math.nan, 0, device, str(refused)))
@@ -179,7 +197,7 @@ def compare(
         rows.append(
             Row(
                 name, budget, seed, result.seconds, result.coalitions_evaluated, result.device,
-                agreement=agreement(result.values, exact.values, top),
+                agreement=agreement(result.values[real], exact.values[real], top),
             )
         )  # fmt: skip
         estimates.append(result)
@@ -187,20 +205,20 @@ def compare(
 
 
 def agreement(estimated: Tensor, exact: Tensor, top: int = 10) -> Agreement:
-    """Agreement of estimates with exact values, both float [V, T]."""
+    """Agreement of estimates with exact values, both float of one shape, without padding."""
     both_strong = (ranks(estimated) <= top) & (ranks(exact) <= top)
     one, other = (x.detach().cpu().double().numpy().ravel() for x in (estimated, exact))
     off, nonzero = np.abs(one - other), other != 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return Agreement(
-            float(off.max()),
-            float(off.mean()),
-            float(np.linalg.norm(off) / np.linalg.norm(other)),
-            _correlation(one, other),
-            _correlation(_mean_ranks(one), _mean_ranks(other)),
-            int(both_strong.sum()) / min(top, len(one)),
-            float(np.mean((np.sign(one) == np.sign(other))[nonzero])) if nonzero.any() else 1.0,
-        )
+    same_sign = (np.sign(one) == np.sign(other))[nonzero]
+    return Agreement(
+        float(off.max()),
+        float(off.mean()),
+        float(np.linalg.norm(off) / np.linalg.norm(other)) if nonzero.any() else math.nan,
+        _correlation(one, other),
+        _correlation(_mean_ranks(one), _mean_ranks(other)),
+        int(both_strong.sum()) / top if len(one) > top else math.nan,
+        float(same_sign.mean()) if nonzero.any() else math.nan,
+    )
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -216,10 +234,10 @@ def _mean_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
-    """Name, budget, seed and a function of the game, for each run."""
+    """Name, budget, seed and a function of the game and of what it tells, for each run."""
     if isinstance(methods, Mapping):
         return [
-            (name, budget, seed, lambda game, m=method, b=budget, s=seed: m(game, b, s))
+            (name, budget, seed, lambda game, _, m=method, b=budget, s=seed: m(game, b, s))
             for name, method in methods.items()
             for budget in budgets
             for seed in seeds
@@ -227,11 +245,15 @@ def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
     if unknown := set(methods) - set(METHODS):
         raise ValueError(f"methods {sorted(unknown)} are unknown; there are {METHODS}")
     if "estimator" in methods and estimator is None:
-        raise ValueError("the method 'estimator' needs one: estimator=load_estimator(...)")
+        raise ValueError(
+            "the method 'estimator' needs one: estimator=hbi_core.estimator_file.load_estimator()"
+        )
     without_budget = {
-        "closed_form": closed_form,
-        "enumeration": lambda game: enumerate_coalitions(game, limit_seconds=limit_seconds),
-        "estimator": lambda game: estimate(game, estimator),
+        "closed_form": lambda game, _: closed_form(game),
+        "enumeration": lambda game, tell: enumerate_coalitions(
+            game, limit_seconds=limit_seconds, progress=tell
+        ),
+        "estimator": lambda game, _: estimate(game, estimator),
     }
     runs = []
     for name in methods:
@@ -243,5 +265,4 @@ def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
 
 
 def _sampled(game: SimilarityGame, budget: int, seed: int) -> Interactions:
-    generator = torch.Generator(game.similarity.device).manual_seed(seed)
-    return sample_coalitions(game, budget, generator)
+    return sample_coalitions(game, budget, torch.Generator().manual_seed(seed))

@@ -11,7 +11,12 @@ from torch import Tensor
 from explainers.coalition_stream import FunctionStream, SimilarityStream
 from explainers.game import CoalitionFunction, SimilarityGame
 from explainers.indices import joining_probabilities
-from explainers.interactions import Interactions, check_pairs, timed
+from explainers.interactions import (
+    Interactions,
+    check_only_for_functions,
+    check_pairs,
+    timed,
+)
 
 Progress = Callable[[int, int], None]
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
@@ -32,9 +37,9 @@ class TooManyCoalitionsError(ValueError):
         self.coalitions, self.seconds = coalitions, seconds
         super().__init__(
             f"{players} players have {coalitions:,} coalitions: about {duration(seconds)} at the "
-            f"speed of this machine, and limit_seconds is {limit:g}. closed_form gives the values "
-            "of a SimilarityGame at once, sample_coalitions estimates those of any game; to "
-            "enumerate all the same, raise limit_seconds"
+            f"speed of this machine, more than the limit of {duration(limit)}. closed_form gives "
+            "the values of a SimilarityGame at once, sample_coalitions estimates those of any "
+            "game; to enumerate all the same, raise limit_seconds"
         )
 
 
@@ -48,7 +53,7 @@ def enumerate_coalitions(
     chunk_coalitions: int | None = None,
     limit_seconds: float = 3600.0,
     dtype: torch.dtype = torch.float64,
-    device: torch.device | str = "cpu",
+    device: torch.device | str | None = None,
     progress: Progress | None = None,
 ) -> Interactions:
     """Interactions (HBI, Eq. 3) of all pairs by evaluating every coalition once.
@@ -65,9 +70,10 @@ def enumerate_coalitions(
         chunk_coalitions: coalitions held in memory at a time, 8 bytes each in float64. The result
             does not depend on it beyond rounding. None takes 2^20 on a CPU and 2^26 on a GPU; a
             function is given 2^14 at most.
-        limit_seconds: half a second after the start, refuse what would take longer.
+        limit_seconds: half a second after the first coalitions, refuse what would take longer.
         dtype: precision of the computation; the values come back in the game's own dtype.
-        device: where a function wants its coalitions.
+        device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
+            it lies.
         progress: called with the coalitions done and all of them. An exception that it raises
             ends the run.
 
@@ -81,6 +87,7 @@ def enumerate_coalitions(
     """
     check_pairs(pairs)
     if isinstance(game, SimilarityGame):
+        check_only_for_functions(players=players, device=device)
         device, back = game.similarity.device, game.similarity.dtype
         chunk = chunk_coalitions or _CHUNK.get(device.type, _CPU_CHUNK)
         streams, places = _streams(game, chunk, dtype)
@@ -88,7 +95,7 @@ def enumerate_coalitions(
     else:
         if players is None or players < 1:
             raise ValueError("give the number of players of a game that is a function: players=n")
-        device, back, pairs = torch.device(device), dtype, "all"
+        device, back, pairs = torch.device(device or "cpu"), dtype, "all"
         chunk = chunk_coalitions or _FUNCTION_CHUNK
         streams = [FunctionStream(game, players, chunk, dtype, device)]
         places, shape = [torch.arange(players, device=device)], (players,)
@@ -131,7 +138,7 @@ def duration(seconds: float) -> str:
     for unit, size in (("years", 3.156e7), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * size:
             return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.2g} seconds"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.2g} seconds"
 
 
 class _Meter:
@@ -146,10 +153,10 @@ class _Meter:
 
     def __call__(self, coalitions: int) -> None:
         self.done += coalitions
+        if self.device.type == "cuda" and (self.tell or self.limit < float("inf")):
+            torch.cuda.synchronize(self.device)  # else the work would only be queued
         if self.tell:
             self.tell(self.done, self.total)
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)  # else the work would only be queued
         now = time.perf_counter()
         if self.started is None:  # the first tile warms up
             self.started = now, self.done

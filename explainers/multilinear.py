@@ -39,7 +39,7 @@ def closed_form(
 ) -> Interactions:
     """Exact interactions (HBI, Eq. 3) of the tokens, and exact values of single tokens.
 
-    Cost with pairs="cross": O(V·T·log) with "fixed" weighting; plus O((V² + T²)·K) with
+    Cost with pairs="cross": O(V·T·(V + T)) with "fixed" weighting; plus O((V² + T²)·K) with
     "renormalised", where the K quadrature nodes grow with the spread of the logits: about 120 + 3.3
     per unit of spread, and never more than 120 + 130·V. With pairs="all" and N = V + T tokens,
     O(N·V·T + N²·K) of time and memory. "shapley" takes ⌈N / 2⌉ times as long.

@@ -22,7 +22,12 @@ from torch import Tensor
 
 from explainers.control_variates import WalshSums
 from explainers.game import CoalitionFunction, SimilarityGame, checked_values
-from explainers.interactions import Interactions, check_pairs, timed
+from explainers.interactions import (
+    Interactions,
+    check_only_for_functions,
+    check_pairs,
+    timed,
+)
 
 _CHUNK_CELLS = 2**22  # cells of similarity matrices, or terms of coalitions, held at once
 _CALL = 1024  # coalitions of one call of a function
@@ -57,7 +62,8 @@ def sample_coalitions(
         coalitions: how many values of φ to take of each game, at least 4, or 2 if not antithetic;
             antithetic ones are taken in pairs, so an odd number is rounded down. None takes 4096,
             or no limit if `seconds` or `target_error` is given.
-        generator: of random numbers, on the game's device; None takes torch's own.
+        generator: of random numbers; None takes torch's own. One on the CPU draws the same
+            coalitions wherever the game is.
         players: n, for a function.
         pairs: "cross", video with text tokens, or "all". A function has no sides: always "all".
         seconds: wall-clock time, fitting included; but at least 16 antithetic pairs are evaluated.
@@ -71,14 +77,17 @@ def sample_coalitions(
         control_variates: subtract what a polynomial of degree 2 in the signs predicts. Without
             them, the mean of φ alone makes the error many times as large. Fitted if there are 16
             antithetic pairs at least, and to games of up to 64 players; beyond, it is a constant.
-        device: where a function wants its coalitions; None is the CPU.
+        device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
+            it lies.
         progress: called with the values of φ taken and all that will be, of all games together, or
             0 where that is not known. An exception that it raises ends the run.
 
     Returns:
-        Interactions with the standard error of each, from the spread of what the polynomial leaves;
-        with pairs="all" also player_values. In the dtype of the game, of a function in float64.
-        Not differentiable.
+        Interactions with the standard error of each, from the spread of what the polynomial leaves:
+        95 % intervals cover the exact value in 93 to 97 % of the cases, but in 89 to 94 % where
+        fewer than 256 coalitions are drawn of a game of up to 7 players (enumerate those); with
+        pairs="all" also player_values. In the dtype of the game, of a function in float64. Not
+        differentiable.
 
     Raises:
         ValueError: an argument is out of range, or the function did not return one finite
@@ -86,6 +95,7 @@ def sample_coalitions(
     """
     check_pairs(pairs)
     if isinstance(game, SimilarityGame):
+        check_only_for_functions(players=players, device=device)
         source = _similarity_source(game)
         batch, dtype = game.similarity.shape[:-2], game.similarity.dtype
     else:
@@ -258,7 +268,9 @@ class _Sample:
     def draw(self, count: int) -> None:
         """Add `count` observations."""
         started, device = self.clock(), self.source.device
-        uniform = torch.rand(count, self.players, generator=self.generator, device=device)
+        drawn_on = device if self.generator is None else self.generator.device
+        uniform = torch.rand(count, self.players, generator=self.generator, device=drawn_on)
+        uniform = uniform.to(device)
         members = uniform.lt(0.5)
         values = self._evaluate(torch.cat([members, ~members]) if self.antithetic else members)
         observed = [values]

@@ -24,6 +24,7 @@ NAMES = {
 }
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20
+TOP = 10  # strongest links, of at least three times as many
 LONGEST_ENUMERATION = 3600.0  # seconds
 
 Progress = Callable[[float, str], None]
@@ -38,12 +39,15 @@ class LevelComparison:
         level: whose game was played.
         comparison: the runs; `comparison.exact` is the closed form. Tensors are on the CPU.
         device: where they ran, in words.
+        known_error: relative root-mean-square error of the estimator on random games that it never
+            saw, of those that it was trained on.
     """
 
     explanation: Explanation
     level: Level
     comparison: Comparison
     device: str
+    known_error: float
 
     @property
     def title(self) -> str:
@@ -71,6 +75,7 @@ class LevelComparison:
             "players": self.players,
             "coalitions": self.coalitions,
             "device": self.device,
+            "estimator_known_error": self.known_error,
         }
         return json.dumps(data | runs, ensure_ascii=False, indent=1)
 
@@ -129,20 +134,29 @@ def compare_level(
         )
     device = choose_device(device)
 
+    told = {}
+
     def tell(fraction: float, method: str) -> None:
-        if progress is not None:  # gradio's is false while it has no bar
+        if progress is None:  # gradio's is false while it has no bar
+            return
+        percent = int(100 * fraction)
+        if told.get(method) != percent:  # an enumeration tells of every tile
+            told[method] = percent
             progress(fraction, f"Running: {NAMES[method]}")
 
+    game, estimator = chosen.game(explanation.weighting).to(device), load_estimator().to(device)
     comparison = compare(
-        chosen.game(explanation.weighting).to(device),
+        game,
         tuple(NAMES),
         budgets,
         seeds,
-        estimator=load_estimator().to(device),
+        estimator=estimator,
+        top=max(1, min(TOP, game.similarity.numel() // 3)),
         limit_seconds=limit_seconds,
         progress=tell,
     )
-    return LevelComparison(explanation, chosen, _on_cpu(comparison), _in_words(device))
+    known_error = estimator.error["relative_rmse"]
+    return LevelComparison(explanation, chosen, _on_cpu(comparison), _in_words(device), known_error)
 
 
 def _checked_budgets(budgets: Iterable[int]) -> list[int]:

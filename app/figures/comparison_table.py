@@ -12,7 +12,7 @@ from hbi_core.figures.comparison_view import seconds_in_words
 
 HEADERS = (
     "Method", "Players", "Coalitions", "Time", "Device", "Relative error", "Max error",
-    "Mean error", "Pearson", "Spearman", "Top-10 links", "Signs",
+    "Mean error", "Pearson", "Spearman", "Strongest links", "Signs",
 )  # fmt: skip
 _NONE = "–"
 

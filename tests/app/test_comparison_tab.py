@@ -28,14 +28,16 @@ BUDGETS = [64, 1024]
 @pytest.fixture(scope="module")
 def shown(explanation):
     """What the button returns for the action level, two runs from seed 5."""
-    return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hbi_core.comparison.choose_device", lambda _: "cpu")
+        return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3)
 
 
 @pytest.fixture(scope="module")
 def python(explanation):
     """The same by `explainers` alone."""
     game = explanation.levels[1].game(explanation.weighting)
-    return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator())
+    return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator(), top=6)
 
 
 def test_the_table_is_that_of_python(shown, python):
@@ -49,7 +51,7 @@ def test_the_table_is_that_of_python(shown, python):
     forms = {
         "Relative error": ("relative_error", ".2g"), "Max error": ("max_error", ".2g"),
         "Mean error": ("mean_error", ".2g"), "Pearson": ("pearson", ".3f"),
-        "Spearman": ("spearman", ".3f"), "Top-10 links": ("top_links", ".0%"),
+        "Spearman": ("spearman", ".3f"), "Strongest links": ("top_links", ".0%"),
         "Signs": ("signs", ".0%"),
     }  # fmt: skip
     for row, runs in zip(table, groups, strict=True):
@@ -90,7 +92,9 @@ def test_what_ran_is_said_plainly(shown, explanation):
     notes = shown[4]
     assert "3 video + 6 text tokens = 9 players, 2<sup>9</sup> = 512 coalitions" in notes
     assert ("GPU (" if torch.cuda.is_available() else "no GPU was found") in notes
-    assert "equals the closed form to" in notes
+    assert "its largest difference from the closed form is" in notes
+    assert f"off by {load_estimator().error['relative_rmse']:.2f} (relative error)" in notes
+    assert "the exact 6 strongest" in notes
     refused = handlers.compare_on_page(explanation, "entity", [64], 1, 0, 0)
     row = dict(zip(HEADERS, refused[3][1], strict=True))
     assert row["Time"] == "not run"

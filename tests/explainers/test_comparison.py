@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict, replace
 from itertools import product
 
 import pytest
@@ -15,6 +16,7 @@ from scipy import stats
 from explainers import (
     Estimator,
     Interactions,
+    SimilarityGame,
     closed_form,
     compare,
     enumerate_coalitions,
@@ -58,10 +60,15 @@ def test_correlations_are_those_of_scipy():
 def test_agreement_of_a_constant_and_of_one_pair():
     one = torch.ones(1, 1, dtype=torch.float64)
     assert math.isnan(agreement(one, one).pearson)
-    assert agreement(one, one).top_links == 1.0
+    assert math.isnan(agreement(one, one, top=1).top_links)
+    assert agreement(torch.rand(2, 2), torch.rand(2, 2), top=3).top_links >= 2 / 3
     flat = agreement(torch.zeros(2, 2), torch.randn(2, 2, generator=torch.Generator()))
     assert math.isnan(flat.spearman)
     assert flat.signs == 0.0
+    nothing = agreement(torch.ones(2, 2), torch.zeros(2, 2))
+    assert math.isnan(nothing.relative_error)
+    assert math.isnan(nothing.signs)
+    assert nothing.max_error == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +135,44 @@ def test_what_would_take_too_long_becomes_a_note(monkeypatch):
     assert json.loads(result.to_json())["rows"][0]["seconds"] is None
 
 
+def test_padding_is_not_compared(estimator):
+    """Beside the same game without the padding."""
+    small = random_game(3, 4, seed=1)
+    video_mask, text_mask = torch.arange(6) < 3, torch.arange(8) < 4
+    big = SimilarityGame(
+        torch.full((6, 8), torch.nan).double(), torch.zeros(6).double(), torch.zeros(8).double(),
+        video_mask, text_mask,
+    )  # fmt: skip
+    big.similarity[video_mask.unsqueeze(1) & text_mask] = small.similarity.flatten()
+    big.video_logits[video_mask] = small.video_logits
+    big.text_logits[text_mask] = small.text_logits
+    methods = ("estimator", "enumeration")
+    one, other = (compare(g, methods, estimator=estimator, top=5) for g in (small, big))
+    for mine, padded in zip(one.rows, other.rows, strict=True):
+        assert asdict(padded.agreement) == pytest.approx(asdict(mine.agreement), abs=1e-6)
+    nobody = replace(big, text_mask=torch.zeros(8, dtype=torch.bool))
+    with pytest.raises(ValueError, match="no pair"):
+        compare(nobody)
+
+
+def test_numbers_that_are_none_are_null():
+    def ones(game, budget, seed):
+        return Interactions(torch.ones(2, 2), None, "ones", budget, 0.5, "cpu")
+
+    flat = replace(random_game(2, 2), similarity=torch.zeros(2, 2).double())
+    result = compare(flat, {"ones": ones}, (10,))
+    row = json.loads(result.to_json(), parse_constant=pytest.fail)["rows"][0]
+    assert (row["relative_error"], row["signs"], row["max_error"]) == (None, None, 1.0)
+
+
+def test_progress_of_an_enumeration():
+    told = []
+    compare(random_game(10, 12), "enumeration", progress=lambda *now: told.append(now))
+    assert told[0] == (0.0, "enumeration")
+    assert told[-1] == (1.0, "enumeration")
+    assert len(told) > 4
+
+
 def test_a_method_of_ones_own():
     def zeros(game, budget, seed):
         return Interactions(torch.zeros(3, 3), None, "zeros", budget + seed, 0.5, "cpu")
@@ -144,6 +189,8 @@ def test_a_method_of_ones_own():
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match=r"not a batch \[2\]"):
         compare(random_game(2, 2, batch=(2,)))
+    with pytest.raises(ValueError, match="nothing to run"):
+        compare(random_game(2, 2), ("sampling",), ())
     with pytest.raises(ValueError, match="guessing"):
         compare(random_game(2, 2), ("guessing",))
     with pytest.raises(ValueError, match="needs one"):

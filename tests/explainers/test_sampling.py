@@ -145,8 +145,9 @@ def test_function_of_a_game_is_the_game(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("videos", "texts", "coalitions", "repetitions"),
-    [(3, 4, 256, 80), (3, 4, 8192, 30), (6, 8, 512, 30), (12, 24, 256, 5), (12, 24, 2048, 3)],
-)
+    [(2, 3, 256, 60), (3, 4, 256, 60), (3, 4, 8192, 30), (3, 6, 192, 60), (6, 8, 512, 30),
+     (12, 24, 256, 5), (12, 24, 2048, 3)],
+)  # fmt: skip
 def test_intervals_cover_the_exact_value(videos, texts, coalitions, repetitions, kind):
     """The 95 % intervals do so in 95 % of the pairs, players, games and repetitions.
 
@@ -470,6 +471,13 @@ def test_refused_settings(settings, message):
 def test_refused_functions(function, message):
     with pytest.raises(ValueError, match=message):
         sample_coalitions(function, players=3)
+
+
+def test_settings_of_functions_are_refused():
+    with pytest.raises(ValueError, match=r"use game\.to\(device\)"):
+        sample_coalitions(random_game(2, 2), device="cpu")
+    with pytest.raises(ValueError, match="players is for games that are functions"):
+        sample_coalitions(random_game(2, 2), players=4)
 
 
 def test_function_without_players():

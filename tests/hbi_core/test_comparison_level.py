@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def comparison(explanation):
-    return compare_level(explanation, "action", (64, 1024), (3, 4))
+    return compare_level(explanation, "action", (64, 1024), (3, 4), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,14 @@ def test_numbers_are_those_of_the_explainers(comparison, explanation):
         assert torch.equal(estimated.values, expected.values), row.method
         assert row.coalitions == expected.coalitions_evaluated
     by_hand = compare(
-        game, ("estimator", "sampling"), (64, 1024), (3, 4), estimator=load_estimator()
+        game, ("estimator", "sampling"), (64, 1024), (3, 4), estimator=load_estimator(), top=6
     )
     agreements = [row.agreement for row in result.rows if row.method in ("estimator", "sampling")]
     assert agreements == [row.agreement for row in by_hand.rows]
 
 
-def test_the_device_is_said(comparison):
+def test_the_device_is_said(explanation):
+    comparison = compare_level(explanation, "event", (64,), (0,))
     if torch.cuda.is_available():
         assert comparison.device == f"GPU ({torch.cuda.get_device_name()})"
     else:
@@ -184,6 +185,7 @@ def test_a_game_that_is_worth_nothing_is_drawn(explanation, tmp_path):
     assert view.runs == ()
     assert view.shown[0].pearson == ""
     comparison.save(tmp_path)
+    json.loads((tmp_path / "comparison.json").read_text(), parse_constant=pytest.fail)
 
 
 def test_what_the_figures_show(comparison):
