@@ -84,8 +84,8 @@ def sample_coalitions(
 
     Returns:
         Interactions with the standard error of each, from the spread of what the polynomial leaves:
-        95 % intervals cover the exact value in 93 to 97 % of the cases, but in 89 to 94 % where
-        fewer than 256 coalitions are drawn of a game of up to 7 players (enumerate those); with
+        95 % intervals cover the exact value in 93 to 97 % of the cases. Of games of up to 7 players
+        that takes 256 coalitions: with fewer, the intervals are too narrow (enumerate those); with
         pairs="all" also player_values. In the dtype of the game, of a function in float64. Not
         differentiable.
 
