@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks.games import formatted, random_game
 from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_estimate
 from benchmarks.report import RESULTS, named, report
-from explainers import SimilarityGame, closed_form, estimate, sample_coalitions
+from explainers import closed_form, estimate, sample_coalitions
 from explainers.comparison import agreement
 from hbi_core.estimator_file import load_estimator
 
@@ -85,18 +85,19 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
         index: closed_form(game, index=index).values for index, _ in APPROXIMATORS.values()
     }  # also warms up
     pairs = settings.videos * settings.texts
-
     there = game.to(settings.device)
 
-    def ours(_: SimilarityGame, budget: int, seed: int, **options):
+    def ours(budget: int, seed: int, **options):
         return sample_coalitions(there, budget, torch.Generator().manual_seed(seed), **options)
 
     methods = {
         OURS: ours,
         PLAIN: lambda *run: ours(*run, antithetic=False, control_variates=False),
-        FOUR: lambda game, budget, seed: four_evaluations(game, budget // (4 * pairs), seed),
+        FOUR: lambda budget, seed: four_evaluations(game, budget // (4 * pairs), seed),
     }
-    methods |= {name: lambda *run, name=name: shapiq_estimate(name, *run) for name in APPROXIMATORS}
+    methods |= {
+        name: lambda *run, name=name: shapiq_estimate(name, game, *run) for name in APPROXIMATORS
+    }
     given = dict.fromkeys(methods, budgets)
     given[FOUR] = [budget for budget in budgets if budget >= 4 * pairs]
     if not settings.quick:
@@ -111,7 +112,7 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
                 continue
             runs = []
             for seed in range(settings.seeds):
-                runs.append(method(game, budget, seed))
+                runs.append(method(budget, seed))
                 bar.update()
             slow = max(run.seconds for run in runs) > settings.limit
             yield Point(

@@ -106,7 +106,7 @@ class Comparison:
     def to_csv(self) -> str:
         """The table, with a line of names first."""
         records, text = self.table(), io.StringIO()
-        writer = csv.DictWriter(text, records[0] if records else [], lineterminator="\n")
+        writer = csv.DictWriter(text, records[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
         return text.getvalue()
@@ -176,7 +176,7 @@ def compare(
     if not runs:
         raise ValueError("nothing to run: give a method, and for sampling a budget and a seed")
     closed_form(game)  # the first call of anything is slower than it is
-    if "estimator" in methods and estimator is not None:
+    if estimator is not None:
         estimate(game, estimator)
     exact = closed_form(game)
     rows, estimates = [], []

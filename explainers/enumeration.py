@@ -9,14 +9,9 @@ import torch
 from torch import Tensor
 
 from explainers.coalition_stream import FunctionStream, SimilarityStream
-from explainers.game import CoalitionFunction, SimilarityGame
+from explainers.game import CoalitionFunction, SimilarityGame, check_function_settings
 from explainers.indices import joining_probabilities
-from explainers.interactions import (
-    Interactions,
-    check_only_for_functions,
-    check_pairs,
-    timed,
-)
+from explainers.interactions import Interactions, check_pairs, timed
 
 Progress = Callable[[int, int], None]
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
@@ -86,15 +81,13 @@ def enumerate_coalitions(
         ValueError: an argument is out of range, or the function returned something else.
     """
     check_pairs(pairs)
+    check_function_settings(game, players, device)
     if isinstance(game, SimilarityGame):
-        check_only_for_functions(players=players, device=device)
         device, back = game.similarity.device, game.similarity.dtype
         chunk = chunk_coalitions or _CHUNK.get(device.type, _CPU_CHUNK)
         streams, places = _streams(game, chunk, dtype)
         shape = (*game.similarity.shape[:-2], sum(game.similarity.shape[-2:]))
     else:
-        if players is None or players < 1:
-            raise ValueError("give the number of players of a game that is a function: players=n")
         device, back, pairs = torch.device(device or "cpu"), dtype, "all"
         chunk = chunk_coalitions or _FUNCTION_CHUNK
         streams = [FunctionStream(game, players, chunk, dtype, device)]

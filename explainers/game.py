@@ -149,6 +149,29 @@ class SimilarityGame:
         return masked_softmax(logits, members)
 
 
+def check_function_settings(
+    game: SimilarityGame | CoalitionFunction,
+    players: int | None,
+    device: torch.device | str | None,
+) -> None:
+    """Settings of a game that is a function: it needs a number of players, and may have a device.
+
+    Raises:
+        ValueError: the number is missing, or one of them was given with a SimilarityGame.
+    """
+    if not isinstance(game, SimilarityGame):
+        if players is None or players < 1:
+            raise ValueError("give the number of players of a game that is a function: players=n")
+        return
+    for name, value, advice in (
+        ("players", players, ""), ("device", device, ": use game.to(device)")
+    ):  # fmt: skip
+        if value is not None:
+            raise ValueError(
+                f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
+            )
+
+
 def checked_values(function: CoalitionFunction, members: Tensor) -> Tensor:
     """The values [K] of the coalitions [K, n]; an array will do as well.
 

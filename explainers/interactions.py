@@ -57,16 +57,6 @@ def timed(compute: Callable[[], Result], device: torch.device) -> tuple[Result, 
     return result, time.perf_counter() - started
 
 
-def check_only_for_functions(**given) -> None:
-    """Raises ValueError where one of these was given with a SimilarityGame."""
-    for name, value in given.items():
-        if value is not None:
-            advice = ": use game.to(device)" if name == "device" else ""
-            raise ValueError(
-                f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
-            )
-
-
 def check_pairs(pairs: str) -> None:
     """Raises ValueError where pairs is neither "cross" nor "all"."""
     if pairs not in PAIRS:

@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from explainers.control_variates import WalshSums
-from explainers.game import CoalitionFunction, SimilarityGame, checked_values
-from explainers.interactions import (
-    Interactions,
-    check_only_for_functions,
-    check_pairs,
-    timed,
+from explainers.game import (
+    CoalitionFunction,
+    SimilarityGame,
+    check_function_settings,
+    checked_values,
 )
+from explainers.interactions import Interactions, check_pairs, timed
 
 _CHUNK_CELLS = 2**22  # cells of similarity matrices, or terms of coalitions, held at once
 _CALL = 1024  # coalitions of one call of a function
@@ -94,8 +94,8 @@ def sample_coalitions(
             floating-point value for each coalition.
     """
     check_pairs(pairs)
+    check_function_settings(game, players, device)
     if isinstance(game, SimilarityGame):
-        check_only_for_functions(players=players, device=device)
         source = _similarity_source(game)
         batch, dtype = game.similarity.shape[:-2], game.similarity.dtype
     else:
@@ -157,12 +157,7 @@ def _similarity_source(game: SimilarityGame) -> _Source:
     )
 
 
-def _function_source(
-    function: CoalitionFunction, players: int | None, device: torch.device
-) -> _Source:
-    if players is None or players < 1:
-        raise ValueError("give the number of players of a game that is a function: players=n")
-
+def _function_source(function: CoalitionFunction, players: int, device: torch.device) -> _Source:
     def value(members: Tensor) -> Tensor:
         values = checked_values(function, members)
         if not values.is_floating_point():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from hbi_core.pipeline import explain
 
@@ -17,3 +18,18 @@ CAFE_CAPTION = "A tabby cat looks into the camera. A cup of espresso stands on a
 def explanation():
     """A demo clip explained with the defaults. Not to be changed."""
     return explain(CAFE, CAFE_CAPTION)
+
+
+def assert_for_print(stem, inches):
+    """STEM.pdf and STEM.svg are as wide as they should be and bring their fonts."""
+    page = PdfReader(stem.with_suffix(".pdf")).pages[0]
+    assert float(page.mediabox.width) == pytest.approx(72 * inches)
+    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
+    assert fonts
+    for font in fonts:  # TrueType (42), with the file of the font inside
+        descendant = font["/DescendantFonts"][0].get_object()
+        assert descendant["/Subtype"] == "/CIDFontType2"
+        assert "/FontFile2" in descendant["/FontDescriptor"]
+    svg = stem.with_suffix(".svg").read_text()
+    assert f'width="{72 * inches:g}pt"' in svg
+    assert "<text" not in svg  # words are outlines: the same everywhere

@@ -27,6 +27,19 @@ def random_game(
     )
 
 
+def in_room(game, video_mask, text_mask):
+    """The same game where the masks are true, and padding elsewhere."""
+    room = SimilarityGame(
+        torch.full((len(video_mask), len(text_mask)), torch.nan).double(),
+        torch.zeros(len(video_mask)).double(), torch.zeros(len(text_mask)).double(),
+        video_mask, text_mask, game.weighting,
+    )  # fmt: skip
+    room.similarity[video_mask.unsqueeze(1) & text_mask] = game.similarity.flatten()
+    room.video_logits[video_mask] = game.video_logits
+    room.text_logits[text_mask] = game.text_logits
+    return room
+
+
 def subsets(items):
     items = list(items)
     for size in range(len(items) + 1):

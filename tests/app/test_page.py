@@ -79,6 +79,15 @@ def explain(page):
     page.wait_for_function("document.querySelector('#notes').innerText.includes('drawing')")
 
 
+def exported(page, button, name, folder):
+    """The zip that a button downloads under this name."""
+    with page.expect_download() as download:
+        page.click(button)
+    assert download.value.suggested_filename == name
+    download.value.save_as(folder / name)
+    return zipfile.ZipFile(folder / name)
+
+
 def figure_texts(page):
     return page.locator("#figure .annotation-text").all_text_contents()
 
@@ -127,11 +136,7 @@ def test_other_example_and_export(page, tmp_path):
     explain(page)
     assert "espresso" in figure_texts(page)
     page.click("label:has-text('column width')")
-    with page.expect_download() as download:
-        page.click("#export")
-    assert download.value.suggested_filename == "hbi-cafe.zip"
-    download.value.save_as(tmp_path / "export.zip")
-    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+    with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
         assert set(archive.namelist()) == {
             "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
             "graph.graphml",
@@ -177,11 +182,7 @@ def test_exact_vs_estimated(page, tmp_path):
     page.click("#compare")
     page.wait_for_selector("#comparison-notes:has-text('5 players')")
     page.click("#comparison label:has-text('column width')")
-    with page.expect_download() as download:
-        page.click("#comparison-export")
-    assert download.value.suggested_filename == "hbi-space-event.zip"
-    download.value.save_as(tmp_path / "export.zip")
-    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+    with exported(page, "#comparison-export", "hbi-space-event.zip", tmp_path) as archive:
         assert b'width="234pt"' in archive.read("comparison.svg")[:2000]
 
     page.click("#budgets .remove-all")

@@ -16,7 +16,6 @@ from scipy import stats
 from explainers import (
     Estimator,
     Interactions,
-    SimilarityGame,
     closed_form,
     compare,
     enumerate_coalitions,
@@ -24,7 +23,7 @@ from explainers import (
     sample_coalitions,
 )
 from explainers.comparison import agreement
-from oracles import random_game
+from oracles import in_room, random_game
 
 
 def test_agreement_by_hand():
@@ -61,7 +60,10 @@ def test_agreement_of_a_constant_and_of_one_pair():
     one = torch.ones(1, 1, dtype=torch.float64)
     assert math.isnan(agreement(one, one).pearson)
     assert math.isnan(agreement(one, one, top=1).top_links)
-    assert agreement(torch.rand(2, 2), torch.rand(2, 2), top=3).top_links >= 2 / 3
+    exact, swapped = torch.tensor([4.0, 3.0, 2.0, 1.0]), torch.tensor([3.0, 4.0, 1.0, 2.0])
+    shares = [agreement(swapped, exact, top).top_links for top in (1, 2, 3)]
+    assert shares == [0, 1, pytest.approx(2 / 3)]
+    assert math.isnan(agreement(swapped, exact, top=4).top_links)
     flat = agreement(torch.zeros(2, 2), torch.randn(2, 2, generator=torch.Generator()))
     assert math.isnan(flat.spearman)
     assert flat.signs == 0.0
@@ -139,13 +141,7 @@ def test_padding_is_not_compared(estimator):
     """Beside the same game without the padding."""
     small = random_game(3, 4, seed=1)
     video_mask, text_mask = torch.arange(6) < 3, torch.arange(8) < 4
-    big = SimilarityGame(
-        torch.full((6, 8), torch.nan).double(), torch.zeros(6).double(), torch.zeros(8).double(),
-        video_mask, text_mask,
-    )  # fmt: skip
-    big.similarity[video_mask.unsqueeze(1) & text_mask] = small.similarity.flatten()
-    big.video_logits[video_mask] = small.video_logits
-    big.text_logits[text_mask] = small.text_logits
+    big = in_room(small, video_mask, text_mask)
     methods = ("estimator", "enumeration")
     one, other = (compare(g, methods, estimator=estimator, top=5) for g in (small, big))
     for mine, padded in zip(one.rows, other.rows, strict=True):

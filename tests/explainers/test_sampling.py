@@ -12,7 +12,7 @@ import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, sample_coalitions, sampling
 from explainers.control_variates import WalshSums
-from oracles import random_game
+from oracles import in_room, random_game
 
 KINDS = [
     {"antithetic": antithetic, "control_variates": controls}
@@ -257,13 +257,7 @@ def test_padding_is_no_term_of_the_regression():
     """A game of 3 x 4 players in the room of 12 x 24 is estimated as well as without the room."""
     small = random_game(3, 4, seed=14)
     video_mask, text_mask = torch.arange(12) % 4 == 1, torch.arange(24) % 6 == 2
-    big = SimilarityGame(
-        torch.full((12, 24), torch.nan).double(), torch.zeros(12).double(),
-        torch.zeros(24).double(), video_mask, text_mask,
-    )  # fmt: skip
-    big.similarity[video_mask.unsqueeze(1) & text_mask] = small.similarity.flatten()
-    big.video_logits[video_mask] = small.video_logits
-    big.text_logits[text_mask] = small.text_logits
+    big = in_room(small, video_mask, text_mask)
     room, alone = (sample_coalitions(game, 1024, drawn_from(15)) for game in (big, small))
     assert room.standard_error.max() < 1.2 * alone.standard_error.max()
     real = room.values[video_mask][:, text_mask]

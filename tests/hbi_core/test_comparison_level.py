@@ -10,8 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import CAFE
-from pypdf import PdfReader
+from conftest import CAFE, assert_for_print
 
 from explainers import closed_form, compare, enumerate_coalitions, estimate, sample_coalitions
 from hbi_core.comparison import compare_level
@@ -151,17 +150,7 @@ def test_the_same_comparison_gives_the_same_files(comparison, saved, tmp_path):
 @pytest.mark.parametrize(("width", "inches"), [("text", 6.875), ("column", 3.25)])
 def test_figure_for_print(comparison, tmp_path, width, inches):
     comparison.save(tmp_path, width)
-    page = PdfReader(tmp_path / "comparison.pdf").pages[0]
-    assert float(page.mediabox.width) == pytest.approx(72 * inches)
-    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
-    assert fonts
-    for font in fonts:  # TrueType (42), with the file of the font inside
-        descendant = font["/DescendantFonts"][0].get_object()
-        assert descendant["/Subtype"] == "/CIDFontType2"
-        assert "/FontFile2" in descendant["/FontDescriptor"]
-    svg = (tmp_path / "comparison.svg").read_text()
-    assert f'width="{72 * inches:g}pt"' in svg
-    assert "<text" not in svg
+    assert_for_print(tmp_path / "comparison", inches)
 
 
 @pytest.mark.parametrize(

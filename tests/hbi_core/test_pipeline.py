@@ -13,8 +13,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from conftest import CAFE, CAFE_CAPTION, ROOT
-from pypdf import PdfReader
+from conftest import CAFE, CAFE_CAPTION, ROOT, assert_for_print
 
 import oracles
 from explainers import SimilarityGame, coalition_graph
@@ -161,17 +160,7 @@ def test_graph(explanation, saved):
 @pytest.mark.parametrize(("width", "inches"), [("text", 6.875), ("column", 3.25)])
 def test_figure_for_papers(explanation, tmp_path, width, inches):
     explanation.save(tmp_path, width)
-    page = PdfReader(tmp_path / "figure.pdf").pages[0]
-    assert float(page.mediabox.width) == pytest.approx(72 * inches)
-    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
-    assert fonts
-    for font in fonts:  # TrueType (42), with the file of the font inside
-        descendant = font["/DescendantFonts"][0].get_object()
-        assert descendant["/Subtype"] == "/CIDFontType2"
-        assert "/FontFile2" in descendant["/FontDescriptor"]
-    svg = (tmp_path / "figure.svg").read_text()
-    assert f'width="{72 * inches:g}pt"' in svg
-    assert "<text" not in svg  # words are outlines: the same everywhere
+    assert_for_print(tmp_path / "figure", inches)
 
 
 @pytest.mark.parametrize(
