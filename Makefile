@@ -9,7 +9,7 @@ app: $(VENV)/.runtime
 	$(BIN)/python app.py
 
 test: $(VENV)/.development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .

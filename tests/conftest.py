@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Before torch is imported: threads of several processes on the same cores slow each other tenfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from pypdf import PdfReader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -262,8 +263,8 @@ def test_command_line(tmp_path, explanation):
     out = tmp_path / "new" / "folder"
     result = subprocess.run(
         [sys.executable, "-m", "hbi_core.explain", str(CAFE), CAFE_CAPTION, "--out", str(out)],
-        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True,
-        check=False,
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
