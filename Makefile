@@ -31,8 +31,8 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+$(VENV)/.development: requirements-dev.txt requirements-train.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet -r requirements.txt -r requirements-train.txt -r requirements-dev.txt
 	touch $@
 
 clean:

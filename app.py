@@ -29,9 +29,10 @@ class Settings:
 def main(settings: Settings) -> None:
     import gradio as gr
 
-    from app.interface import ASSETS, build_page
+    from app.interface import build_page
     from hbi_core.encoders import load_encoder
     from hbi_core.pipeline import choose_device
+    from hbi_core.shipped import ASSETS
 
     page = build_page().queue(max_size=settings.max_waiting)
     page.launch(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 
 from app import handlers
@@ -12,8 +10,8 @@ from explainers import WEIGHTINGS
 from explainers.comparison import BUDGETS
 from hbi_core.figures.paper_figure import WIDTHS
 from hbi_core.model.config import LEVEL_NAMES
+from hbi_core.shipped import ASSETS
 
-ASSETS = Path(__file__).parents[1] / "assets"
 EXAMPLES = [
     [
         str(ASSETS / "clips" / "space.mp4"),

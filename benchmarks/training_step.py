@@ -13,7 +13,6 @@ import statistics
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import tyro
@@ -21,13 +20,13 @@ from tqdm import trange
 
 from benchmarks.report import report
 from explainers import closed_form
+from hbi_core.estimator_file import SHIPPED_ESTIMATOR
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.batches import Batch
 from hbi_core.training.config import TARGETS, LossConfig
 
 BATCH, FRAMES, WORDS = 128, 12, 24
-ESTIMATOR = Path(__file__).parents[1] / "assets" / "estimator.safetensors"
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def main(settings: Settings) -> None:
     config = ModelConfig(settings.width, settings.width, settings.width)
     tasks = {
         target: RetrievalTask(
-            build_hierarchy(config), LossConfig(target=target, estimator=ESTIMATOR), WORDS
+            build_hierarchy(config), LossConfig(target=target, estimator=SHIPPED_ESTIMATOR), WORDS
         )
         for target in TARGETS
     }

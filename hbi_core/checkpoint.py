@@ -12,11 +12,12 @@ from torch import Tensor
 from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
+from hbi_core.shipped import ASSETS
 from hbi_core.tensor_file import read_tensors, write_tensors
 
 _SCHEMA = "hbi-checkpoint/1"
 UNTRAINED = "untrained"  # instead of a checkpoint's name
-SHIPPED = Path(__file__).parents[1] / "assets" / "lite_heads.safetensors"
+SHIPPED = ASSETS / "lite_heads.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

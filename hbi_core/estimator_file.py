@@ -7,10 +7,11 @@ from pathlib import Path
 
 from explainers import Estimator
 from hbi_core.errors import CheckpointError
+from hbi_core.shipped import ASSETS
 from hbi_core.tensor_file import read_tensors, write_tensors
 
 _SCHEMA = "hbi-estimator/1"
-SHIPPED_ESTIMATOR = Path(__file__).parents[1] / "assets" / "estimator.safetensors"
+SHIPPED_ESTIMATOR = ASSETS / "estimator.safetensors"
 
 
 def save_estimator(path: str | Path, estimator: Estimator) -> None:

@@ -25,13 +25,14 @@ from torch.nn import functional
 
 from hbi_core.encoders.base import TextFeatures, pool_words
 from hbi_core.errors import InputError, WeightsError
+from hbi_core.shipped import ASSETS
 from hbi_core.text import Caption
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
 MAX_TOKENS = 256  # of a clause; what MiniLM was trained with
 TOP_CLASSES = 10
 # MiniLM's embeddings of `class_prompts`, made by assets/make_class_embeddings.py.
-CLASS_EMBEDDINGS = Path(__file__).parents[2] / "assets" / "class_embeddings.safetensors"
+CLASS_EMBEDDINGS = ASSETS / "class_embeddings.safetensors"
 
 # Package, file inside it, SHA-256. Both are single releases by small publishers, so the files
 # are checked before they are loaded.
