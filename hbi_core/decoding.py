@@ -1,15 +1,19 @@
-"""Decoding, in a process of its own: python -m hbi_core.decoding READER PATH FRAMES LIMITS.
+"""Decoding, in a process of its own: python -m hbi_core.decoding.
 
 The packets of the file, listed by PyAV, say which frames there are and when they are shown. decord
 decodes them where it is known to agree with that list, PyAV everywhere else (AV1, GIF, transport
-streams, edit lists, damaged files). Writes a line of JSON, then the pixels of the frames.
+streams, edit lists, damaged files). A request is a line of JSON; the answer is a line of JSON, then
+the pixels of the frames.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import queue
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -213,13 +217,13 @@ def _demuxed(container, stream) -> Iterator:
         yield packet
 
 
-def _main(reader: str, path: str, count: str, limits: str) -> None:
+def _read(reader: str, path: str, count: int, bounds: VideoLimits) -> tuple[dict, bytes]:
+    """The answer to one request: a header, and pixels if all is well."""
     read = {"decord": _read_decord, "pyav": _read_pyav}[reader]
-    bounds = VideoLimits(**json.loads(limits))
     times, frames = [], []
     try:
         index = _list_frames(path, bounds)
-        chosen = choose_frames(index.starts, index.duration, int(count))
+        chosen = choose_frames(index.starts, index.duration, count)
         for seconds, pixels in read(path, index, chosen):
             scaled = _scaled(pixels, bounds.short_side)
             if not frames or scaled.shape == frames[0].shape:  # a stream can change its size
@@ -230,13 +234,36 @@ def _main(reader: str, path: str, count: str, limits: str) -> None:
                 f"No frame of {file_name(path)} can be decoded. It is damaged beyond use."
             )
     except VideoError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
-        return
+        return {"error": str(error)}, b""
     pixels = np.stack(frames)
     header = {"shape": pixels.shape, "times": times, "duration": round(index.duration, 6)}
-    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + pixels.tobytes())
-    sys.stdout.buffer.flush()
+    return header, pixels.tobytes()
+
+
+def _requests() -> queue.SimpleQueue:
+    """Lines from the parent. When it is gone, so is this process, whatever it is doing."""
+    lines: queue.SimpleQueue = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return lines
+
+
+def _main() -> None:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+    requests = _requests()
+    while True:
+        reader, path, count, limits = json.loads(requests.get())
+        path = os.fsdecode(bytes.fromhex(path))
+        header, pixels = _read(reader, path, count, VideoLimits(**limits))
+        answers.write(json.dumps(header).encode() + b"\n" + pixels)
+        answers.flush()
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,7 +60,7 @@ class Video:
 
 
 def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
-    """Read frames at the mid-points of equal segments of a video.
+    """Read frames at the mid-points of equal segments of a video, in a process of its own.
 
     Args:
         path: any file that FFmpeg can read.
@@ -69,10 +71,132 @@ def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = 
         VideoError: the file is missing, too large, no video, without a video stream, damaged
             beyond use, too long, or takes too long to read. The message says which.
     """
-    limits = limits or VideoLimits()
-    path = Path(path)
+    with Decoder() as decoder:
+        return decoder.read(path, frames, limits)
+
+
+class Decoder:
+    """A child process that decodes one video after another.
+
+    It is started when first used, in the process that uses it, and started anew after a hang or a
+    crash. It ends with its parent, and serves one thread. For files that are trusted: a hostile one
+    might linger in the process, so `read_video` takes a new one for every file.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen | None = None
+        self._parent = 0
+
+    def read(self, path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
+        """As `read_video`."""
+        limits = limits or VideoLimits()
+        path, frames = Path(path), _checked_count(frames)
+        _check_file(path, limits)
+        for reader in READERS:
+            if reader == "decord" and importlib.util.find_spec("decord") is None:
+                continue  # there are no decord wheels for ARM
+            try:
+                return self._read(reader, path, frames, limits)
+            except VideoError as error:
+                problem = error
+        raise problem
+
+    def close(self) -> None:
+        """End the child process."""
+        child, self._child = self._child, None
+        if child is not None and self._parent == os.getpid():  # not that of a forked process
+            child.kill()
+            child.communicate()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple:
+        return Decoder, ()
+
+    def _read(self, reader: str, path: Path, frames: int, limits: VideoLimits) -> Video:
+        child = self._started()
+        late = threading.Event()
+        timer = threading.Timer(limits.reading_seconds, lambda: (late.set(), child.kill()))
+        timer.start()
+        try:
+            request = [reader, os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
+            header, pixels = _exchange(child, json.dumps(request).encode() + b"\n")
+        finally:
+            timer.cancel()
+            timer.join()
+        if late.is_set():
+            self.close()
+            raise VideoError(
+                f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s, so it "
+                "was stopped. The file may be damaged; convert it to MP4 (H.264), or cut a shorter "
+                "clip."
+            )
+        if header is None:
+            self.close()
+            raise VideoError(
+                f"{file_name(path)} cannot be read: the decoder crashed. The file is probably "
+                "damaged; convert it to MP4 (H.264)."
+            )
+        if "error" in header:
+            raise VideoError(header["error"])
+        return Video(
+            np.frombuffer(pixels, np.uint8).reshape(header["shape"]),
+            tuple(header["times"]),
+            header["duration"],
+            file_name(path),
+            reader,
+        )
+
+    def _started(self) -> subprocess.Popen:
+        alive = self._child is not None and self._child.poll() is None
+        if not alive or self._parent != os.getpid():
+            self.close()
+            package_root = str(Path(__file__).resolve().parents[1])
+            search_path = os.pathsep.join(
+                filter(None, [package_root, os.environ.get("PYTHONPATH")])
+            )
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "hbi_core.decoding"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": search_path},
+            )  # fmt: skip
+            self._parent = os.getpid()
+        return self._child
+
+
+def _exchange(child: subprocess.Popen, request: bytes) -> tuple[dict | None, bytes]:
+    """A header and the pixels that it tells of; no header if the child is gone."""
+    try:
+        child.stdin.write(request)
+        child.stdin.flush()
+    except OSError:
+        return None, b""
+    line = child.stdout.readline()
+    if not line.endswith(b"\n"):
+        return None, b""
+    header = json.loads(line)
+    size = math.prod(header.get("shape", [0]))
+    pixels = child.stdout.read(size)
+    return (header, pixels) if len(pixels) == size else (None, b"")
+
+
+def _checked_count(frames: int) -> int:
+    is_whole = not isinstance(frames, bool | np.bool_) and (
+        isinstance(frames, int | np.integer)
+        or (isinstance(frames, float | np.floating) and float(frames).is_integer())
+    )
+    if not is_whole:
+        raise VideoError(f"frames={frames!r}: the number of frames must be a whole number.")
     if frames < 1:
         raise VideoError(f"{frames} frames were asked for; at least 1 is needed.")
+    return int(frames)
+
+
+def _check_file(path: Path, limits: VideoLimits) -> None:
     if not path.is_file():
         raise VideoError(f"There is no video file {os.fsencode(path).decode('utf-8', 'replace')}.")
     size = path.stat().st_size
@@ -83,47 +207,6 @@ def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = 
             f"{file_name(path)} is too large: {size / 1e6:,.0f} MB, the limit is "
             f"{limits.bytes / 1e6:,.0f} MB. Cut a shorter clip or lower its resolution."
         )
-    for reader in READERS:
-        if reader == "decord" and importlib.util.find_spec("decord") is None:
-            continue  # there are no decord wheels for ARM
-        try:
-            return _read_in_child(reader, path, frames, limits)
-        except VideoError as error:
-            problem = error
-    raise problem
-
-
-def _read_in_child(reader: str, path: Path, frames: int, limits: VideoLimits) -> Video:
-    package_root = str(Path(__file__).resolve().parents[1])
-    search_path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "hbi_core.decoding", reader, str(path.resolve()), str(frames),
-             json.dumps(asdict(limits))],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.reading_seconds,
-            env={**os.environ, "PYTHONPATH": search_path}, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise VideoError(
-            f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s, so it was "
-            "stopped. The file may be damaged; convert it to MP4 (H.264), or cut a shorter clip."
-        ) from error
-    line, _, pixels = child.stdout.partition(b"\n")
-    if child.returncode != 0 or not line:
-        raise VideoError(
-            f"{file_name(path)} cannot be read: the decoder crashed. The file is probably damaged; "
-            "convert it to MP4 (H.264)."
-        )
-    header = json.loads(line)
-    if "error" in header:
-        raise VideoError(header["error"])
-    return Video(
-        np.frombuffer(pixels, np.uint8).reshape(header["shape"]),
-        tuple(header["times"]),
-        header["duration"],
-        file_name(path),
-        reader,
-    )
 
 
 def file_name(path: str | Path) -> str:

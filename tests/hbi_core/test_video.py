@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import pickle
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from clips import LEVEL, rotate, trim, write_clip, write_sound
 from PIL import Image
@@ -15,7 +19,7 @@ from PIL import Image
 from hbi_core import video
 from hbi_core.decoding import choose_frames
 from hbi_core.errors import VideoError
-from hbi_core.video import VideoLimits, read_video
+from hbi_core.video import Decoder, VideoLimits, read_video
 
 
 def levels(clip):
@@ -207,6 +211,17 @@ def test_limits(clip):
         read_video(clip, 0)
 
 
+@pytest.mark.parametrize("count", [3.0, np.float64(3), np.int32(3)])
+def test_whole_numbers_of_any_type(clip, count):
+    assert len(read_video(clip, count).times) == 3
+
+
+@pytest.mark.parametrize("count", [2.5, True, "3", None, float("nan"), float("inf")])
+def test_what_is_no_number_of_frames(clip, count):
+    with pytest.raises(VideoError, match="whole number"):
+        read_video(clip, count)
+
+
 @pytest.fixture
 def decoder(tmp_path, monkeypatch):
     """Put a shell script in the place of the decoding process."""
@@ -235,6 +250,82 @@ def test_a_decoder_that_crashes_is_survived(clip, decoder):
     decoder("kill -SEGV $$")
     with pytest.raises(VideoError, match="decoder crashed"):
         read_video(clip)
+
+
+def same(one, other):
+    return (one.frames == other.frames).all() and one.times == other.times
+
+
+def test_one_process_reads_one_video_after_another(tmp_path, clip):
+    paths = [clip, tmp_path / "none.mp4", write_clip(tmp_path / "short.mkv", 7), clip]
+    with Decoder() as decoder:
+        for path in paths:
+            if path.exists():
+                assert same(decoder.read(path, 5), read_video(path, 5))
+                pid = decoder._child.pid
+            else:
+                with pytest.raises(VideoError, match="no video file"):
+                    decoder.read(path, 5)
+        assert decoder._child.pid == pid
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"), [("sleep 600", "took longer"), ("sh -c 'kill -SEGV $$'", "crashed")]
+)
+def test_after_a_hang_or_a_crash_the_next_video_is_read(
+    clip, decoder, tmp_path, monkeypatch, failure, message
+):
+    monkeypatch.setattr(video, "READERS", ("pyav",))
+    real = sys.executable
+    decoder(
+        f'[ -e {tmp_path}/failed ] && exec {real} "$@"; touch {tmp_path}/failed; exec {failure}'
+    )
+    with Decoder() as patient:
+        with pytest.raises(VideoError, match=message):
+            patient.read(clip, limits=VideoLimits(reading_seconds=0.5))
+        assert len(patient.read(clip, 3).times) == 3
+
+
+def test_a_decoder_in_another_process(clip):
+    """A pickled one, and one that was used before the fork: each process has a child of its own."""
+    with Decoder() as used:
+        expected = used.read(clip, 3)
+        with pickle.loads(pickle.dumps(used)) as copied:
+            assert same(copied.read(clip, 3), expected)
+            assert copied._child.pid != used._child.pid
+        context = multiprocessing.get_context("fork")
+        answers = context.SimpleQueue()
+
+        def read():
+            video = used.read(clip, 3)
+            answers.put((used._child.pid, video.times))
+
+        worker = context.Process(target=read, daemon=True)
+        worker.start()
+        pid, times = answers.get()
+        worker.join()
+        assert pid != used._child.pid
+        assert times == expected.times
+        assert same(used.read(clip, 3), expected)
+
+
+def test_the_child_ends_with_its_parent(clip):
+    program = (
+        "import sys, time; from hbi_core.video import Decoder; decoder = Decoder(); "
+        "decoder.read(sys.argv[1], 1); print(decoder._child.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program, clip], stdout=subprocess.PIPE)
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.communicate()
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+
+
+def test_the_child_does_without_torch():
+    program = "import sys, hbi_core.decoding; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 20, 30])
