@@ -10,14 +10,40 @@ import torch
 from torch import Tensor
 
 from hbi_core.encoders.loading import ENCODER_PREFIX
-from hbi_core.errors import CheckpointError
+from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
 from hbi_core.shipped import ASSETS
+from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each
 from hbi_core.tensor_file import read_tensors, write_tensors
 
-_SCHEMA = "hbi-checkpoint/1"
+_SCHEMA = "hbi-checkpoint/2"
+_WITHOUT_RETRIEVAL = "hbi-checkpoint/1"  # what it retrieves by follows from how it was trained
+_FRAMES, _WORDS = 12, 64  # of a model that was not trained
 UNTRAINED = "untrained"  # instead of a checkpoint's name
 SHIPPED = ASSETS / "lite_heads.safetensors"
+
+
+@dataclass(frozen=True)
+class RetrievalSettings:
+    """What a model reads of a clip and a text, and how it scores them, as in its training.
+
+    Attributes:
+        frames: of each clip.
+        words: text players at most.
+        level_weights: share of each level in the score, entity first.
+    """
+
+    frames: int
+    words: int
+    level_weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check(self, frames=COUNT, words=COUNT, level_weights=each(NOT_NEGATIVE))
+        if not any(self.level_weights):
+            raise SettingsError("level_weights are all 0: no level would count.")
+
+
+PUBLISHED_RETRIEVAL = RetrievalSettings(12, 24, (1.0, 0.0, 0.0))  # of the research code, MSR-VTT
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +54,24 @@ class Checkpoint:
         encoder: name of the encoder they belong to, as `load_encoder` takes it.
         config: shape of the hierarchy.
         hierarchy: the model, in evaluation mode, on the CPU.
+        retrieval: what it reads, and how it scores.
         name: file name, or "untrained".
         path: the file, where it holds the encoder's weights too; else None.
-        training: how it was trained: settings and results, as JSON has them.
+        training: how it was trained, to be read by people: settings and results, as JSON has them.
     """
 
     encoder: str
     config: ModelConfig
     hierarchy: Hierarchy
+    retrieval: RetrievalSettings
     name: str
     path: Path | None = None
     training: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weights, levels = self.retrieval.level_weights, self.config.levels
+        if len(weights) != len(levels):
+            raise SettingsError(f"{len(weights)} level_weights for {len(levels)} levels.")
 
 
 def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
@@ -49,7 +82,8 @@ def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
         widths: features of its frames and words. They share a space in the first features.
     """
     config = ModelConfig(*widths, width=min(widths), projection=len(set(widths)) > 1)
-    return Checkpoint(encoder, config, build_hierarchy(config).eval(), UNTRAINED)
+    retrieval = RetrievalSettings(_FRAMES, _WORDS, (1.0,) * len(config.levels))
+    return Checkpoint(encoder, config, build_hierarchy(config).eval(), retrieval, UNTRAINED)
 
 
 def save_checkpoint(
@@ -69,6 +103,7 @@ def save_checkpoint(
     settings = {
         "encoder": checkpoint.encoder,
         "config": asdict(checkpoint.config),
+        "retrieval": asdict(checkpoint.retrieval),
         "encoder_in_file": encoder is not None,
         "training": checkpoint.training,
     }
@@ -87,34 +122,49 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     tensors, metadata = read_tensors(path, without=ENCODER_PREFIX)
-    if metadata.get("schema") != _SCHEMA:
+    if metadata.get("schema") not in (_SCHEMA, _WITHOUT_RETRIEVAL):
         raise CheckpointError(
             f"{path.name} is a safetensors file, but no checkpoint of this program: its metadata "
             f"lacks the schema {_SCHEMA}."
         )
     try:
         settings = json.loads(metadata["settings"])
-        config = model_config(settings["config"])
+        config = ModelConfig(**_as_tuples(settings["config"]))
+        if metadata["schema"] == _WITHOUT_RETRIEVAL:
+            settings["retrieval"] = _retrieval_of_training(settings["training"], config)
         hierarchy = build_hierarchy(config)
         hierarchy.load_state_dict(_in_float(tensors))
-        in_file = settings["encoder_in_file"]
+        return Checkpoint(
+            settings["encoder"],
+            config,
+            hierarchy.eval(),
+            RetrievalSettings(**_as_tuples(settings["retrieval"])),
+            path.name,
+            path if settings["encoder_in_file"] else None,
+            settings["training"],
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path.name} does not fit this version of the program: {error}"
         ) from error
-    return Checkpoint(
-        settings["encoder"],
-        config,
-        hierarchy.eval(),
-        path.name,
-        path if in_file else None,
-        settings["training"],
-    )
 
 
-def model_config(fields: dict) -> ModelConfig:
-    """A ModelConfig from what JSON made of it."""
-    return ModelConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+def _retrieval_of_training(training: dict, config: ModelConfig) -> dict:
+    """RetrievalSettings of a file of the first schema: those of its training."""
+    if "converted_from" in training:
+        return asdict(PUBLISHED_RETRIEVAL)
+    settings = training.get("settings", {})
+    data = settings.get("data", {})
+    return {
+        "frames": data.get("frames", _FRAMES),
+        "words": data.get("words", _WORDS),
+        "level_weights": settings.get("level_weights", [1.0] * len(config.levels)),
+    }
+
+
+def _as_tuples(fields: dict) -> dict:
+    """The fields of a dataclass from what JSON made of them."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
 
 
 def _in_float(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

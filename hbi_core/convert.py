@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from explainers import Estimator
-from hbi_core.checkpoint import Checkpoint, save_checkpoint
+from hbi_core.checkpoint import PUBLISHED_RETRIEVAL, Checkpoint, save_checkpoint
 from hbi_core.command_line import parsed, refused
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
 from hbi_core.errors import CheckpointError, InputError
@@ -134,7 +134,9 @@ def _write_published(tensors: dict[str, Tensor], source: str, target: Path) -> C
     beside = target.with_suffix(".estimator.safetensors")
     save_estimator(beside, estimator)
     training = {"converted_from": source}
-    checkpoint = Checkpoint(encoder.name, config, hierarchy, target.name, target, training)
+    checkpoint = Checkpoint(
+        encoder.name, config, hierarchy, PUBLISHED_RETRIEVAL, target.name, target, training
+    )
     save_checkpoint(target, checkpoint, encoder)
     assumed = f"token merges keep {RATES[0]}, then {RATES[1]} of the tokens"
     return Conversion(encoder.name, (target, beside), used | of_clip, assumed)

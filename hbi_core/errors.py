@@ -23,3 +23,15 @@ class CheckpointError(InputError):
 
 class DataError(InputError):
     """A data set is incomplete, broken or not laid out as expected."""
+
+
+class SettingsError(InputError):
+    """A setting has a value outside its range, or does not fit the others."""
+
+
+class NotFiniteError(InputError):
+    """A model computes infinity or no number at all: its weights have diverged."""
+
+
+class TrainingError(InputError):
+    """Training cannot go on with these settings: it has diverged."""

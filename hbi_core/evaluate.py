@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from hbi_core.checkpoint import RetrievalSettings
 from hbi_core.command_line import parsed, refused
 from hbi_core.data import read_corpus
 from hbi_core.data.features import encode_corpus
@@ -52,23 +53,20 @@ class Retrieval:
         split = self.split or ("all" if self.dataset == "flickr8k" else "test")
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
-        trained = heads.training.get("settings", {})
-        data = trained.get("data", {})
+        heads = replace(heads, retrieval=self._retrieval(heads.retrieval))
         features = encode_corpus(
             encoder,
             corpus,
-            self.frames or data.get("frames", 12),
+            heads.retrieval.frames,
             players=heads.config.text_players,
             cache=self.cache,
             missing=self.missing,
         )
-        weights = self.level_weights or trained.get("level_weights")
-        weights = weights or [1.0] * len(heads.config.levels)
         scores = similarity_scores(
             heads.hierarchy.to(choose_device()),
             features,
-            self.words or data.get("words", 64),
-            weights,
+            heads.retrieval.words,
+            heads.retrieval.level_weights,
             progress=True,
         )
         metrics = retrieval_metrics(scores, features.owners)
@@ -76,12 +74,18 @@ class Retrieval:
         self.json.write_text(json.dumps(metrics, indent=1) + "\n")
         print(
             f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
-            f"encoder {heads.encoder}, heads {heads.name}, levels {list(weights)}"
+            f"encoder {heads.encoder}, heads {heads.name}, "
+            f"levels {list(heads.retrieval.level_weights)}"
         )
         left_out = len(corpus.missing) + len(corpus.clips) - len(features.clips)
         if left_out:
             print(f"{left_out} clips have no file that can be read and were left out.")
         print(table(metrics))
+
+    def _retrieval(self, trained: RetrievalSettings) -> RetrievalSettings:
+        """As in training, but for what was asked for."""
+        asked = {name: getattr(self, name) for name in ("frames", "words", "level_weights")}
+        return replace(trained, **{k: v for k, v in asked.items() if v is not None})
 
 
 def table(metrics: dict[str, dict[str, float]]) -> str:

@@ -61,18 +61,19 @@ def banzhaf_loss(
     ).mean()
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: Tensor | float) -> Tensor:
+def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Eq. 9: KL(D^student ‖ D^teacher) of the similarities of a batch, in both directions.
+
+    The distributions are softmaxes of S itself, as in Eq. 4: without a temperature.
 
     Args:
         student, teacher: S of two levels, float [B, B]; rows videos, columns texts. No gradient
             flows into the teacher.
-        temperature: of both distributions.
 
     Returns:
         float [].
     """
-    student, teacher = student / temperature, teacher.detach() / temperature
+    teacher = teacher.detach()
     everything = torch.ones_like(student, dtype=torch.bool)
     return (
         _divergence(student, teacher, everything).mean()

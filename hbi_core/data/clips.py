@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -38,3 +39,13 @@ class Corpus:
     clips: tuple[Clip, ...]
     missing: tuple[str, ...] = ()
     without_text: tuple[str, ...] = ()
+
+    def subset(self, clips: int) -> Corpus:
+        """At most this many clips, chosen by a hash of their ids: the same on any machine."""
+
+        def draw(clip: Clip) -> str:
+            digest = hashlib.sha256(f"hbi-subset:{clip.id}".encode("utf-8", "surrogatepass"))
+            return digest.hexdigest()
+
+        chosen = set(sorted(self.clips, key=draw)[:clips])
+        return replace(self, clips=tuple(clip for clip in self.clips if clip in chosen))

@@ -5,9 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from explainers.estimator import STRUCTURES
+from hbi_core.errors import SettingsError
+from hbi_core.settings import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE_BELOW_ONE,
+    Allowed,
+    check,
+    each,
+    one_of,
+    optional,
+    whole,
+)
 
 LEVEL_NAMES = ("entity", "action", "event")
+TEXT_PLAYERS = ("words", "tokens")
 COMPATIBILITIES = ("paper", "published")
+_CLUSTERS = Allowed(
+    "a whole number of at least 1, or a share below 1",
+    lambda value: POSITIVE.holds(value) and (value < 1 or value == int(value)),
+)
 
 
 @dataclass(frozen=True)
@@ -59,31 +77,37 @@ class ModelConfig:
     compatibility: str = "paper"
 
     def __post_init__(self) -> None:
+        check(
+            self,
+            **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNT),
+            text_players=one_of(TEXT_PLAYERS),
+            noise=NOT_NEGATIVE,
+            dropout=SHARE_BELOW_ONE,
+            temporal_layers=whole(0),
+            positions=COUNT,
+            weight_hidden=optional(COUNT),
+            logit_bound=optional(POSITIVE),
+            video_clusters=each(_CLUSTERS),
+            text_clusters=each(_CLUSTERS),
+            neighbours=COUNT,
+            head=one_of(STRUCTURES),
+            head_channels=COUNT,
+            compatibility=one_of(COMPATIBILITIES),
+        )
         if len(self.video_clusters) != len(self.text_clusters):
-            raise ValueError("video_clusters and text_clusters must name as many merges each")
+            raise SettingsError("video_clusters and text_clusters must name as many merges each.")
         if len(self.video_clusters) >= len(LEVEL_NAMES):
-            raise ValueError(f"at most {len(LEVEL_NAMES) - 1} merges: the levels are {LEVEL_NAMES}")
-        for clusters in (*self.video_clusters, *self.text_clusters):
-            if clusters <= 0 or (clusters > 1 and clusters != int(clusters)):
-                raise ValueError(
-                    f"{clusters} clusters: use a whole number of at least 1, or a share below 1"
-                )
-        if self.neighbours < 1:
-            raise ValueError("neighbours must be at least 1, cluster counts too")
+            raise SettingsError(
+                f"There are at most {len(LEVEL_NAMES) - 1} merges: the levels are {LEVEL_NAMES}."
+            )
         if not self.projection and not self.video_width == self.text_width == self.width:
-            raise ValueError(
-                "without projection, video_width, text_width and width must be the same, not "
-                f"{self.video_width}, {self.text_width} and {self.width}"
+            raise SettingsError(
+                "Without projection, video_width, text_width and width must be the same, not "
+                f"{self.video_width}, {self.text_width} and {self.width}."
             )
         if self.width % self.attention_heads:
-            raise ValueError(
-                f"width {self.width} cannot be split into {self.attention_heads} attention heads"
-            )
-        if self.head not in STRUCTURES:
-            raise ValueError(f"head is {self.head!r}; it must be one of {STRUCTURES}")
-        if self.compatibility not in COMPATIBILITIES:
-            raise ValueError(
-                f"compatibility is {self.compatibility!r}; it must be one of {COMPATIBILITIES}"
+            raise SettingsError(
+                f"width {self.width} cannot be split into {self.attention_heads} attention_heads."
             )
 
     @property

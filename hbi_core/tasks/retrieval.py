@@ -74,7 +74,7 @@ class RetrievalTask(nn.Module):
         for teacher, student in self.config.distilled:
             if teacher in scores and student in scores:
                 losses[f"distillation/{teacher}>{student}"] = distillation_loss(
-                    scores[student], scores[teacher], temperature.detach()
+                    scores[student], scores[teacher]
                 )
         weights = {"contrastive": 1.0, "banzhaf": self.config.alpha}
         weights["distillation"] = self.config.beta

@@ -20,6 +20,7 @@ class DataConfig:
         train: split to train on.
         validation: split that chooses the best checkpoint, never the test split; None for none,
             so that the last weights are kept.
+        clips: of each split at most, chosen by a hash of their ids; 0 takes all.
         frames: of each clip; a montage has as many of each photograph.
         words: text players at most; longer captions are cut.
         missing: what to do about clips without a file, "skip" or "stop".
@@ -36,6 +37,7 @@ class DataConfig:
     root: Path
     train: str = "train"
     validation: str | None = "validation"
+    clips: int = 0
     frames: int = 12
     words: int = 24
     missing: str = "skip"

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from hbi_core.checkpoint import Checkpoint, save_checkpoint
+from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Corpus, read_corpus
 from hbi_core.data.features import Features, encode_corpus, join_clips
 from hbi_core.encoders import Encoder, build_encoder
@@ -33,6 +33,7 @@ from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.progress import Metrics, Progress, save_state, saved_states
 
 BEST = "best.safetensors"
+_MONTAGES = 0  # seed of the montages that are validated on: the same in every run
 
 
 def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
@@ -83,7 +84,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
         ]
         for batch in run.source(left):
             started = time.perf_counter()
-            rates = learning_rates(config.optimiser, progress.step / run.steps)
+            rates = learning_rates(config.optimiser, progress.step, run.steps)
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate
             with accelerator.accumulate(task):
@@ -144,16 +145,12 @@ class _Run:
         encoder.eval()
         self.validation_features = None
         with accelerator.main_process_first():  # the others find its features in the cache
-            corpus = read_corpus(data.dataset, data.root, data.train, data.missing)
-            self.validation = data.validation and read_corpus(
-                data.dataset, data.root, data.validation, data.missing
-            )
+            corpus = self._corpus(data.train)
+            self.validation = data.validation and self._corpus(data.validation)
             if frozen:
                 self.source = FeatureBatches(self._encoded(corpus, data.views, data.cache), data)
                 if self.validation:
-                    self.validation_features = self._encoded(
-                        self.validation, data.views, data.cache
-                    )
+                    self.validation_features = self._encoded(self.validation, 0, data.cache)
                 fit_projections(hierarchy, self.source.features)
             else:
                 self.source = PixelBatches(corpus.clips, data, encoder)
@@ -175,6 +172,11 @@ class _Run:
                 f"an epoch has fewer samples than a batch of {config.optimiser.batch_size}"
             )
 
+    def _corpus(self, split: str) -> Corpus:
+        data = self.config.data
+        corpus = read_corpus(data.dataset, data.root, split, data.missing)
+        return corpus.subset(data.clips) if data.clips else corpus
+
     def _encoded(self, corpus: Corpus, views: int, cache: Path | None) -> Features:
         return encode_corpus(
             self.encoder, corpus, self.config.data.frames, views=views, cache=cache,
@@ -192,7 +194,7 @@ class _Run:
         self.task.eval()
         features = self.validation_features or self._encoded(self.validation, 0, cache=None)
         if self.config.data.validation_parts > 1:
-            features = join_clips(features, self.config.data.validation_parts, self.config.seed)
+            features = join_clips(features, self.config.data.validation_parts, _MONTAGES)
         scores = similarity_scores(
             self.evaluated.eval(), features, self.config.data.words, self.config.level_weights
         )
@@ -203,19 +205,25 @@ class _Run:
         settings = json.loads(json.dumps(asdict(self.config), default=str))
         training = {"settings": settings, "step": progress.step, "validation": progress.results}
         name = self.encoder.name if self.task.encoder is None else self.encoder.architecture
+        data, weights = self.config.data, self.config.level_weights
+        retrieval = RetrievalSettings(data.frames, data.words, weights)
         checkpoint = Checkpoint(
-            name, self.model_config, self.evaluated, path.name, training=training
+            name, self.model_config, self.evaluated, retrieval, path.name, training=training
         )
         dtype = torch.float16 if self.config.half else torch.float32
         save_checkpoint(path, checkpoint, self.task.encoder, dtype)
 
 
-def learning_rates(config: OptimiserConfig, done: float) -> tuple[float, float]:
-    """Of the model and of the encoder, after this share of the steps: warm-up, then cosine."""
-    if done < config.warmup:
-        factor = done / config.warmup
+def learning_rates(config: OptimiserConfig, step: int, steps: int) -> tuple[float, float]:
+    """Of the model and of the encoder at a step, counted from 0: warm-up, then cosine.
+
+    Warm-up takes N steps, the first at 1 / N of the rate and the last at all of it.
+    """
+    warm = math.ceil(config.warmup * steps)
+    if step < warm:
+        factor = (step + 1) / warm
     else:
-        factor = 0.5 + 0.5 * math.cos(math.pi * (done - config.warmup) / (1 - config.warmup))
+        factor = 0.5 + 0.5 * math.cos(math.pi * (step - warm) / (steps - warm))
     return config.learning_rate * factor, config.encoder_learning_rate * factor
 
 

@@ -190,5 +190,5 @@ def test_all_pairs():
     ],
 )
 def test_wrong_configuration(wrong):
-    with pytest.raises(ValueError, match=r"cluster|merges|heads|projection|head is"):
+    with pytest.raises(ValueError, match=r"cluster|merges|heads|projection|head is|neighbours"):
         ModelConfig(**wrong)

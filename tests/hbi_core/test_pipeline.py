@@ -21,6 +21,7 @@ from explainers import SimilarityGame, coalition_graph
 from hbi_core.checkpoint import (
     SHIPPED,
     Checkpoint,
+    RetrievalSettings,
     load_checkpoint,
     save_checkpoint,
     untrained,
@@ -209,7 +210,8 @@ def test_checkpoints(tmp_path):
     config = ModelConfig(
         1664, 384, 128, projection=True, video_clusters=(4, 1), text_clusters=(0.5, 2)
     )
-    save_checkpoint(path, Checkpoint("lite", config, build_hierarchy(config), ""))
+    retrieval = RetrievalSettings(12, 64, (1.0, 1.0, 1.0))
+    save_checkpoint(path, Checkpoint("lite", config, build_hierarchy(config), retrieval, ""))
     result = explain(CAFE, CAFE_CAPTION, checkpoint=path)
     assert [len(level.video_tokens) for level in result.levels] == [12, 4, 1]
     assert result.checkpoint == "heads.safetensors"

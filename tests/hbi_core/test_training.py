@@ -420,23 +420,24 @@ def test_losses_are_logged_by_name(small, tmp_path):
 
 def test_learning_rates():
     config = OptimiserConfig(learning_rate=2.0, encoder_learning_rate=0.5, warmup=0.2)
-    rates = [learning_rates(config, done / 100) for done in range(101)]
-    assert rates[0] == (0.0, 0.0)
-    assert rates[10] == pytest.approx((1.0, 0.25))
-    assert rates[20] == pytest.approx((2.0, 0.5))
+    rates = [learning_rates(config, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx((0.1, 0.025))  # no step is without effect
+    assert rates[9] == pytest.approx((1.0, 0.25))
+    assert rates[19] == rates[20] == pytest.approx((2.0, 0.5))
     assert rates[60] == pytest.approx((1.0, 0.25))  # half of the cosine
-    assert rates[100] == pytest.approx((0.0, 0.0), abs=1e-12)
+    assert 0 < rates[99][0] < 0.01
     model = [rate for rate, _ in rates]
-    assert model[:21] == sorted(model[:21])
+    assert model[:20] == sorted(model[:20])
     assert model[20:] == sorted(model[20:], reverse=True)
-    assert learning_rates(replace(config, warmup=0.0), 0.0) == (2.0, 0.5)
+    assert learning_rates(replace(config, warmup=0.0), 0, 100) == (2.0, 0.5)
+    assert learning_rates(replace(config, warmup=0.01), 0, 3) == (2.0, 0.5)
 
 
 def test_learning_rates_are_used(small, tmp_path):
     config = settings(tmp_path, small, optimiser={"warmup": 0.5, "encoder_learning_rate": 0.0})
     train(config, ToyEncoder())
     used = [line["learning_rate"] for line in losses(tmp_path)]
-    expected = [learning_rates(config.optimiser, done / 8)[0] for done in range(8)]
+    expected = [learning_rates(config.optimiser, step, 8)[0] for step in range(8)]
     assert used == pytest.approx(expected)
     assert max(used) == pytest.approx(1e-2)
 

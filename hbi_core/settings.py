@@ -1,0 +1,88 @@
+"""Settings and the values that they may have: one check for every configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hbi_core.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The values that a setting may have.
+
+    Attributes:
+        says: completes "epochs is 0: use ...".
+        holds: whether a value is one of them.
+    """
+
+    says: str
+    holds: Callable[[object], bool]
+
+
+def check(settings: object, **allowed: Allowed) -> None:
+    """Check fields of a dataclass, from its __post_init__.
+
+    Args:
+        settings: the dataclass.
+        allowed: for each field that has a range, its values.
+
+    Raises:
+        SettingsError: fields have other values; every one of them is named, with its range.
+    """
+    wrong = [
+        f"{name} is {getattr(settings, name)!r}: use {rule.says}"
+        for name, rule in allowed.items()
+        if not rule.holds(getattr(settings, name))
+    ]
+    if wrong:
+        raise SettingsError("; ".join(wrong) + ".")
+
+
+def whole(least: int) -> Allowed:
+    """Whole numbers from `least` on."""
+
+    def holds(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+    return Allowed(f"a whole number of at least {least}", holds)
+
+
+def number(
+    *, least: float = -math.inf, above: float = -math.inf, most: float = math.inf,
+    below: float = math.inf,
+) -> Allowed:  # fmt: skip
+    """Finite numbers in an interval, with its ends (least, most) or without (above, below)."""
+    words = {"of at least": least, "above": above, "of at most": most, "below": below}
+    ends = [f"{word} {end:g}" for word, end in words.items() if math.isfinite(end)]
+
+    def holds(value: object) -> bool:
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        return real and math.isfinite(value) and least <= value <= most and above < value < below
+
+    return Allowed(" ".join(["a number", " and ".join(ends)]).strip(), holds)
+
+
+def one_of(names: Sequence[str]) -> Allowed:
+    """One of these names."""
+    return Allowed(f"one of {', '.join(names)}", lambda value: value in names)
+
+
+def optional(allowed: Allowed) -> Allowed:
+    """Or None."""
+    return Allowed(f"{allowed.says}, or none", lambda value: value is None or allowed.holds(value))
+
+
+def each(allowed: Allowed) -> Allowed:
+    """Sequences of such values, empty ones too."""
+    return Allowed(f"for each {allowed.says}", lambda values: all(map(allowed.holds, values)))
+
+
+COUNT = whole(1)
+SEED = whole(0)
+POSITIVE = number(above=0)
+NOT_NEGATIVE = number(least=0)
+SHARE = number(least=0, most=1)
+SHARE_BELOW_ONE = number(least=0, below=1)
