@@ -1,7 +1,7 @@
 """The data sets: annotations and video files -> clips with their captions, questions, frames."""
 
 from hbi_core.data.clips import Clip, Corpus
-from hbi_core.data.corpus import read_corpus
+from hbi_core.data.corpus import read_corpus, shared_with_test
 from hbi_core.data.frames import ClipFrames, read_frames
 from hbi_core.data.montage import Montage, montages, photograph_of_words
 from hbi_core.data.questions import Question, QuestionSet, read_questions
@@ -19,5 +19,6 @@ __all__ = [
     "read_corpus",
     "read_frames",
     "read_questions",
+    "shared_with_test",
     "synthetic_clips",
 ]

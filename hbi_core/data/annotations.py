@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -14,6 +15,17 @@ from typing import Any
 from hbi_core.errors import DataError
 
 _AGAIN = "Mend it, or download the file again."
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class AbsentError(DataError):
+    """A folder has no annotation file of a name."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +49,13 @@ class AnnotationFolder:
         """The first file of this name.
 
         Raises:
-            DataError: there is none.
+            AbsentError: there is none.
         """
         tried = [self.root / place / name for place in self.places]
         for path in tried:
             if path.is_file():
                 return path
-        raise DataError(
+        raise AbsentError(
             f"There is no {name}. Looked for: {', '.join(map(str, tried))}. "
             f"Expected layout: {self.layout}"
         )
@@ -100,14 +112,17 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def read_pickle(path: Path) -> Any:
-    """A pickle of dicts, lists, tuples, strings and numbers; of Python 2 as well (as Latin-1).
+    """A pickle of dicts, lists, tuples, strings and numbers.
+
+    Python 2 wrote its strings as bytes of whatever encoding they came in: UTF-8 where they are
+    that, else Windows-1252, which has all letters of Latin-1.
 
     Raises:
         DataError: the file is broken, or names a class or a function, which could run any code.
     """
     try:
         with path.open("rb") as file:
-            return _PlainUnpickler(file, encoding="latin1").load()
+            return _decoded(_PlainUnpickler(file, encoding="bytes").load(), {})
     except _NotPlainError as error:
         raise DataError(
             f"{path} asks for {error}, which could run a program, so it was not read. The file "
@@ -158,16 +173,49 @@ class _PlainUnpickler(pickle.Unpickler):
         raise _NotPlainError(f"{module}.{name}")
 
 
+def _decoded(value: Any, known: dict[int, Any]) -> Any:
+    """The same value with strings in place of bytes; `known` are parts that were met before."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value.decode("cp1252", "replace")
+    if not isinstance(value, dict | list | tuple | set | frozenset):
+        return value
+    if id(value) not in known:
+        known[id(value)] = None  # what holds itself is nothing that a data set has
+        parts = [_decoded(part, known) for part in value]
+        if isinstance(value, dict):
+            own = [_decoded(part, known) for part in value.values()]
+            known[id(value)] = dict(zip(parts, own, strict=True))
+        else:
+            known[id(value)] = type(value)(parts)
+    return known[id(value)]
+
+
 def _read_text(path: Path) -> str:
+    """The text of a file, its lines ended by "\\n" alone."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    marks = ((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark))
+    _, encoding = next(marks, (b"", "utf-8"))
     try:
-        return data.decode("utf-8-sig")  # some releases begin with a byte order mark
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: not UTF-8 text. {_AGAIN}") from error
+        line = data[: error.start].decode(encoding, "replace").count("\n") + 1
+        raise DataError(
+            f"{path}, line {line}: not {encoding.upper()} text. Save it as UTF-8, or download it "
+            "again."
+        ) from error
+    if "\0" in text:  # UTF-16 without a byte order mark, for example
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(
+            f"{path}, line {line}: there is a zero byte, so this is not UTF-8 text. Save it as "
+            "UTF-8, or download it again."
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_json(text: str, path: Path, first_line: int) -> Any:

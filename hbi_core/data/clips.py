@@ -49,3 +49,8 @@ class Corpus:
 
         chosen = set(sorted(self.clips, key=draw)[:clips])
         return replace(self, clips=tuple(clip for clip in self.clips if clip in chosen))
+
+    def overlap(self, other: Corpus) -> tuple[str, ...]:
+        """Ids that are in both, in the order of this one."""
+        known = {clip.id for clip in other.clips}
+        return tuple(clip.id for clip in self.clips if clip.id in known)

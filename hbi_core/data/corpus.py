@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from hbi_core.data.annotations import AnnotationFolder
+from hbi_core.data.annotations import AbsentError, AnnotationFolder
 from hbi_core.data.clips import Clip, Corpus
-from hbi_core.data.files import check_missing_rule, data_root, locate
-from hbi_core.data.readers import DATA_SETS
-from hbi_core.data.synthetic import synthetic_corpus
+from hbi_core.data.files import check_missing_rule, data_root, first_ten, locate
+from hbi_core.data.readers import DATA_SETS, DataSet, Texts
+from hbi_core.data.synthetic import SPLITS, synthetic_corpus
 from hbi_core.errors import DataError
 
+TRAIN_AND_VALIDATION = "train+validation"
 _LOG = logging.getLogger(__name__)
 
 
@@ -24,7 +25,11 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
             drawn into the folder.
         root: folder with the annotation files, in itself or in annotations/, and with the video
             files anywhere below it.
-        split: "train", "validation" or "test"; "captioning-train", "captioning-validate" or
+        split: "train", "validation" or "test", which have no clip in common where the release's
+            own lists have none; or "train+validation", for the final run. The published protocols
+            train on the whole train list: of msrvtt (9k) and activitynet (10k), where validation
+            is held out of it, that is "train+validation"; of didemo, msvd and flickr8k, which have
+            a list for validation, "train". Also "captioning-train", "captioning-validate" and
             "captioning-test" of msrvtt; "all" of flickr8k.
         missing: whether to "skip" clips without a file, or to "stop" at them.
 
@@ -33,17 +38,12 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
             is empty; or videos are missing and `missing` is "stop".
     """
     check_missing_rule(missing)
+    _check_split(name, split)
     if name == "synthetic":
-        return synthetic_corpus(Path(root), split)
-    if name not in DATA_SETS:
-        known = _list([*DATA_SETS, "synthetic"])
-        raise DataError(f"The data set {name!r} is not known. Choose one of {known}.")
-    data_set = DATA_SETS[name]
-    if split not in data_set.splits:
-        raise DataError(f"{name} has no split {split!r}. Choose one of {_list(data_set.splits)}.")
-    root = data_root(root)
-    folder = AnnotationFolder(root, (".", "annotations", *data_set.places), data_set.layout)
-    texts = {id: _clean(captions) for id, captions in data_set.read(folder, split).items()}
+        parts = (synthetic_corpus(Path(root), part) for part in split.split("+"))
+        return Corpus(name, split, tuple(clip for part in parts for clip in part.clips))
+    data_set, root = DATA_SETS[name], data_root(root)
+    texts = {id: _clean(captions) for id, captions in _read(data_set, root, split).items()}
     without_text = tuple(id for id, captions in texts.items() if not captions)
     with_text = [id for id, captions in texts.items() if captions]
     if not with_text:
@@ -53,18 +53,63 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
         )
     if without_text:
         _LOG.warning("%d ids of %s %s have no caption and are left out: %s.",
-                     len(without_text), name, split, _list(without_text[:10]))  # fmt: skip
+                     len(without_text), name, split, first_ten(without_text))  # fmt: skip
     where = f"{name} {split}, in {root} and all folders in it"
     files, absent = locate(with_text, data_set.index(root), missing, where, data_set.prefix)
     clips = tuple(Clip(id, (file,), texts[id]) for id, file in files.items())
     return Corpus(name, split, clips, absent, without_text)
 
 
+def shared_with_test(corpus: Corpus, root: str | Path) -> tuple[str, ...]:
+    """Ids of a split that models of the data set are tested on, whatever the split is called.
+
+    A split with any must not choose between models: "captioning-test" of msrvtt has the videos of
+    the test split of retrieval, "all" of flickr8k the photographs of all its lists.
+
+    Args:
+        corpus: the split.
+        root: the folder that it was read from.
+
+    Returns:
+        In the order of the split. Where the release's list of the test split is not in the folder,
+        only a test split itself is known to share with it.
+
+    Raises:
+        DataError: the list of the test split is broken.
+    """
+    ids = tuple(clip.id for clip in corpus.clips)
+    if corpus.split.endswith("test"):
+        return ids
+    try:
+        tested = (
+            _read(DATA_SETS[corpus.name], Path(root), "test") if corpus.name in DATA_SETS else {}
+        )
+    except AbsentError:
+        return ()
+    return tuple(id for id in ids if id in tested)
+
+
+def _check_split(name: str, split: str) -> None:
+    """Raises DataError unless there is such a data set with such a split."""
+    if name != "synthetic" and name not in DATA_SETS:
+        known = ", ".join([*DATA_SETS, "synthetic"])
+        raise DataError(f"The data set {name!r} is not known. Choose one of {known}.")
+    splits = (*(SPLITS if name == "synthetic" else DATA_SETS[name].splits), TRAIN_AND_VALIDATION)
+    if split not in splits:
+        raise DataError(f"{name} has no split {split!r}. Choose one of {', '.join(splits)}.")
+
+
+def _read(data_set: DataSet, root: Path, split: str) -> Texts:
+    """The sentences of a split, or of several that are joined by "+"."""
+    folder = AnnotationFolder(root, (".", "annotations", *data_set.places), data_set.layout)
+    texts: Texts = {}
+    for part in split.split("+"):
+        for id, sentences in data_set.read(folder, part).items():
+            texts.setdefault(id, []).extend(sentences)
+    return texts
+
+
 def _clean(captions: Iterable[str]) -> tuple[str, ...]:
     """Captions with single spaces and whole characters, without those that have no word."""
     spaced = (" ".join(text.encode("utf-8", "replace").decode().split()) for text in captions)
     return tuple(text for text in spaced if any(map(str.isalnum, text)))
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)

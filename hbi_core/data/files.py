@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hbi_core.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 MISSING_RULES = ("skip", "stop")
+# What video files end in, container by container: people uploaded DiDeMo's as they had them.
 VIDEO_SUFFIXES = (
-    ".mp4", ".avi", ".mkv", ".webm", ".mov",
-    ".m4v", ".mpg", ".wmv", ".3gp",  # DiDeMo: as people uploaded them
+    "mp4", "m4v", "mp4v", "mpg4", "mpeg4", "mov", "qt", "mqv", "movie", "mj2", "f4v", "ismv",
+    "3gp", "3gpp", "3gp2", "3g2", "3gpp2",
+    "avi", "divx", "xvid", "mkv", "mk3d", "webm", "flv", "ogv", "ogg", "ogm", "ogx",
+    "mpg", "mpeg", "mpe", "mp2v", "mpv", "m1v", "m2v", "m2p", "vob", "evo", "vro", "mod", "tod",
+    "ts", "m2t", "m2ts", "mts", "tp", "trp",
+    "wmv", "wm", "asf", "dvr-ms", "wtv", "rm", "rmvb", "rv",
+    "dv", "dif", "mxf", "gxf", "nut", "nsv", "nuv", "amv", "dav", "insv", "fli", "flc", "swf",
+    "mjpg", "mjpeg", "y4m", "ivf", "obu", "av1", "vc1",
+    "h261", "h263", "h264", "264", "avc", "h265", "265", "hevc",
 )  # fmt: skip
 PHOTOGRAPH_SUFFIXES = (".jpg", ".jpeg", ".png")
+_VIDEO_ENDING = re.compile(
+    rf"(?<=.)(?:\.(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))})?)+\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def data_root(root: str | Path) -> Path:
@@ -31,21 +44,32 @@ def data_root(root: str | Path) -> Path:
 
 
 def video_stem(name: str) -> str:
-    """A file name without its video suffixes: "a.b.mov.mp4" -> "a.b"."""
-    while name.lower().endswith(VIDEO_SUFFIXES):
-        name = name[: name.rindex(".")]
-    return name
+    """A file name, or an id, without its video suffixes and without dots at its end.
+
+    "a.b.mov.mp4" -> "a.b", "a." -> "a". Any other ending belongs to the name, so that "lecture.one"
+    and "lecture.two" stay two videos.
+    """
+    return _VIDEO_ENDING.sub("", name)
 
 
 def index_videos(root: Path) -> dict[str, Path]:
-    """All video files below a folder by `video_stem`; of two, the one nearer to the folder."""
-    files = _files_below(root, VIDEO_SUFFIXES)
+    """All files below a folder by `video_stem`.
+
+    Of several, one with a video suffix comes before one without, which only a list that names it
+    can mean; then the one nearest to the folder, then the first by name.
+    """
+    files = sorted(_files_below(root), key=lambda path: video_stem(path.name) == path.name)
     return {video_stem(path.name): path for path in reversed(files)}
 
 
 def index_photographs(root: Path) -> dict[str, Path]:
     """All photographs below a folder by file name; of two, the one nearer to the folder."""
-    return {path.name: path for path in reversed(_files_below(root, PHOTOGRAPH_SUFFIXES))}
+    files = [path for path in _files_below(root) if is_photograph(path)]
+    return {path.name: path for path in reversed(files)}
+
+
+def is_photograph(path: Path) -> bool:
+    return path.suffix.lower() in PHOTOGRAPH_SUFFIXES
 
 
 def locate(
@@ -69,7 +93,7 @@ def locate(
         return found, ()
     report = (
         f"{len(missing)} of {len(found)} video or image files are missing ({where}): "
-        f"{', '.join(missing[:10])}{', …' if len(missing) > 10 else ''}."
+        f"{first_ten(missing)}."
     )
     if rule == "stop" or len(missing) == len(found):
         raise DataError(
@@ -80,19 +104,25 @@ def locate(
     return {id: file for id, file in found.items() if file is not None}, missing
 
 
+def first_ten(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = len(names) - 10
+    return ", ".join(names[:10]) + (f", and {more} more" if more > 0 else "")
+
+
 def check_missing_rule(rule: str) -> None:
     """Raises DataError unless the rule for missing files is a known one."""
     if rule not in MISSING_RULES:
         raise DataError(f"missing={rule!r} is not known. Choose one of {', '.join(MISSING_RULES)}.")
 
 
-def _files_below(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files with such suffixes, nearest to the root first; links to folders are followed."""
+def _files_below(root: Path) -> list[Path]:
+    """Files, nearest to the root first, then by name; links to folders are followed."""
     files, seen = [], set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         if (real := os.path.realpath(folder)) in seen:  # a link back to a folder above
             subfolders.clear()
             continue
         seen.add(real)
-        files += [Path(folder, name) for name in names if name.lower().endswith(suffixes)]
+        files += [Path(folder, name) for name in names]
     return sorted(files, key=lambda path: (len(path.parts), path))

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from hbi_core.data.clips import Clip
-from hbi_core.data.files import PHOTOGRAPH_SUFFIXES
+from hbi_core.data.files import is_photograph
 from hbi_core.errors import VideoError
 from hbi_core.video import VideoLimits, file_name, read_video
 
@@ -45,7 +45,7 @@ def read_frames(
     Raises:
         VideoError: a file is missing or broken, or there are fewer frames than photographs.
     """
-    if any(file.suffix.lower() not in PHOTOGRAPH_SUFFIXES for file in clip.files):
+    if not all(map(is_photograph, clip.files)):
         if len(clip.files) > 1:
             raise VideoError(f"{clip.id} has {len(clip.files)} files, which are not all images.")
         pixels = read_video(clip.files[0], frames, limits).frames

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hbi_core.data.clips import Clip, Corpus
-from hbi_core.data.files import PHOTOGRAPH_SUFFIXES
+from hbi_core.data.files import is_photograph
 from hbi_core.errors import DataError
 from hbi_core.text import Caption
 
@@ -43,8 +43,8 @@ def montages(
     Raises:
         DataError: the corpus is not of photographs, or has too few for a montage.
     """
-    photographs = [clip for clip in corpus.clips if _is_photograph(clip)]
-    if len(photographs) < len(corpus.clips):
+    photographs = corpus.clips
+    if not all(len(clip.files) == 1 and is_photograph(clip.files[0]) for clip in photographs):
         raise DataError(
             f"Montages are made of photographs; {corpus.name} has videos. Choose flickr8k."
         )
@@ -78,10 +78,6 @@ def photograph_of_words(caption: Caption, montage: Montage) -> tuple[int, ...]:
         raise ValueError(f"{caption.text!r} is not the caption of {montage.id}.")
     ends = [end for _, end in montage.spans]
     return tuple(sum(end <= word.start for end in ends) for word in caption.words)
-
-
-def _is_photograph(clip: Clip) -> bool:
-    return len(clip.files) == 1 and clip.files[0].suffix.lower() in PHOTOGRAPH_SUFFIXES
 
 
 def _join(id: str, clips: list[Clip], chosen: random.Random) -> Montage:

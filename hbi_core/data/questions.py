@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hbi_core.data.annotations import AnnotationFolder, fields, read_json, read_json_lines
-from hbi_core.data.files import check_missing_rule, data_root, index_videos, locate
+from hbi_core.data.files import (
+    check_missing_rule,
+    data_root,
+    index_videos,
+    locate,
+    video_stem,
+)
 from hbi_core.errors import DataError
 
 CLASSES = 1000  # as in the paper: the most frequent answers of the train split
@@ -25,7 +31,7 @@ class Question:
     """A question about a video.
 
     Attributes:
-        video_id: as in the annotations.
+        video_id: as in the annotations, without a video suffix.
         file: the video.
         question: as it was asked.
         answer: the right one.
@@ -112,5 +118,6 @@ def _read_answers(folder: AnnotationFolder) -> dict[str, int]:
 
 
 def _read_records(path: Path) -> list[list[str]]:
-    """video_id, question, answer and answer_type of each line."""
-    return [fields(record, _FIELDS, where) for record, where in read_json_lines(path)]
+    """The id of the video, question, answer and answer_type of each line."""
+    records = [fields(record, _FIELDS, where) for record, where in read_json_lines(path)]
+    return [[video_stem(name), *rest] for name, *rest in records]

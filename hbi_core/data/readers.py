@@ -1,7 +1,9 @@
 """One reader for each data set: annotation files -> ids with their sentences.
 
 The formats are those of the public releases. No validation split is a test split: where a release
-has none, it is held out of the train split by a hash of the id.
+has none, it is held out of the train split by a hash of the id. Copies of a release name a video
+with or without a suffix, or under two of them: ids are what `video_stem` leaves of the name, and
+names that it leaves alike are one video with the texts of both.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +71,26 @@ def read_msrvtt(folder: AnnotationFolder, split: str) -> Texts:
     if split == "test":
         texts: Texts = defaultdict(list)
         rows = read_rows(folder.find("MSRVTT_JSFUSION_test.csv"), ("video_id", "sentence"))
-        for id, sentence in rows:
-            texts[id].append(sentence)
+        for name, sentence in rows:
+            texts[video_stem(name)].append(sentence)
         return dict(texts)
     path = folder.find("MSRVTT_data.json")
     videos, sentences = fields(read_json(path), {"videos": list, "sentences": list}, str(path))
     if split.startswith("captioning-"):
         ids = []
         for number, video in enumerate(videos):
-            id, part = fields(video, {"video_id": str, "split": str}, f"{path}: videos[{number}]")
+            types = {"video_id": str, "split": str}
+            name, part = fields(video, types, f"{path}: videos[{number}]")
             if part == split.removeprefix("captioning-"):
-                ids.append(id)
+                ids.append(video_stem(name))
     else:
         rows = read_rows(folder.find("MSRVTT_train.9k.csv"), ("video_id",))
-        ids = _part_of_train([id for (id,) in rows], split)
+        ids = _part_of_train((name for (name,) in rows), split)
     texts = {id: [] for id in ids}
     for number, entry in enumerate(sentences):
         types = {"video_id": str, "caption": str}
-        id, caption = fields(entry, types, f"{path}: sentences[{number}]")
-        if id in texts:
+        name, caption = fields(entry, types, f"{path}: sentences[{number}]")
+        if (id := video_stem(name)) in texts:
             texts[id].append(caption)
     return texts
 
@@ -99,13 +103,16 @@ def read_activitynet(folder: AnnotationFolder, split: str) -> Texts:
     """
     test = split == "test"
     id_path = folder.find("val_ids.json" if test else "train_ids.json")
-    ids = strings(read_json(id_path), str(id_path))
+    names = strings(read_json(id_path), str(id_path))
     path = folder.find("val_1.json" if test else "train.json")
     videos = read_json(path)
     fields(videos, {}, str(path))
-    wanted = ids if test else _part_of_train(ids, split)
-    return {id: _paragraph_in_time(videos[id], f"{path}: {id}") if id in videos else []
-            for id in wanted}  # fmt: skip
+    moments = {id: [] for id in (map(video_stem, names) if test else _part_of_train(names, split))}
+    for name, video in videos.items():
+        if (id := video_stem(name)) in moments:
+            moments[id] += _moments(video, f"{path}: {name}")
+    return {id: _paragraph(sentence for _, sentence in sorted(own, key=itemgetter(0)))
+            for id, own in moments.items()}  # fmt: skip
 
 
 def read_didemo(folder: AnnotationFolder, split: str) -> Texts:
@@ -120,8 +127,8 @@ def read_didemo(folder: AnnotationFolder, split: str) -> Texts:
     for number, moment in enumerate(moments):
         types = {"video": str, "description": str}
         video, description = fields(moment, types, f"{path}: [{number}]")
-        if video_stem(video) in descriptions:
-            descriptions[video_stem(video)].append(description)
+        if (id := video_stem(video)) in descriptions:
+            descriptions[id].append(description)
     return {id: _paragraph(sentences) for id, sentences in descriptions.items()}
 
 
@@ -132,12 +139,12 @@ def read_msvd(folder: AnnotationFolder, split: str) -> Texts:
     captions = read_pickle(path)
     fields(captions, {}, str(path))
     texts: Texts = {video_stem(name): [] for name in names}
-    for video, sentences in captions.items():
-        if not isinstance(video, str) or not isinstance(sentences, list | tuple):
-            raise DataError(f"{path}: {video!r} should have a list of lists of words.")
-        if video_stem(video) in texts:
-            texts[video_stem(video)] = [
-                " ".join(strings(words, f"{path}: {video}, caption {number}"))
+    for name, sentences in captions.items():
+        if not isinstance(name, str) or not isinstance(sentences, list | tuple):
+            raise DataError(f"{path}: {name!r} should have a list of lists of words.")
+        if (id := video_stem(name)) in texts:
+            texts[id] += [
+                " ".join(strings(words, f"{path}: {name}, caption {number}"))
                 for number, words in enumerate(sentences)
             ]
     return texts
@@ -159,7 +166,9 @@ def read_flickr8k(folder: AnnotationFolder, split: str) -> Texts:
     }
 
 
-def _part_of_train(ids: Iterable[str], split: str) -> list[str]:
+def _part_of_train(names: Iterable[str], split: str) -> list[str]:
+    """The ids of a train list that belong to "train", or to "validation"."""
+    ids = map(video_stem, names)
     return [id for id in ids if held_out(id, HELD_OUT) == (split == "validation")]
 
 
@@ -169,7 +178,8 @@ def _paragraph(sentences: Iterable[str]) -> list[str]:
     return [text] if text else []
 
 
-def _paragraph_in_time(video: Any, where: str) -> list[str]:
+def _moments(video: Any, where: str) -> list[tuple[list[float], str]]:
+    """[start, end] in seconds of each sentence, and the sentence."""
     times, sentences = fields(video, {"timestamps": list, "sentences": list}, where)
     sentences = strings(sentences, f"{where}, sentences")
     if len(times) != len(sentences):
@@ -181,8 +191,7 @@ def _paragraph_in_time(video: Any, where: str) -> list[str]:
         if not (isinstance(time, list) and len(time) == 2
                 and all(isinstance(second, int | float) for second in time)):  # fmt: skip
             raise DataError(f"{where}: the timestamp {time!r} should be [start, end] in seconds.")
-    in_time = sorted(range(len(times)), key=times.__getitem__)
-    return _paragraph(sentences[number] for number in in_time)
+    return list(zip(times, sentences, strict=True))
 
 
 DATA_SETS = {

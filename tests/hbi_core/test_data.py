@@ -25,8 +25,10 @@ from hbi_core.data import (
     read_corpus,
     read_frames,
     read_questions,
+    shared_with_test,
     synthetic_clips,
 )
+from hbi_core.data.files import video_stem
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.errors import DataError, InputError, VideoError
 from hbi_core.text import parse_caption
@@ -227,6 +229,42 @@ def test_msrvtt_captioning_has_the_split_of_the_release(msrvtt):
     }
 
 
+@pytest.mark.parametrize("name", ["msrvtt", "activitynet", "didemo", "msvd", "flickr8k"])
+def test_train_and_validation_together_are_the_whole_train_list(name, request):
+    """What the published protocols train on in the end."""
+    root = request.getfixturevalue(name)
+    train, validation, both = (
+        read_corpus(name, root, split) for split in ("train", "validation", "train+validation")
+    )
+    assert both.clips == train.clips + validation.clips
+    assert both.split == "train+validation"
+    assert both.overlap(validation) == tuple(ids(validation))
+    assert train.overlap(validation) == ()
+
+
+def test_msrvtt_trains_on_all_9k(msrvtt):
+    corpus = read_corpus("msrvtt", msrvtt, "train+validation", missing="stop")
+    assert sorted(ids(corpus)) == sorted(MSRVTT_IDS)
+
+
+def test_splits_that_share_clips_with_the_test_split(msrvtt, flickr8k):
+    def shared(name, root, split):
+        return shared_with_test(read_corpus(name, root, split), root)
+
+    assert shared("msrvtt", msrvtt, "test") == ("video9771", "video9770")
+    assert shared("msrvtt", msrvtt, "captioning-test") == ("video9770", "video9771")
+    for split in ("train", "validation", "train+validation", "captioning-validate"):
+        assert shared("msrvtt", msrvtt, split) == ()
+    write_csv(msrvtt / "MSRVTT_train.9k.csv", ["video_id"], ["video9770"], ["video1"])
+    assert shared("msrvtt", msrvtt, "train+validation") == ("video9770",)
+    (msrvtt / "MSRVTT_JSFUSION_test.csv").unlink()
+    assert shared("msrvtt", msrvtt, "captioning-test") == ("video9770", "video9771")
+    assert shared("msrvtt", msrvtt, "captioning-train") == ()
+    assert shared("flickr8k", flickr8k, "all") == ()
+    write_lines(flickr8k / "Flickr_8k.testImages.txt", "3_ab.jpg", "7_ab.jpg")
+    assert shared("flickr8k", flickr8k, "all") == ("3_ab.jpg", "7_ab.jpg")
+
+
 def test_activitynet_joins_sentences_in_the_order_of_time(activitynet, caplog):
     corpus = read_corpus("activitynet", activitynet, "test")
     assert list(texts(corpus).items()) == [
@@ -260,6 +298,78 @@ def test_didemo_joins_descriptions_and_finds_other_extensions(didemo):
     assert texts(read_corpus("didemo", didemo, "test")) == {"4@N_4": ("zoom test a cat test",)}
 
 
+@pytest.mark.parametrize(
+    "suffix",
+    [".mts", ".m2ts", ".3g2", ".3gp", ".ogv", ".flv", ".ts", ".vob", ".divx", ".asf", ".m2v", ".dv",
+     ".mpeg", ".rm", ".MOV", ".Mp4", ".", ".mov.", ".avi.mp4", ".3gpp", ".mod"],
+)  # fmt: skip
+def test_didemo_finds_videos_as_people_uploaded_them(didemo, suffix):
+    """Under the listed name, as a copy in MP4 under it or in its place, and as one clip."""
+    listed = f"5@N00_5_ab{suffix}"
+    write_lines(didemo / "annotations" / "test_list.txt", listed, "5@N00_5_ab.mp4", "5@N00_5_ab")
+    moments = [{"video": listed, "description": "a"}, {"video": "5@N00_5_ab.", "description": "b"}]
+    write_json(didemo / "annotations" / "test_data.json", moments)
+    for name in (listed, f"{listed}.mp4", "5@N00_5_ab.mp4"):
+        touch(didemo / "all_videos", name)
+        corpus = read_corpus("didemo", didemo, "test", missing="stop")
+        assert texts(corpus) == {"5@N00_5_ab": ("a b",)}
+        assert corpus.clips[0].files == (didemo / "all_videos" / name,)
+        (didemo / "all_videos" / name).unlink()
+    touch(didemo / "all_videos", "._5@N00_5_ab.mp4", "5@N00_5_ab.jpg")
+    with pytest.raises(DataError, match="1 of 1"):
+        read_corpus("didemo", didemo, "test")
+
+
+def test_names_of_videos_that_lie_there_are_found_whatever_they_end_in(didemo):
+    listed = ["6.unheard", "lecture.one", "lecture.two", "no_suffix", "a copy too.avi"]
+    write_lines(didemo / "annotations" / "test_list.txt", *listed)
+    moments = [{"video": name, "description": name} for name in listed]
+    write_json(didemo / "annotations" / "test_data.json", moments)
+    names = ["6.unheard", "lecture.one.mp4", "lecture.two", "no_suffix", "a copy too.avi"]
+    touch(didemo / "all_videos", *names, "a copy too.mp4", "lecture.mp4", "lecture.one")
+    corpus = read_corpus("didemo", didemo, "test", missing="stop")
+    assert [clip.files[0].name for clip in corpus.clips] == names
+    assert ids(corpus) == ["6.unheard", "lecture.one", "lecture.two", "no_suffix", "a copy too"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.b.mov.mp4", "a.b"), ("a.", "a"), ("a..", "a"), (".mp4", ".mp4"), ("a.mp4.x", "a.mp4.x"),
+     ("-4wsuPCjDBc_5_15", "-4wsuPCjDBc_5_15"), ("v_QOlSCBRmfWY", "v_QOlSCBRmfWY"),
+     ("a.mp4\n", "a.mp4\n"), ("mp4", "mp4"), ("x.3GP.Mov", "x")],
+)  # fmt: skip
+def test_the_stem_of_a_name(name, stem):
+    assert video_stem(name) == stem
+
+
+def test_ids_with_and_without_a_suffix_are_the_same(msrvtt, activitynet, msvd, qa):
+    """In whichever of the files of a release the suffix stands."""
+
+    def suffixed(path, pattern):
+        path.write_text(re.sub(pattern, r"\1.mp4", path.read_text()))
+
+    before = [read_corpus("msrvtt", msrvtt, split) for split in ("train", "validation", "test")]
+    suffixed(msrvtt / "MSRVTT_train.9k.csv", r"(video\d+)")
+    suffixed(msrvtt / "MSRVTT_JSFUSION_test.csv", r"(?<!msr)(video9770|video9771)")
+    after = [read_corpus("msrvtt", msrvtt, split) for split in ("train", "validation", "test")]
+    assert after == before
+    suffixed(msrvtt / "MSRVTT_data.json", r"(?<=\"video_id\": \")(video\d+)")
+    assert [read_corpus("msrvtt", msrvtt, corpus.split) for corpus in before] == before
+    before = [read_corpus("activitynet", activitynet, split) for split in ("validation", "test")]
+    suffixed(activitynet / "captions" / "train_ids.json", r"(v_train\d+)")
+    suffixed(activitynet / "captions" / "val_1.json", r"(v_a|v_b-QOlSCBRm)(?=\")")
+    assert [read_corpus("activitynet", activitynet, corpus.split) for corpus in before] == before
+    before = read_corpus("msvd", msvd, "train")
+    suffixed(msvd / "train_list.txt", r"(b_5_8)")
+    captions = {"a_1_2.avi": [["a", "man", "sings"]], "b_5_8": [["a", "cat"]]}
+    captions["b_5_8.avi"] = [["two", "cats", "play"]]
+    (msvd / "raw-captions.pkl").write_bytes(pickle.dumps(captions))
+    assert read_corpus("msvd", msvd, "train") == before
+    before = read_questions(qa, "test")
+    suffixed(qa / "msrvtt_qa" / "test.jsonl", r"(test\d)")
+    assert read_questions(qa, "test") == before
+
+
 def test_msvd_has_many_captions_a_video(msvd):
     train = read_corpus("msvd", msvd, "train", missing="stop")
     assert list(texts(train).items()) == [
@@ -276,11 +386,45 @@ def test_msvd_has_many_captions_a_video(msvd):
     [
         b"(dS'd_3_4'\n((lS'a'\naS'caf\\xe9'\nals.",  # protocol 0
         b"\x80\x02}U\x05d_3_4]](U\x01aU\x04caf\xe9eas.",  # protocol 2
+        b"(dS'd_3_4'\n((lS'a'\naS'caf\\xc3\\xa9'\nals.",
+        b"\x80\x02}U\x05d_3_4]](U\x01aU\x05caf\xc3\xa9eas.",
+        b"\x80\x02}X\x05\x00\x00\x00d_3_4]](U\x01aX\x05\x00\x00\x00caf\xc3\xa9eas.",  # unicode
     ],
 )
 def test_msvd_captions_pickled_by_python_2(msvd, content):
     (msvd / "raw-captions.pkl").write_bytes(content)
     assert texts(read_corpus("msvd", msvd, "test")) == {"d_3_4": ("a café",)}
+
+
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [("don’t".encode(), "don’t"), (b"don\x92t", "don’t"), ("猫".encode(), "猫"),
+     ("Ã©".encode(), "Ã©"), (b"na\xefve", "naïve"), (b"don't", "don't")],
+)  # fmt: skip
+def test_strings_of_python_2_are_utf8_or_windows_1252(msvd, word, read):
+    assert len(word) < 256
+    string = b"U" + bytes([len(word)]) + word
+    content = b"\x80\x02}U\x05d_3_4]](" + string + b"U\x04caf\xe9eas."
+    (msvd / "raw-captions.pkl").write_bytes(content)
+    assert texts(read_corpus("msvd", msvd, "test")) == {"d_3_4": (f"{read} café",)}
+
+
+def test_a_pickle_that_holds_itself_or_is_deep(msvd):
+    own, deep = [], []
+    own.append(own)
+    for _ in range(100_000):
+        deep = [deep]
+    shared = ["a"]
+    for _ in range(60):  # 2 ** 60 words, in a few hundred bytes
+        shared = [shared, shared]
+    for value in (own, shared):
+        (msvd / "raw-captions.pkl").write_bytes(pickle.dumps({"d_3_4": value}))
+        with pytest.raises(DataError, match="d_3_4, caption 0"):
+            read_corpus("msvd", msvd, "test")
+    nested = b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."
+    (msvd / "raw-captions.pkl").write_bytes(nested)
+    with pytest.raises(DataError, match="not a readable pickle"):
+        read_corpus("msvd", msvd, "test")
 
 
 def test_flickr8k_without_its_lists_is_split_by_a_hash(flickr8k):
@@ -502,6 +646,48 @@ def test_a_byte_order_mark_is_no_part_of_the_header(flickr8k):
     path = flickr8k / "captions.txt"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert len(read_corpus("flickr8k", flickr8k, "all").clips) == 60
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_texts_with_a_byte_order_mark(flickr8k, encoding, newline):
+    mark = "" if encoding in ("utf-8-sig", "utf-16", "utf-32") else "\ufeff"
+    lines = ["image,caption", "5_ab.jpg,ein Hühnchen läuft", '7_ab.jpg,"猫, zwei"', ""]
+    content = (mark + newline.join(lines)).encode(encoding)
+    (flickr8k / "captions.txt").write_bytes(content)
+    assert texts(read_corpus("flickr8k", flickr8k, "all")) == {
+        "5_ab.jpg": ("ein Hühnchen läuft",),
+        "7_ab.jpg": ("猫, zwei",),
+    }
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_lists_with_the_line_ends_of_any_system(flickr8k, newline):
+    path = flickr8k / "Flickr_8k.trainImages.txt"
+    path.write_bytes(newline.join(["5_ab.jpg", "7_ab.jpg", ""]).encode("utf-8-sig"))
+    assert ids(read_corpus("flickr8k", flickr8k, "train")) == ["5_ab.jpg", "7_ab.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "caption", "line", "reason"),
+    [("cp1252", "the café", 3, "not UTF-8"), ("gbk", "狗", 3, "not UTF-8"),
+     ("utf-16-le", "a cafe", 1, "zero byte"), ("utf-32-be", "a cafe", 1, "zero byte")],
+)  # fmt: skip
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_texts_of_other_encodings_are_named(flickr8k, encoding, caption, line, reason, newline):
+    text = newline.join(["image,caption", "5_ab.jpg,two dogs", f"7_ab.jpg,{caption}", ""])
+    (flickr8k / "captions.txt").write_bytes(text.encode(encoding))
+    with pytest.raises(
+        DataError, match=rf"captions\.txt, line {line}: .*{reason}.*Save it as UTF-8"
+    ):
+        read_corpus("flickr8k", flickr8k, "all")
+
+
+def test_half_of_a_character_in_utf16(flickr8k):
+    content = "image,caption\n5_ab.jpg,x".encode("utf-16")
+    (flickr8k / "captions.txt").write_bytes(content[:-1])
+    with pytest.raises(DataError, match=r"captions\.txt, line 2: not UTF-16"):
+        read_corpus("flickr8k", flickr8k, "all")
 
 
 def test_half_a_surrogate_pair_in_json_becomes_a_question_mark(didemo):
