@@ -12,15 +12,15 @@ from pathlib import Path
 import gradio as gr
 import plotly.graph_objects as go
 
-from app.figures.coalition_figure import coalition_figure
-from app.figures.comparison_figure import cost_figure, heat_map_figure, scatter_figure
-from app.figures.comparison_table import comparison_table
 from hbi_core.checkpoint import UNTRAINED
 from hbi_core.comparison import LevelComparison, compare_level
 from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
-from hbi_core.figures.comparison_view import seconds_in_words, view_of
-from hbi_core.figures.paper_figure import without_font
+from hbi_core.figures.coalition_page import coalition_page
+from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
+from hbi_core.figures.methods_table import methods_table
+from hbi_core.figures.methods_view import seconds_in_words, view_of
+from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 
 _EXPORTS = tempfile.TemporaryDirectory(prefix="hbi-exports-")  # removed when the server ends
@@ -46,7 +46,7 @@ def explain_on_page(
         return gr.skip(), gr.skip(), gr.skip(), f"**{_escaped(str(error))}**"
     progress(0.95, "Drawing")
     started = time.perf_counter()
-    figure = coalition_figure(explanation)
+    figure = coalition_page(explanation)
     explanation.seconds["drawing"] = time.perf_counter() - started
     return figure, describe(explanation), explanation, ""
 
@@ -145,7 +145,7 @@ def compare_on_page(
         scatter_figure(view),
         cost_figure(view),
         heat_map_figure(view),
-        comparison_table(comparison),
+        methods_table(comparison),
         describe_comparison(comparison),
         comparison,
         "",

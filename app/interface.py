@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from app import handlers
-from app.figures.comparison_table import HEADERS
 from explainers import WEIGHTINGS
 from explainers.comparison import BUDGETS
-from hbi_core.figures.paper_figure import WIDTHS
+from hbi_core.figures.methods_table import HEADERS
+from hbi_core.figures.print_style import WIDTHS
 from hbi_core.model.config import LEVEL_NAMES
 from hbi_core.shipped import ASSETS
 

@@ -26,7 +26,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from benchmarks.report import report
-from hbi_core.figures.paper_figure import paper_figure
+from hbi_core.figures.coalition_print import coalition_print
 
 ROOT = Path(__file__).parents[1]
 CAPTION = "A man in a suit passes parked cars, a taxi sign, a cyclist beside a bus, a bicycle."
@@ -117,17 +117,17 @@ def main() -> None:
 
 def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:
     """The time split of an explanation with the models loaded, and of drawing and exporting."""
-    from app.figures.coalition_figure import coalition_figure
+    from hbi_core.figures.coalition_page import coalition_page
     from hbi_core.pipeline import explain
 
     explain(video, CAPTION)
     explanation = explain(video, CAPTION)
-    coalition_figure(explanation)
+    coalition_page(explanation)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for what, run in {
-            "drawing the page's figure": lambda: coalition_figure(explanation),
-            "drawing the paper's figure": lambda: paper_figure(explanation),
+            "drawing the page's figure": lambda: coalition_page(explanation),
+            "drawing the paper's figure": lambda: coalition_print(explanation),
             "exporting all files": lambda: explanation.save(folder),
         }.items():
             started = time.perf_counter()

@@ -5,7 +5,7 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 (`coalition_graph`).
 """
 
-from explainers.coalition_graph import coalition_graph, ranks
+from explainers.coalition_graph import coalition_graph, player_id, ranks
 from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
@@ -32,6 +32,7 @@ __all__ = [
     "enumeration_seconds",
     "estimate",
     "multilinear_extension",
+    "player_id",
     "ranks",
     "sample_coalitions",
 ]

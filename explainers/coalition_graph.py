@@ -14,22 +14,56 @@ from explainers.interactions import Interactions
 
 
 class VideoPlayer(Protocol):
-    frames: Sequence[int]
+    """A player of the video's side."""
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """The frames it stands for."""
 
 
 class TextPlayer(Protocol):
-    words: Sequence[int]
-    text: str
+    """A player of the text's side."""
+
+    @property
+    def words(self) -> Sequence[int]:
+        """The words it stands for."""
+
+    @property
+    def text(self) -> str:
+        """These words."""
 
 
 class GameLevel(Protocol):
-    """What a level must have to be drawn; `hbi_core.explanation.Level` is one."""
+    """A level with its players and their interactions."""
 
-    name: str
-    video_tokens: Sequence[VideoPlayer]
-    text_tokens: Sequence[TextPlayer]
-    similarity: Tensor
-    interactions: Interactions
+    @property
+    def name(self) -> str:
+        """Of the level, no other level has it."""
+
+    @property
+    def score(self) -> float:
+        """The value of all players together."""
+
+    @property
+    def video_tokens(self) -> Sequence[VideoPlayer]:
+        """V players."""
+
+    @property
+    def text_tokens(self) -> Sequence[TextPlayer]:
+        """T players."""
+
+    @property
+    def similarity(self) -> Tensor:
+        """Cosine similarities [V, T]."""
+
+    @property
+    def interactions(self) -> Interactions:
+        """With values [V, T]."""
+
+
+def player_id(level: str, modality: str, index: int) -> str:
+    """Name of a player in graph, figures and files: "entity/video/0", "action/text/2"."""
+    return f"{level}/{modality}/{index}"
 
 
 def ranks(interactions: Tensor) -> np.ndarray:
@@ -46,7 +80,7 @@ def ranks(interactions: Tensor) -> np.ndarray:
 def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
     """Players of all levels, their interactions, and who was merged into whom.
 
-    Nodes are named "entity/video/0", "action/text/2", and carry `level`, `modality` ("video" or
+    Nodes are named by `player_id`, and carry `level`, `modality` ("video" or
     "text"), `members` (indices of frames or words, comma separated) and `label`. Edges carry
     `relation`:
 
@@ -61,7 +95,7 @@ def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
         for modality, players in _players(level).items():
             for index, (members, label) in enumerate(players):
                 graph.add_node(
-                    f"{level.name}/{modality}/{index}",
+                    player_id(level.name, modality, index),
                     level=level.name,
                     modality=modality,
                     members=",".join(map(str, members)),
@@ -71,8 +105,8 @@ def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
         interactions = level.interactions.values.tolist()
         for (video, text), rank in np.ndenumerate(ranks(level.interactions.values)):
             graph.add_edge(
-                f"{level.name}/video/{video}",
-                f"{level.name}/text/{text}",
+                player_id(level.name, "video", video),
+                player_id(level.name, "text", text),
                 relation="interaction",
                 interaction=interactions[video][text],
                 similarity=similarity[video][text],
@@ -85,8 +119,8 @@ def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
                 for parent, (merged, _) in enumerate(uppers[modality]):
                     if set(members) <= set(merged):
                         graph.add_edge(
-                            f"{lower.name}/{modality}/{index}",
-                            f"{upper.name}/{modality}/{parent}",
+                            player_id(lower.name, modality, index),
+                            player_id(upper.name, modality, parent),
                             relation="membership",
                         )
     return graph

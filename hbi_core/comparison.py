@@ -14,14 +14,9 @@ from explainers.comparison import BUDGETS
 from hbi_core.errors import InputError
 from hbi_core.estimator_file import load_estimator
 from hbi_core.explanation import Explanation, Level
+from hbi_core.figures.methods_view import NAMES
 from hbi_core.pipeline import choose_device
 
-NAMES = {
-    "closed_form": "closed form",
-    "enumeration": "full enumeration",
-    "estimator": "estimator",
-    "sampling": "sampling",
-}
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20
 TOP = 10  # strongest links, of at least three times as many

@@ -12,7 +12,7 @@ import tyro
 from explainers import WEIGHTINGS
 from hbi_core.command_line import parsed, refused
 from hbi_core.errors import InputError
-from hbi_core.figures.paper_figure import WIDTHS, without_font
+from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 
 

@@ -13,8 +13,9 @@ from explainers import coalition_graph, ranks
 from hbi_core.comparison import LevelComparison
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
-from hbi_core.figures.comparison_paper_figure import comparison_paper_figure
-from hbi_core.figures.paper_figure import WIDTHS, paper_figure, save_figure
+from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.methods_print import methods_print
+from hbi_core.figures.print_style import WIDTHS, save_figure
 
 CSV_COLUMNS = (
     "level", "video_token", "frames", "text_token", "text",
@@ -31,7 +32,7 @@ def save_explanation(explanation: Explanation, directory: str | Path, width: str
         write_csv(explanation, table)
         graph = directory / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
-        figures = save_figure(paper_figure(explanation, width), directory / "figure")
+        figures = save_figure(coalition_print(explanation, width), directory / "figure")
     return [numbers, *figures, table, graph]
 
 
@@ -42,7 +43,7 @@ def save_comparison(comparison: LevelComparison, directory: str | Path, width: s
         numbers.write_text(comparison.to_json() + "\n", encoding="utf-8")
         table = directory / "comparison.csv"
         table.write_text(comparison.to_csv(), encoding="utf-8")
-        figure = comparison_paper_figure(comparison, width)
+        figure = methods_print(comparison, width)
         figures = save_figure(figure, directory / "comparison")
     return [numbers, *figures, table]
 

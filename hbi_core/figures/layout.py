@@ -10,9 +10,36 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from explainers import ranks
-from hbi_core.explanation import Explanation, Level
+import numpy as np
+
+from explainers import player_id, ranks
+from explainers.coalition_graph import GameLevel
+
+
+class Frames(Protocol):
+    """The pictures of a figure."""
+
+    @property
+    def frames(self) -> np.ndarray:
+        """uint8 [F, H, W, 3], RGB in [0, 255]."""
+
+    @property
+    def times(self) -> Sequence[float]:
+        """Seconds from the start of the video to each frame."""
+
+
+class Explained(Protocol):
+    """What is drawn: the levels of a coalition graph, and the frames that they are about."""
+
+    @property
+    def levels(self) -> Sequence[GameLevel]:
+        """The first has a player for every word."""
+
+    @property
+    def video(self) -> Frames:
+        """The frames that the players stand for."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +82,9 @@ def key_label(number: int) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """A word or a thumbnail: its rectangle, and which word or frame it is."""
+    """A word or a thumbnail: its rectangle, which word or frame it is, and the player it is."""
 
+    id: str
     index: int
     label: str
     left: float
@@ -71,8 +99,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Token:
-    """A player: the rectangle around its cells."""
+    """A player, by its name in the coalition graph: the rectangle around its cells."""
 
+    id: str
     left: float
     top: float
     width: float
@@ -85,8 +114,9 @@ class Token:
 
 @dataclass(frozen=True)
 class Link:
-    """The line between a text and a video token, and what it says."""
+    """The line between a video and a text player, by their names, and what it says."""
 
+    ends: tuple[str, str]
     start: tuple[float, float]
     end: tuple[float, float]
     video: int
@@ -99,7 +129,7 @@ class Link:
 
 @dataclass(frozen=True)
 class LevelLayout:
-    """One level. `links` run from the weakest to the strongest: the order to draw them in."""
+    """Where the players of one level stand; `links_of` draws lines between them."""
 
     name: str
     score: float
@@ -110,7 +140,6 @@ class LevelLayout:
     frames: tuple[Cell, ...]
     text_tokens: tuple[Token, ...]
     video_tokens: tuple[Token, ...]
-    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True)
@@ -132,10 +161,8 @@ _GAP = 1.4  # em between the tokens of a row
 _PAD = 0.35  # em between a box and its cells
 
 
-def lay_out(
-    explanation: Explanation, width: float, em: float, smallest_font: float
-) -> FigureLayout:
-    """Place the players and links of an explanation.
+def lay_out(explanation: Explained, width: float, em: float, smallest_font: float) -> FigureLayout:
+    """Place the players of an explanation.
 
     Args:
         explanation: what to draw.
@@ -178,7 +205,7 @@ def lay_out(
 
 
 def _lay_out_level(
-    level: Level,
+    level: GameLevel,
     labels: Sequence[str],
     times: Sequence[float],
     *,
@@ -195,9 +222,19 @@ def _lay_out_level(
     gap = _GAP * em if merged else 0.0
     word_top = top + pad
     words, text_tokens = _lay_out_row(
-        [token.words for token in level.text_tokens], labels, word_widths,
-        left, word_top, row, word_height, gap, pad, stretch=True,
-    )  # fmt: skip
+        level.name,
+        "text",
+        [token.words for token in level.text_tokens],
+        labels,
+        word_widths,
+        left,
+        word_top,
+        row,
+        word_height,
+        gap,
+        pad,
+        stretch=True,
+    )
     count = sum(len(token.frames) for token in level.video_tokens)
     gaps = gap * (len(level.video_tokens) - 1) + 2 * pad
     cell = (row - gaps) / count
@@ -206,19 +243,28 @@ def _lay_out_level(
     frame_height = frame_width * frame_aspect
     frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + pad
     frames, video_tokens = _lay_out_row(
+        level.name,
+        "video",
         [token.frames for token in level.video_tokens],
         [f"frame {index + 1}, {seconds:.2f} s" for index, seconds in enumerate(times)],
         [frame_width + frame_gap] * len(times),
-        left, frame_top, row, frame_height, gap, pad, inset=frame_gap / 2,
-    )  # fmt: skip
+        left,
+        frame_top,
+        row,
+        frame_height,
+        gap,
+        pad,
+        inset=frame_gap / 2,
+    )
     bottom = frame_top + frame_height + pad
     return LevelLayout(
-        level.name, level.score, top, bottom, merged, words, frames, text_tokens, video_tokens,
-        _links(level, text_tokens, video_tokens),
-    )  # fmt: skip
+        level.name, level.score, top, bottom, merged, words, frames, text_tokens, video_tokens
+    )
 
 
 def _lay_out_row(
+    level: str,
+    modality: str,
     groups: Sequence[Sequence[int]],
     labels: Sequence[str],
     widths: Sequence[float],
@@ -239,29 +285,29 @@ def _lay_out_row(
     between = gap + (0.0 if stretch else max(spare, 0.0) / max(len(groups) - 1, 1))
     x = left + pad + (max(spare, 0.0) / 2 if not stretch and len(groups) == 1 else 0.0)
     cells, tokens = [], []
-    for group in groups:
-        start = x
+    for number, group in enumerate(groups):
+        start, id = x, player_id(level, modality, number)
         for index in group:
             width = widths[index] + extra
-            cells.append(Cell(index, labels[index], x + inset, top, width - 2 * inset, height))
+            cells.append(Cell(id, index, labels[index], x + inset, top, width - 2 * inset, height))
             x += width
-        tokens.append(Token(start - pad, top - pad, x - start + 2 * pad, height + 2 * pad))
+        tokens.append(Token(id, start - pad, top - pad, x - start + 2 * pad, height + 2 * pad))
         x += between
     return tuple(cells), tuple(tokens)
 
 
-def _links(
-    level: Level, text_tokens: Sequence[Token], video_tokens: Sequence[Token]
-) -> tuple[Link, ...]:
+def links_of(level: GameLevel, layout: LevelLayout) -> tuple[Link, ...]:
+    """The lines between the players of a level, the weakest first: the order to draw them in."""
     values = level.interactions.values
     strongest = float(values.max())
     rank = ranks(values)
     links = []
     for video, row in enumerate(values.tolist()):
         for text, interaction in enumerate(row):
-            text_token, video_token = text_tokens[text], video_tokens[video]
+            text_token, video_token = layout.text_tokens[text], layout.video_tokens[video]
             links.append(
                 Link(
+                    (video_token.id, text_token.id),
                     (text_token.middle, text_token.top + text_token.height),
                     (video_token.middle, video_token.top),
                     video,

@@ -13,14 +13,14 @@ import pytest
 import torch
 
 from app import handlers
-from app.figures.comparison_figure import cost_figure, heat_map_figure, scatter_figure
-from app.figures.comparison_table import HEADERS
 from explainers import compare
 from explainers.comparison import METHODS
 from hbi_core.comparison import compare_level
 from hbi_core.errors import InputError
 from hbi_core.estimator_file import load_estimator
-from hbi_core.figures.comparison_view import view_of
+from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
+from hbi_core.figures.methods_table import HEADERS
+from hbi_core.figures.methods_view import view_of
 
 BUDGETS = [64, 1024]
 

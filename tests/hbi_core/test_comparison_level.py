@@ -16,7 +16,7 @@ from explainers import closed_form, compare, enumerate_coalitions, estimate, sam
 from hbi_core.comparison import compare_level
 from hbi_core.errors import InputError
 from hbi_core.estimator_file import load_estimator
-from hbi_core.figures.comparison_view import column_labels, heat_maps, seconds_in_words, view_of
+from hbi_core.figures.methods_view import column_labels, heat_maps, seconds_in_words, view_of
 from hbi_core.pipeline import explain
 
 FILES = {

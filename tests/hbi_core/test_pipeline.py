@@ -28,7 +28,7 @@ from hbi_core.checkpoint import (
 )
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
-from hbi_core.figures.paper_figure import without_font
+from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 

@@ -8,11 +8,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from hbi_core.comparison import NAMES, LevelComparison
-from hbi_core.figures.comparison_view import (
+from hbi_core.figures.layout import length_in_em
+from hbi_core.figures.methods_view import (
     COLOURS,
     EXACT_TICK,
+    NAMES,
     NEGATIVE_TO_POSITIVE,
+    Compared,
     ComparisonView,
     Estimates,
     colour_ticks,
@@ -21,8 +23,7 @@ from hbi_core.figures.comparison_view import (
     seconds_in_words,
     view_of,
 )
-from hbi_core.figures.layout import length_in_em
-from hbi_core.figures.paper_figure import EM, POINTS, WIDTHS, print_style
+from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 
 _COLOUR_MAP = LinearSegmentedColormap.from_list("negative_to_positive", NEGATIVE_TO_POSITIVE)
 _STYLES = {  # shapes, so that methods can be told apart in grey
@@ -37,7 +38,7 @@ _SHOWN_NEGATIVE = 0.05  # of the limit
 """Below it a cell has no minus: it would be noise on white."""
 
 
-def comparison_paper_figure(comparison: LevelComparison, width: str = "text") -> Figure:
+def methods_print(comparison: Compared, width: str = "text") -> Figure:
     """Draw a comparison: estimates against exact values, error against time, heat maps.
 
     Args:

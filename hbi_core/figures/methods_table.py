@@ -7,8 +7,7 @@ import statistics
 from itertools import groupby
 
 from explainers.comparison import Row
-from hbi_core.comparison import NAMES, LevelComparison
-from hbi_core.figures.comparison_view import seconds_in_words
+from hbi_core.figures.methods_view import NAMES, Compared, seconds_in_words
 
 HEADERS = (
     "Method", "Players", "Coalitions", "Time", "Device", "Relative error", "Max error",
@@ -17,14 +16,14 @@ HEADERS = (
 _NONE = "–"
 
 
-def comparison_table(comparison: LevelComparison) -> list[list[str]]:
+def methods_table(comparison: Compared) -> list[list[str]]:
     """Texts by HEADERS; with several seeds, the medians of their numbers."""
     rows = comparison.comparison.rows
     by_budget = groupby(rows, key=lambda row: (row.method, row.budget))
     return [_texts(list(runs), comparison) for _, runs in by_budget]
 
 
-def _texts(runs: list[Row], comparison: LevelComparison) -> list[str]:
+def _texts(runs: list[Row], comparison: Compared) -> list[str]:
     first = runs[0]
     seeds = f", {len(runs)} runs" if len(runs) > 1 else ""
     place = [f"{comparison.players}", f"{first.coalitions:,}"]

@@ -7,9 +7,9 @@ from itertools import pairwise
 import plotly.graph_objects as go
 import pytest
 
-from app.figures.coalition_figure import coalition_figure
 from explainers import ranks
-from hbi_core.figures.layout import GRADES, grade_of, key_label, lay_out
+from hbi_core.figures.coalition_page import coalition_page
+from hbi_core.figures.layout import GRADES, grade_of, key_label, lay_out, links_of
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +19,16 @@ def layout(explanation):
 
 def test_links_run_from_weak_to_strong(explanation, layout):
     for level, drawn in zip(explanation.levels, layout.levels, strict=True):
-        values = level.interactions.values
-        assert len(drawn.links) == values.numel()
-        assert [link.rank for link in drawn.links] == list(range(values.numel(), 0, -1))
-        for link in drawn.links:
+        values, links = level.interactions.values, links_of(level, drawn)
+        assert len(links) == values.numel()
+        assert [link.rank for link in links] == list(range(values.numel(), 0, -1))
+        for link in links:
             assert link.interaction == float(values[link.video, link.text])
             assert link.similarity == float(level.similarity[link.video, link.text])
             assert link.rank == ranks(values)[link.video, link.text]
             token = drawn.text_tokens[link.text]
             assert token.left <= link.start[0] <= token.left + token.width
-        assert drawn.links[-1].grade is GRADES[0]
+        assert links[-1].grade is GRADES[0]
 
 
 def test_grades():
@@ -75,7 +75,7 @@ def test_boxes_hold_their_members(explanation, layout):
 
 
 def test_figure_draws_every_link_once(explanation):
-    figure = coalition_figure(explanation)
+    figure = coalition_page(explanation)
     assert isinstance(figure, go.Figure)
     lines = [trace for trace in figure.data if trace.mode == "lines"]
     links = sum(len(trace.x) // 3 for trace in lines)
@@ -94,5 +94,5 @@ def test_text_of_users_is_text(explanation):
     changed = replace(
         explanation, levels=(replace(first, text_tokens=tokens), *explanation.levels[1:])
     )
-    texts = [annotation.text for annotation in coalition_figure(changed).layout.annotations]
+    texts = [annotation.text for annotation in coalition_page(changed).layout.annotations]
     assert "&lt;b&gt;bold&lt;/b&gt;" in texts

@@ -7,15 +7,22 @@ import statistics
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from explainers import coalition_graph
-from explainers.comparison import Row
-from hbi_core.comparison import NAMES, LevelComparison
+from explainers.coalition_graph import GameLevel
+from explainers.comparison import Comparison, Row
 from hbi_core.figures.layout import length_in_em, shortened
 
+NAMES = {
+    "closed_form": "closed form",
+    "enumeration": "full enumeration",
+    "estimator": "estimator",
+    "sampling": "sampling",
+}
 MARGIN = 1.96  # standard errors, of a 95 % interval
 NEGATIVE_TO_POSITIVE = (  # ColorBrewer's RdBu, which colour-blind readers can tell apart
     "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d",
@@ -33,6 +40,26 @@ _MOST_LINES = 4
 _MOST_TICKS = 6
 _ZOOMS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _ROUNDING = 1e-9  # a relative error below it is no error of the method
+
+
+class Compared(Protocol):
+    """What is drawn: methods side by side on the game of one level."""
+
+    @property
+    def level(self) -> GameLevel:
+        """Whose game was played."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """The runs."""
+
+    @property
+    def players(self) -> int:
+        """n = V + T."""
+
+    @property
+    def coalitions(self) -> int:
+        """2^n, all that there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +178,7 @@ class ComparisonView:
         return points
 
 
-def view_of(comparison: LevelComparison) -> ComparisonView:
+def view_of(comparison: Compared) -> ComparisonView:
     """What to draw of a comparison by `compare_level`."""
     level, result = comparison.level, comparison.comparison
     runs = [_cost(row) for row in result.rows if row.agreement is not None]
@@ -223,7 +250,7 @@ def _cost(row: Row) -> Cost:
     return Cost(row.method, row.budget, row.seed, row.seconds, row.agreement.relative_error)
 
 
-def _shown(comparison: LevelComparison) -> tuple[Estimates, ...]:
+def _shown(comparison: Compared) -> tuple[Estimates, ...]:
     """The first run of sampling's largest budget, and the estimator's."""
     runs = list(zip(comparison.comparison.rows, comparison.comparison.estimates, strict=True))
     largest = max(row.budget for row, _ in runs)
@@ -243,7 +270,7 @@ def _shown(comparison: LevelComparison) -> tuple[Estimates, ...]:
     return tuple(shown)
 
 
-def _video_labels(comparison: LevelComparison) -> tuple[str, ...]:
+def _video_labels(comparison: Compared) -> tuple[str, ...]:
     """As the coalition graph names them: "frame 3", "frame 1-4"."""
     level = comparison.level
     nodes = coalition_graph((level,)).nodes

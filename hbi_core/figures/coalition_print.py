@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import matplotlib as mpl
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.patches import FancyBboxPatch
 
-from hbi_core.explanation import Explanation
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
+    Explained,
     FigureLayout,
     Grade,
     LevelLayout,
+    Link,
     key_label,
     lay_out,
+    links_of,
 )
+from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 
-WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
-POINTS = 72.0
-EM = {"text": 8.0, "column": 6.0}  # points
 _SMALLEST_FONT = 5.0
-# matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
-_FONTS = (
-    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC",
-    "Hiragino Sans", "Microsoft YaHei", "Arial Unicode MS", "WenQuanYi Zen Hei", "Noto Sans Arabic",
-    "Noto Sans Devanagari", "Segoe UI Symbol", "Symbola",
-)  # fmt: skip
 _THUMBNAIL_DPI = 300
 
 
-def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
+def coalition_print(explanation: Explained, width: str = "text") -> Figure:
     """Draw an explanation.
 
     Args:
@@ -53,65 +39,15 @@ def paper_figure(explanation: Explanation, width: str = "text") -> Figure:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
         axes.axis("off")
-        for level in layout.levels:
-            _draw_level(axes, level, layout, explanation.video.frames)
+        for level, placed in zip(explanation.levels, layout.levels, strict=True):
+            _draw_level(axes, placed, links_of(level, placed), layout, explanation.video.frames)
         _draw_key(axes, layout)
     return figure
 
 
-def without_font(explanation: Explanation) -> str:
-    """Characters of the caption that no installed font can draw; a figure shows boxes for them."""
-    fonts = [get_font(findfont(font)) for font in _installed_fonts()]
-    characters = sorted(set("".join(token.text for token in explanation.levels[0].text_tokens)))
-    return "".join(
-        character
-        for character in characters
-        if not any(font.get_char_index(ord(character)) for font in fonts)
-    )
-
-
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time."""
-    written = []
-    for suffix, options in {
-        ".pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
-        ".svg": {"metadata": {"Date": None, "Creator": None}},
-        ".png": {"dpi": 300, "metadata": {"Software": None}},
-    }.items():
-        with print_style():
-            figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
-        written.append(stem.with_suffix(suffix))
-    return written
-
-
-def _installed_fonts() -> list[str]:
-    installed = {font.name for font in fontManager.ttflist}
-    return [font for font in _FONTS if font in installed]
-
-
-@contextmanager
-def print_style() -> Iterator[None]:
-    """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
-    style = {
-        "font.family": _installed_fonts(),
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "hbi",
-    }
-    log = logging.getLogger("matplotlib.font_manager")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    # `without_font` says it in words.
-    with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        try:
-            yield
-        finally:
-            log.setLevel(level)
-
-
-def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarray) -> None:
+def _draw_level(
+    axes, level: LevelLayout, links: tuple[Link, ...], layout: FigureLayout, frames: np.ndarray
+) -> None:
     first = level is layout.levels[0]
     if not first:
         axes.axhline(level.top - 0.8 * layout.em, color="0.25", lw=0.8, dashes=(5, 3))
@@ -122,11 +58,11 @@ def _draw_level(axes, level: LevelLayout, layout: FigureLayout, frames: np.ndarr
               fontsize=0.85 * em, color="0.25")  # fmt: skip
     axes.add_collection(
         LineCollection(
-            [(link.start, link.end) for link in level.links],
-            colors=[link.grade.colour for link in level.links],
-            linewidths=[link.grade.width * em / EM["text"] for link in level.links],
-            alpha=[link.grade.opacity for link in level.links],
-            linestyles=[_style(link.grade) for link in level.links],
+            [(link.start, link.end) for link in links],
+            colors=[link.grade.colour for link in links],
+            linewidths=[link.grade.width * em / EM["text"] for link in links],
+            alpha=[link.grade.opacity for link in links],
+            linestyles=[_style(link.grade) for link in links],
             capstyle="round",
         )
     )

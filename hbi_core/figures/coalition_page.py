@@ -9,17 +9,19 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from hbi_core.explanation import Explanation
+from explainers.coalition_graph import GameLevel
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
     Cell,
+    Explained,
     FigureLayout,
     Grade,
     LevelLayout,
     Link,
     key_label,
     lay_out,
+    links_of,
 )
 
 WIDTH = 1160  # pixels
@@ -30,15 +32,16 @@ _LINE_SCALE = 1.6  # pixels per point of a grade's width
 _HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer finds it
 
 
-def coalition_figure(explanation: Explanation) -> go.Figure:
+def coalition_page(explanation: Explained) -> go.Figure:
     """Draw an explanation; lines tell both ends, interaction, similarity and rank when hovered."""
     layout = lay_out(explanation, WIDTH, _EM, _SMALLEST_FONT)
     frames = [_data_uri(frame) for frame in explanation.video.frames]
     traces = []
-    for level, tokens in zip(layout.levels, explanation.levels, strict=True):
+    for level, placed in zip(explanation.levels, layout.levels, strict=True):
+        links = links_of(level, placed)
         # The strongest on top.
-        traces += [_lines(level, number) for number in reversed(range(len(GRADES)))]
-        traces += [_hover_places(level, tokens), _cells(level.words), _cells(level.frames)]
+        traces += [_lines(level.name, links, number) for number in reversed(range(len(GRADES)))]
+        traces += [_hover_places(level, links), _cells(placed.words), _cells(placed.frames)]
     return go.Figure(
         traces,
         {
@@ -68,30 +71,30 @@ def _line_style(grade: Grade) -> dict:
     return {"color": grade.colour, "width": grade.width * _LINE_SCALE, "dash": dash}
 
 
-def _lines(level: LevelLayout, number: int) -> go.Scatter:
+def _lines(level: str, links: tuple[Link, ...], number: int) -> go.Scatter:
     """All links of one grade as one trace; the links of a level are ordered weak to strong."""
     grade = GRADES[number]
-    links = [link for link in level.links if link.grade is grade]
+    links = [link for link in links if link.grade is grade]
     return go.Scatter(
         x=[x for link in links for x in (link.start[0], link.end[0], None)],
         y=[y for link in links for y in (link.start[1], link.end[1], None)],
         mode="lines",
-        name=f"{level.name} {key_label(number)}",
+        name=f"{level} {key_label(number)}",
         line=_line_style(grade),
         opacity=grade.opacity,
         hoverinfo="skip",
     )
 
 
-def _hover_places(level: LevelLayout, tokens) -> go.Scatter:
+def _hover_places(level: GameLevel, links: tuple[Link, ...]) -> go.Scatter:
     """Unseen points along the links, which say what a link is."""
     places = [
         (
             (1 - part) * link.start[0] + part * link.end[0],
             (1 - part) * link.start[1] + part * link.end[1],
-            _describe(link, tokens),
+            _describe(link, level),
         )
-        for link in level.links
+        for link in links
         for part in _HOVER_PLACES
     ]
     xs, ys, texts = zip(*places, strict=True)
@@ -105,13 +108,13 @@ def _hover_places(level: LevelLayout, tokens) -> go.Scatter:
     )
 
 
-def _describe(link: Link, tokens) -> str:
-    frames = ", ".join(str(frame + 1) for frame in tokens.video_tokens[link.video].frames)
-    many = len(tokens.video_tokens[link.video].frames) > 1
+def _describe(link: Link, level: GameLevel) -> str:
+    frames = ", ".join(str(frame + 1) for frame in level.video_tokens[link.video].frames)
+    many = len(level.video_tokens[link.video].frames) > 1
     return (
-        f"<b>{escape(tokens.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
+        f"<b>{escape(level.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
         f"interaction {link.interaction:+.4f} (rank {link.rank} of "
-        f"{len(tokens.video_tokens) * len(tokens.text_tokens)})<br>"
+        f"{len(level.video_tokens) * len(level.text_tokens)})<br>"
         f"cosine similarity {link.similarity:+.3f}"
     )
 

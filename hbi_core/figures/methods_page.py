@@ -5,11 +5,12 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.coalition_figure import FAMILY, WIDTH, escape
-from hbi_core.comparison import NAMES
-from hbi_core.figures.comparison_view import (
+from hbi_core.figures.coalition_page import FAMILY, WIDTH, escape
+from hbi_core.figures.layout import length_in_em, shortened
+from hbi_core.figures.methods_view import (
     COLOURS,
     EXACT_TICK,
+    NAMES,
     NEGATIVE_TO_POSITIVE,
     ComparisonView,
     Cost,
@@ -20,7 +21,6 @@ from hbi_core.figures.comparison_view import (
     heat_maps,
     seconds_in_words,
 )
-from hbi_core.figures.layout import length_in_em, shortened
 
 SCATTER_HEIGHT = 420  # pixels
 _SYMBOLS = {
