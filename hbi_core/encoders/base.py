@@ -43,7 +43,11 @@ class Encoder(Protocol):
     widths: tuple[int, int]
 
     def prepare_frames(self, frames: np.ndarray) -> Tensor:
-        """uint8 [F, H, W, 3] RGB -> pixels [F, 3, S, S] on the CPU, as the network takes them."""
+        """uint8 [F, H, W, 3] RGB -> pixels [F, 3, S, S] on the CPU.
+
+        uint8 where they are whole numbers anyway, a quarter of the bytes to move between processes
+        and to a device; the rest is up to `frame_features`. Deterministic, and without a GPU.
+        """
 
     def frame_features(self, pixels: Tensor) -> Tensor:
         """pixels [F, 3, S, S] -> float [F, Dv]. Differentiable."""

@@ -31,7 +31,8 @@ class OpenClipEncoder(nn.Module):
 
     Args:
         model: a model of open_clip with the BPE tokenizer of CLIP.
-        preprocess: PIL image -> float [3, H, W].
+        preprocess: open_clip's, PIL image -> float [3, S, S]: what it does to pictures, then
+            ToTensor and Normalize.
         tokenizer: its open_clip SimpleTokenizer.
         model_name: its name in open_clip.
         weights: the pretrained tag or file that it has, or "checkpoint".
@@ -51,14 +52,21 @@ class OpenClipEncoder(nn.Module):
         self.widths = (width, width)
 
     def prepare_frames(self, frames: np.ndarray) -> Tensor:
-        """uint8 [F, H, W, 3] RGB -> float [F, 3, S, S] on the CPU."""
+        """uint8 [F, H, W, 3] RGB -> uint8 [F, 3, S, S] on the CPU: resized and cropped."""
         from PIL import Image
+        from torchvision.transforms import Compose
 
-        return torch.stack([self.preprocess(Image.fromarray(frame)) for frame in frames])
+        crop = Compose(self.preprocess.transforms[:-2])
+        pixels = np.stack([np.asarray(crop(Image.fromarray(frame))) for frame in frames])
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """uint8 [F, 3, S, S] -> float [F, 3, S, S], as ToTensor and Normalize give them."""
+        return self.preprocess.transforms[-1](pixels.float() / 255)
 
     def frame_features(self, pixels: Tensor) -> Tensor:
-        """float [F, 3, S, S] -> float [F, D]."""
-        return self.model.encode_image(pixels.to(self._device))
+        """uint8 [F, 3, S, S] -> float [F, D]."""
+        return self.model.encode_image(self.normalised(pixels.to(self._device)))
 
     def text_features(
         self, captions: Sequence[Caption], players: str = "words"

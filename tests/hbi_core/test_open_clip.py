@@ -108,6 +108,9 @@ def test_frames(encoder):
     with torch.inference_mode():
         expected = encoder.model.encode_image(pixels)
     assert (encode_frames(encoder, frames) - expected).abs().max() < 1e-5
+    prepared = encoder.prepare_frames(frames)
+    assert prepared.dtype == torch.uint8  # which processes share
+    assert torch.equal(encoder.normalised(prepared), pixels)
 
 
 def test_captions_beyond_77_tokens(encoder):
