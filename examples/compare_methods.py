@@ -1,0 +1,30 @@
+"""Exact interactions beside estimates of them, on the game of a video and a caption.
+
+python examples/compare_methods.py [VIDEO CAPTION]
+"""
+
+from __future__ import annotations
+
+import sys
+
+from hbi_core.comparison import compare_level
+from hbi_core.pipeline import explain
+from hbi_core.shipped import ASSETS
+
+EXAMPLE = (ASSETS / "clips" / "cafe.mp4", "A tabby cat looks into the camera.")
+
+
+def main(arguments: list[str]) -> None:
+    video, caption = arguments or EXAMPLE
+    explanation = explain(video, caption, frames=6)
+    compared = compare_level(explanation, "entity", budgets=(256, 4096), seeds=range(3))
+    print(f"{'method':14} {'budget':>7} {'seed':>4} {'relative error':>15} {'seconds':>9}")
+    for row in compared.comparison.table():
+        print(
+            f"{row['method']:14} {row['budget']:7} {row['seed']:4} {row['relative_error']:15.2e} "
+            f"{row['seconds']:9.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
