@@ -9,6 +9,10 @@ class VideoError(InputError):
     """The video cannot be read, or not within the limits."""
 
 
+class VideoTimeoutError(VideoError):
+    """Reading a video takes longer than its limit: the file's fault, or that of a busy machine."""
+
+
 class CaptionError(InputError):
     """The caption has nothing to explain."""
 

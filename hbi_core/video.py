@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hbi_core.errors import VideoError
+from hbi_core.errors import VideoError, VideoTimeoutError
 
 READERS = ("decord", "pyav")
 
@@ -130,7 +130,7 @@ class Decoder:
             timer.join()
         if late.is_set():
             self.close()
-            raise VideoError(
+            raise VideoTimeoutError(
                 f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s, so it "
                 "was stopped. The file may be damaged; convert it to MP4 (H.264), or cut a shorter "
                 "clip."

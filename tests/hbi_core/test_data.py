@@ -8,6 +8,8 @@ import json
 import os
 import pickle
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import av
@@ -29,6 +31,7 @@ from hbi_core.data import (
     synthetic_clips,
 )
 from hbi_core.data.files import video_stem
+from hbi_core.data.frames import open_photograph
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.errors import DataError, InputError, VideoError
 from hbi_core.text import parse_caption
@@ -835,6 +838,92 @@ def test_a_photograph_is_shown_upright(tmp_path):
     read = read_frames(Clip("t", (tmp_path / "turned.jpg",), ("white sky",)), 1, size=40)
     assert read.pixels[0, :15].min() > 200
     assert read.pixels[0, 25:].max() < 50
+
+
+def write_png(path: Path, pixels: np.ndarray, kind: int, transparent: bytes = b"") -> Path:
+    """A PNG with 8 or 16 bits a channel, chunk by chunk: PIL writes no 16-bit colours."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    height, width = pixels.shape[:2]
+    depth = 8 * pixels.itemsize
+    rows = pixels.astype(pixels.dtype.newbyteorder(">")).reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", data), chunk(b"IEND", b"")]
+    if transparent:
+        parts.insert(1, chunk(b"tRNS", transparent))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+GREY, COLOUR, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 4, 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "shown"),
+    [
+        (GREY, [0, 257, 40000, 65535], [[0] * 3, [1] * 3, [156] * 3, [255] * 3]),
+        (COLOUR, [[0, 257, 40000], [65535, 30000, 128]], [[0, 1, 156], [255, 117, 0]]),
+        (GREY_ALPHA, [[40000, 65535], [40000, 0], [0, 32896]], [[156] * 3, [255] * 3, [127] * 3]),
+        (COLOUR_ALPHA, [[257, 0, 65535, 65535], [9, 9, 9, 0]], [[1, 0, 255], [255] * 3]),
+    ],
+    ids=["grey", "colour", "grey with alpha", "colour with alpha"],
+)
+def test_photographs_of_16_bits(tmp_path, kind, channels, shown):
+    path = write_png(tmp_path / "a.png", np.array([channels], np.uint16), kind)
+    pixels = np.asarray(open_photograph(path))
+    assert pixels.shape == (1, len(channels), 3)
+    assert np.abs(pixels[0].astype(int) - shown).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["<u2", ">u2", "<i4"])
+def test_16_bits_in_other_files(tmp_path, mode):
+    """PIL goes by what is in a file, not by its name."""
+    Image.fromarray(np.array([[0, 300, 65535]], mode)).save(tmp_path / "a.tiff")
+    (tmp_path / "a.tiff").rename(tmp_path / "a.png")
+    assert np.asarray(open_photograph(tmp_path / "a.png"))[0, :, 0].tolist() == [0, 1, 255]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.array([[0, 0.5]], np.float32),
+        np.array([[0, 70000]], np.int32),
+        np.array([[-1, 0]], np.int32),
+    ],
+)
+def test_numbers_without_a_white_are_refused(tmp_path, pixels):
+    Image.fromarray(pixels).save(tmp_path / "a.tiff")
+    (tmp_path / "a.tiff").rename(tmp_path / "a.png")
+    with pytest.raises(VideoError, match=r"a\.png has pixels that are not numbers of 8 or 16 bits"):
+        open_photograph(tmp_path / "a.png")
+
+
+def test_what_is_transparent_is_shown_on_white(tmp_path):
+    white = [255, 255, 255]
+    colours = Image.new("RGBA", (3, 1))
+    for x, colour in enumerate([(200, 0, 0, 255), (200, 0, 0, 0), (0, 0, 0, 51)]):
+        colours.putpixel((x, 0), colour)
+    shown = [[200, 0, 0], white, [204, 204, 204]]
+    colours.save(tmp_path / "a.png")
+    assert np.asarray(open_photograph(tmp_path / "a.png"))[0].tolist() == shown
+    colours.convert("LA").save(tmp_path / "a.png")
+    grey = np.asarray(open_photograph(tmp_path / "a.png"))[0].tolist()
+    assert grey == [[60] * 3, white, [204] * 3]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([200, 0, 0, 0, 0, 90])
+    palette.putpixel((1, 0), 1)
+    palette.save(tmp_path / "a.png", transparency=1)
+    assert np.asarray(open_photograph(tmp_path / "a.png"))[0].tolist() == [[200, 0, 0], white]
+    two = np.array([[[9, 8, 7], [9, 8, 6]]], np.uint8)
+    write_png(tmp_path / "a.png", two, COLOUR, transparent=struct.pack(">3H", 9, 8, 6))
+    assert np.asarray(open_photograph(tmp_path / "a.png"))[0].tolist() == [[9, 8, 7], white]
+    deep = np.array([[40000, 40001]], np.uint16)  # the same in 8 bits
+    write_png(tmp_path / "a.png", deep, GREY, transparent=struct.pack(">H", 40001))
+    assert np.asarray(open_photograph(tmp_path / "a.png"))[0].tolist() == [[156] * 3, white]
 
 
 def test_images_that_cannot_be_read(tmp_path):
