@@ -174,15 +174,22 @@ def describe_comparison(comparison: LevelComparison) -> str:
         f"Ran on the **{comparison.device}**, in float64. The closed form took "
         f"{seconds_in_words(closed_form.seconds)}.",
         f"The full enumeration {enumerated}",
-        f"The estimator, which sees no token weights, is known to be off by "
-        f"{comparison.known_error:.2f} (relative error) on random games like those it was trained "
-        "on.",
+        f"The estimator, which sees no token weights, {_known_error(comparison.known_error)}.",
         "Relative error: root mean square of the errors over that of the exact values. Strongest "
         f"links: how many of the exact {comparison.comparison.top} strongest are among the "
         f"estimated {comparison.comparison.top} strongest. Scatter and heat maps show the run with "
         "the largest budget and the first seed.",
     ]
     return "  \n".join(lines)
+
+
+def _known_error(error: float | None) -> str:
+    if error is None:
+        return "comes without a measured error"
+    return (
+        f"is known to be off by {error:.2f} (relative error) on random games like those it was "
+        "trained on"
+    )
 
 
 def nothing_compared() -> tuple:

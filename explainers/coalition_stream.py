@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from explainers.game import CoalitionFunction, checked_values
+from explainers.coalition_function import CoalitionFunction, values_of
 
 Points = list[tuple[float, float]]  # joining probabilities with their weights
 _FIRST_CALL = 2  # coalitions; a slow function is known before it has many
@@ -54,7 +54,7 @@ class SimilarityStream:
         self.row_bits = min(self.rows.players, bits * 3 // 5)
         self.column_bits = min(self.columns.players, bits - self.row_bits)
 
-    def reduce(self, points: Points, report: Callable[[int], None]) -> tuple[Tensor, Tensor]:
+    def reduce(self, points: Points, report: Callable[[int], object]) -> tuple[Tensor, Tensor]:
         """Interactions [N, N] and player values [N], video tokens first.
 
         `report` is told the coalitions of every tile. The diagonal means nothing.
@@ -164,22 +164,22 @@ class FunctionStream:
         self.function, self.players, self.chunk = function, players, chunk
         self.dtype, self.device = dtype, device
 
-    def reduce(self, points: Points, report: Callable[[int], None]) -> tuple[Tensor, Tensor]:
-        """As `SimilarityStream.reduce`."""
+    def reduce(self, points: Points, report: Callable[[int], float]) -> tuple[Tensor, Tensor]:
+        """As `SimilarityStream.reduce`; `report` answers how many coalitions there is time for."""
         values = torch.zeros(self.players, self.players, dtype=self.dtype, device=self.device)
         singles = values.new_zeros(self.players)
         start, call = 0, min(_FIRST_CALL, self.chunk)
         while start < 2**self.players:
             stop = min(start + call, 2**self.players)
             members = binary_digits(start, stop, self.players, self.device)
-            value = checked_values(self.function, members).to(values)
+            value = values_of(self.function, members).to(values)
             for point, weight in points:
                 shares, sign = signs(members, point, self.dtype)
                 weighted = (weight * shares * value).unsqueeze(-1) * sign
                 values += sign.mT @ weighted
                 singles += weighted.sum(0)
-            report(stop - start)
-            start, call = stop, min(2 * call, self.chunk)
+            room = report(stop - start)
+            start, call = stop, max(1, int(min(2 * call, self.chunk, room)))
         return values, singles
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -20,9 +20,11 @@ from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.multilinear import closed_form
 from explainers.sampling import sample_coalitions
+from explainers.settings import check_game, whole_number
 
 METHODS = ("closed_form", "enumeration", "estimator", "sampling")
 BUDGETS = (256, 1024, 4096, 16384)  # coalitions
+_LIMIT = 60.0  # seconds
 # A method of one's own: a game, a number of coalitions, a seed -> its interactions.
 Method = Callable[[SimilarityGame, int, int], Interactions]
 Progress = Callable[[float, str], None]
@@ -141,12 +143,12 @@ class Comparison:
 def compare(
     game: SimilarityGame,
     methods: Sequence[str] | Mapping[str, Method] = ("closed_form", "enumeration", "sampling"),
-    budgets: Iterable[int] = BUDGETS,
-    seeds: Iterable[int] = (0,),
+    budgets: Iterable[int] | None = None,
+    seeds: Iterable[int] | None = None,
     *,
     estimator: Estimator | None = None,
     top: int = 10,
-    limit_seconds: float = 60.0,
+    limit_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run methods on one game and compare each with the closed form.
@@ -154,25 +156,40 @@ def compare(
     Args:
         game: one game, similarity [V, T]. What its masks leave out is not compared.
         methods: names out of METHODS, or methods of one's own by name; those are run for every
-            budget and seed, as sampling is.
-        budgets: coalitions that a method may evaluate.
-        seeds: of random numbers.
+            budget and seed, as sampling is. Each is given a copy of the game.
+        budgets: coalitions that a method may evaluate; None takes BUDGETS. Repetitions of budgets
+            and seeds are dropped.
+        seeds: of random numbers, 0 to 2^63 - 1; None takes 0.
         estimator: the learned network of the method "estimator".
         top: k, the strongest links that `Agreement.top_links` looks at.
-        limit_seconds: an enumeration that would take longer becomes a row without results.
+        limit_seconds: an enumeration that would take longer becomes a row without results; None
+            takes 60.
         progress: called with a fraction in [0, 1] and the method that runs.
 
     Raises:
-        ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, or
-            no estimator for "estimator".
+        TypeError: the game is no SimilarityGame.
+        ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, no
+            estimator for "estimator", or an argument is out of range or has no effect.
     """
+    check_game(game, "compare")
     if game.similarity.dim() != 2:
         raise ValueError(f"compare takes one game, not a batch {list(game.similarity.shape[:-2])}")
     real = game.video_mask.unsqueeze(-1) & game.text_mask
     if not real.any():
         raise ValueError("the game has no pair of real tokens to compare")
+    top = whole_number("top", top, 1)
     methods = (methods,) if isinstance(methods, str) else methods
-    runs = _runs(methods, tuple(budgets), tuple(seeds), estimator, limit_seconds)
+    _check_effect(methods, budgets, seeds, estimator, limit_seconds)
+    budgets = [
+        whole_number("a budget", budget, 1)
+        for budget in dict.fromkeys(BUDGETS if budgets is None else budgets)
+    ]
+    seeds = [
+        whole_number("a seed", seed, 0, 2**63 - 1)
+        for seed in dict.fromkeys((0,) if seeds is None else seeds)
+    ]
+    limit_seconds = _LIMIT if limit_seconds is None else limit_seconds
+    runs = _runs(methods, budgets, seeds, estimator, limit_seconds)
     if not runs:
         raise ValueError("nothing to run: give a method, and for sampling a budget and a seed")
     closed_form(game)  # the first call of anything is slower than it is
@@ -233,11 +250,25 @@ def _mean_ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(count) - (count - 1) / 2)[place]
 
 
+def _check_effect(methods, budgets, seeds, estimator, limit_seconds) -> None:
+    """Raises ValueError where an argument is for a method that is not run."""
+    own = isinstance(methods, Mapping)
+    drawn = own or "sampling" in methods
+    for name, value, method, runs in (
+        ("budgets", budgets, "sampling", drawn),
+        ("seeds", seeds, "sampling", drawn),
+        ("estimator", estimator, "estimator", not own and "estimator" in methods),
+        ("limit_seconds", limit_seconds, "enumeration", not own and "enumeration" in methods),
+    ):
+        if value is not None and not runs:
+            raise ValueError(f"{name} is for the method {method!r}, which is not run: leave it out")
+
+
 def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
     """Name, budget, seed and a function of the game and of what it tells, for each run."""
     if isinstance(methods, Mapping):
         return [
-            (name, budget, seed, lambda game, _, m=method, b=budget, s=seed: m(game, b, s))
+            (name, budget, seed, lambda game, _, m=method, b=budget, s=seed: _own(m, game, b, s))
             for name, method in methods.items()
             for budget in budgets
             for seed in seeds
@@ -245,9 +276,7 @@ def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
     if unknown := set(methods) - set(METHODS):
         raise ValueError(f"methods {sorted(unknown)} are unknown; there are {METHODS}")
     if "estimator" in methods and estimator is None:
-        raise ValueError(
-            "the method 'estimator' needs one: estimator=hbi_core.estimator_file.load_estimator()"
-        )
+        raise ValueError("the method 'estimator' needs one: estimator=Estimator(...), trained")
     without_budget = {
         "closed_form": lambda game, _: closed_form(game),
         "enumeration": lambda game, tell: enumerate_coalitions(
@@ -262,6 +291,22 @@ def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
         else:
             runs.append((name, 0, 0, without_budget[name]))
     return runs
+
+
+def _own(method: Method, game: SimilarityGame, budget: int, seed: int) -> Interactions:
+    """Of a copy of the game, and copied: a method may change the one and reuse the other."""
+    result = method(replace(game), budget, seed)
+    if result.values.shape != game.similarity.shape:
+        raise ValueError(
+            f"a method returned values {list(result.values.shape)} for the game "
+            f"{list(game.similarity.shape)}; it must return one for each pair [V, T]"
+        )
+    error = result.standard_error
+    return replace(
+        result,
+        values=result.values.detach().clone(),
+        standard_error=None if error is None else error.detach().clone(),
+    )
 
 
 def _sampled(game: SimilarityGame, budget: int, seed: int) -> Interactions:

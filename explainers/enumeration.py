@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from explainers.coalition_function import CoalitionFunction, checked_function_settings
 from explainers.coalition_stream import FunctionStream, SimilarityStream
-from explainers.game import CoalitionFunction, SimilarityGame, check_function_settings
+from explainers.game import SimilarityGame
 from explainers.indices import joining_probabilities
-from explainers.interactions import Interactions, check_pairs, timed
+from explainers.interactions import Clock, Interactions, timed
+from explainers.settings import checked_pairs, whole_number
 
 Progress = Callable[[int, int], None]
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
 _CPU_CHUNK = 2**20  # tiles that stay in a processor's cache
 _FUNCTION_CHUNK = 2**14
-_TRIAL_SECONDS = 0.5
+_TRIAL = 0.1  # of the limit, before what all will take is known, and at most
+_LONGEST_TRIAL = 0.5  # seconds
+_ASKED = 1.0  # seconds; the limit where only the estimate is wanted
 
 
 class TooManyCoalitionsError(ValueError):
@@ -25,16 +30,22 @@ class TooManyCoalitionsError(ValueError):
 
     Attributes:
         coalitions: of the game or games.
-        seconds: that all of them would take, about.
+        seconds: that all of them would take, about; NaN where none was evaluated, for the limit is
+            0.
     """
 
     def __init__(self, players: int, coalitions: int, seconds: float, limit: float) -> None:
         self.coalitions, self.seconds = coalitions, seconds
+        found = f"{players} players have {coalitions:,} coalitions"
+        found += (
+            f": about {duration(seconds)} at the speed of this machine, more than the limit of "
+            f"{duration(limit)}"
+            if limit
+            else ", and a limit of 0 seconds allows none"
+        )
         super().__init__(
-            f"{players} players have {coalitions:,} coalitions: about {duration(seconds)} at the "
-            f"speed of this machine, more than the limit of {duration(limit)}. closed_form gives "
-            "the values of a SimilarityGame at once, sample_coalitions estimates those of any "
-            "game; to enumerate all the same, raise limit_seconds"
+            f"{found}. closed_form gives the values of a SimilarityGame at once, sample_coalitions "
+            "estimates those of any game; to enumerate all the same, raise limit_seconds"
         )
 
 
@@ -42,14 +53,15 @@ def enumerate_coalitions(
     game: SimilarityGame | CoalitionFunction,
     *,
     players: int | None = None,
-    pairs: str = "cross",
+    pairs: str | None = None,
     index: str = "banzhaf",
-    probability: float = 0.5,
+    probability: float | None = None,
     chunk_coalitions: int | None = None,
     limit_seconds: float = 3600.0,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Interactions:
     """Interactions (HBI, Eq. 3) of all pairs by evaluating every coalition once.
 
@@ -59,18 +71,23 @@ def enumerate_coalitions(
         game: any batch of games on any device, padding tokens do not count as players; or the
             game of any other model, a function bool [K, n] -> float [K] (a tensor or an array).
         players: n, for a function.
-        pairs: "cross", video with text tokens, or "all". A function has no sides: always "all".
+        pairs: "cross", video with text tokens, or "all"; None takes "cross". A function has no
+            sides: its pairs are always all.
         index: "banzhaf", "weighted_banzhaf" or "shapley"; the last takes n / 2 reductions.
-        probability: p of the weighted index, in (0, 1).
+        probability: p of the weighted index, in (0, 1); None is ½.
         chunk_coalitions: coalitions held in memory at a time, 8 bytes each in float64. The result
-            does not depend on it beyond rounding. None takes 2^20 on a CPU and 2^26 on a GPU; a
-            function is given 2^14 at most.
-        limit_seconds: half a second after the first coalitions, refuse what would take longer.
-        dtype: precision of the computation; the values come back in the game's own dtype.
+            does not depend on it beyond rounding. None takes 2^20 on a CPU and 2^26 on a GPU, and
+            gives a function 2^14 at a time.
+        limit_seconds: what the enumeration may take, from its start. A tenth of it, and at most
+            half a second, tells what all would take; if that is more, it is refused, and it ends in
+            any case when the time is over. 0 evaluates nothing, math.inf asks for no estimate.
+        dtype: precision of the computation, torch.float64 or torch.float32; the values come back in
+            the game's own dtype.
         device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
             it lies.
         progress: called with the coalitions done and all of them. An exception that it raises
             ends the run.
+        clock: tells the seconds that limit_seconds is about.
 
     Returns:
         Interactions; with pairs="all" they have player_values. Not differentiable: use
@@ -78,21 +95,30 @@ def enumerate_coalitions(
 
     Raises:
         TooManyCoalitionsError: a ValueError with the numbers; it would take too long.
-        ValueError: an argument is out of range, or the function returned something else.
+        TypeError: the game is neither a SimilarityGame nor a function.
+        ValueError: an argument is out of range or has no effect, or the function returned something
+            else.
     """
-    check_pairs(pairs)
-    check_function_settings(game, players, device)
+    players, device = checked_function_settings(game, players, device)
+    pairs = checked_pairs(pairs, game)
+    joining_probabilities(index, probability, 1)
+    if not limit_seconds >= 0:
+        raise ValueError(f"limit_seconds is {limit_seconds}; it must be 0 or more")
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype is {dtype}; it must be torch.float64 or torch.float32")
+    if chunk_coalitions is not None:
+        chunk_coalitions = whole_number("chunk_coalitions", chunk_coalitions, 1)
     if isinstance(game, SimilarityGame):
-        device, back = game.similarity.device, game.similarity.dtype
+        back = game.similarity.dtype
         chunk = chunk_coalitions or _CHUNK.get(device.type, _CPU_CHUNK)
         streams, places = _streams(game, chunk, dtype)
         shape = (*game.similarity.shape[:-2], sum(game.similarity.shape[-2:]))
     else:
-        device, back, pairs = torch.device(device or "cpu"), dtype, "all"
+        back = dtype
         chunk = chunk_coalitions or _FUNCTION_CHUNK
         streams = [FunctionStream(game, players, chunk, dtype, device)]
         places, shape = [torch.arange(players, device=device)], (players,)
-    meter = _Meter(streams, limit_seconds, device, progress)
+    meter = _Meter(streams, limit_seconds, device, progress, clock)
 
     def compute() -> tuple[Tensor, Tensor]:
         values = torch.zeros(len(streams), shape[-1], shape[-1], dtype=dtype, device=device)
@@ -105,7 +131,7 @@ def enumerate_coalitions(
         return values.reshape(*shape, shape[-1]).to(back), singles.reshape(shape).to(back)
 
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        (values, player_values), seconds = timed(compute, device)
+        (values, player_values), seconds = timed(compute, device, clock)
     if pairs == "cross":
         videos = game.similarity.shape[-2]
         values, player_values = values[..., :videos, videos:].contiguous(), None
@@ -115,13 +141,15 @@ def enumerate_coalitions(
 
 
 def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings) -> float:
-    """How long `enumerate_coalitions` would take, by the speed of its first half second.
+    """How long `enumerate_coalitions` would take, by the speed of its first tenth of a second.
 
     Args:
-        game, settings: as `enumerate_coalitions` takes them.
+        game, settings: as `enumerate_coalitions` takes them, but for limit_seconds.
     """
+    if "limit_seconds" in settings:
+        raise ValueError("limit_seconds is for enumerate_coalitions: leave it out")
     try:
-        return enumerate_coalitions(game, **settings | {"limit_seconds": 0.0}).seconds
+        return enumerate_coalitions(game, limit_seconds=_ASKED, **settings).seconds
     except TooManyCoalitionsError as refused:
         return refused.seconds
 
@@ -135,30 +163,51 @@ def duration(seconds: float) -> str:
 
 
 class _Meter:
-    """Counts coalitions, tells the caller, and ends a run that would take too long."""
+    """Counts coalitions, tells the caller, and ends a run that would take too long.
 
-    def __init__(self, streams: list, limit: float, device: torch.device, tell: Progress | None):
+    Raises:
+        TooManyCoalitionsError: at once if the limit is 0; else as soon as it is known.
+    """
+
+    def __init__(
+        self, streams: list, limit: float, device: torch.device, tell: Progress | None, clock: Clock
+    ) -> None:
         self.players = max((stream.players for stream in streams), default=0)
         self.total = sum(2**stream.players for stream in streams)
-        self.limit, self.device, self.tell = limit, device, tell
+        self.limit, self.device, self.tell, self.clock = limit, device, tell, clock
         self.done = 0
-        self.started: tuple[float, int] | None = None
+        self.warm: tuple[float, int] | None = None  # when, and how many, after the first tile
+        self.trial = min(_TRIAL * limit, _LONGEST_TRIAL) if limit < math.inf else None
+        if limit == 0:
+            raise TooManyCoalitionsError(self.players, self.total, math.nan, limit)
+        self.started = self.now = clock()
 
-    def __call__(self, coalitions: int) -> None:
+    def __call__(self, coalitions: int) -> float:
+        """To be called after every tile. Returns how many coalitions there is time for."""
         self.done += coalitions
-        if self.device.type == "cuda" and (self.tell or self.limit < float("inf")):
+        if self.device.type == "cuda" and (self.tell or self.trial is not None):
             torch.cuda.synchronize(self.device)  # else the work would only be queued
         if self.tell:
             self.tell(self.done, self.total)
-        now = time.perf_counter()
-        if self.started is None:  # the first tile warms up
-            self.started = now, self.done
-        spent = now - self.started[0]
-        if spent > _TRIAL_SECONDS:
-            expected = spent * self.total / (self.done - self.started[1])
-            if expected > self.limit:
-                raise TooManyCoalitionsError(self.players, self.total, expected, self.limit)
-            self.limit = float("inf")  # it is asked once
+        if self.limit == math.inf:
+            return math.inf
+        before, self.now = self.now, self.clock()
+        spent, pace = self.now - self.started, (self.now - before) / coalitions
+        if self.warm and self.trial is not None and spent >= self.trial:
+            self.trial = None  # asked once, and again when the time is over
+            self._refuse_slow(spent)
+        elif spent > self.limit:
+            self._refuse_slow(spent)
+        self.warm = self.warm or (self.now, self.done)
+        return (self.limit - spent) / pace if pace > 0 else math.inf
+
+    def _refuse_slow(self, spent: float) -> None:
+        """If all would take longer than the limit."""
+        since, before = self.warm or (self.started, 0)
+        pace = (self.now - since) / (self.done - before)
+        expected = spent + pace * (self.total - self.done)
+        if expected > self.limit:
+            raise TooManyCoalitionsError(self.players, self.total, expected, self.limit)
 
 
 def _streams(

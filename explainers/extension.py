@@ -22,7 +22,14 @@ import math
 import torch
 from torch import Tensor
 
-from explainers.game import SimilarityGame, exact_precision, masked_softmax
+from explainers.game import (
+    SimilarityGame,
+    checked_members,
+    exact_precision,
+    masked_softmax,
+    sides_of,
+)
+from explainers.settings import check_game
 
 # The quadrature of `rates`. The trapezoidal rule in log τ converges like exp(-π²/step), 5e-15
 # here; beyond these ends the integrand leaves less than 1e-13.
@@ -52,14 +59,15 @@ def multilinear_extension(
         the probabilities where they are above 0 and below 1.
 
     Raises:
-        TypeError: probabilities are not floating point.
-        ValueError: shapes do not fit the game, a probability of a real token is outside [0, 1], or
-            a logit of one is not finite ("renormalised" weighting).
+        TypeError: probabilities are not floating point, or the game is no SimilarityGame.
+        ValueError: shapes do not fit the game, or a probability of a real token is outside [0, 1].
     """
-    for tensor in (video_probability, text_probability):
-        if not tensor.is_floating_point():
-            raise TypeError(f"probabilities must be floating point, got {tensor.dtype}")
-    probability = _all_players(game, video_probability, text_probability)
+    check_game(game, "multilinear_extension")
+    sides = sides_of(game, "probability", video_probability, text_probability)
+    for side in sides:
+        if not side.is_floating_point():
+            raise TypeError(f"probabilities must be floating point, got {side.dtype}")
+    probability = _all_players(game, *sides)
     possible = (probability >= 0.0) & (probability <= 1.0)
     if not (possible | ~_real_players(game)).all():
         raise ValueError("a probability is not in [0, 1]")
@@ -87,14 +95,11 @@ def coalition_interaction(
         float [...], in the unit and dtype of the game. Differentiable in its similarity and logits.
 
     Raises:
-        TypeError: members are not bool.
-        ValueError: shapes do not fit the game, or a logit of a real token is not finite
-            ("renormalised" weighting).
+        TypeError: members are not bool, or the game is no SimilarityGame.
+        ValueError: shapes do not fit the game.
     """
-    for tensor in (video_members, text_members):
-        if tensor.dtype != torch.bool:
-            raise TypeError(f"members must be bool (True = in the coalition), got {tensor.dtype}")
-    members = _all_players(game, video_members, text_members)
+    check_game(game, "coalition_interaction")
+    members = _all_players(game, *checked_members(game, video_members, text_members))
     nobody = torch.where(members, 0.0, game.similarity.new_tensor(0.5))
     everybody = torch.where(members, 1.0, nobody)
     one = torch.where(members.diag_embed().movedim(-2, 0), 1.0, nobody)  # [N, ..., N]
@@ -175,13 +180,13 @@ def rates(logits: Tensor, mask: Tensor) -> Tensor:
     largest, which makes no difference to their ratios.
 
     Raises:
-        ValueError: a logit of a real token is not finite.
+        ValueError: logits differ by more than their dtype holds.
     """
     peak = logits.masked_fill(~mask, -torch.inf).amax(-1, keepdim=True).detach()
     logits = torch.where(mask, logits - peak, 0.0)
-    spread = -float(logits.detach().min())
+    spread = -float(logits.detach().min()) if logits.numel() else 0.0
     if not math.isfinite(spread):
-        raise ValueError("a token logit is not finite; mask padding tokens instead")
+        raise ValueError(f"token logits differ by more than {logits.dtype} holds; use nearer ones")
     if spread > _LARGEST_GAP:
         logits, spread = _without_gaps(logits)
     log_tau = torch.arange(
@@ -214,11 +219,6 @@ def _real_players(game: SimilarityGame) -> Tensor:
 def _all_players(game: SimilarityGame, video: Tensor, text: Tensor) -> Tensor:
     """[..., V] and [..., T] side by side, [..., N], with the leading dimensions of the game."""
     *batch, videos, texts = game.similarity.shape
-    for side, tensor, count in (("video", video, videos), ("text", text, texts)):
-        if tensor.dim() < 1 or tensor.shape[-1] != count:
-            raise ValueError(
-                f"got {list(tensor.shape)} for the {side} tokens, but the game has {count}"
-            )
     try:
         batch = torch.broadcast_shapes(batch, video.shape[:-1], text.shape[:-1])
     except RuntimeError as error:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 WEIGHTINGS = ("renormalised", "fixed")
-CoalitionFunction = Callable[[Tensor], Tensor]  # the game of any model: bool [K, n] -> float [K]
+
+
+class NotFiniteError(ValueError):
+    """A similarity or a token logit of a real token is NaN or infinite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,8 @@ class SimilarityGame:
 
     Args:
         similarity: a, float [..., V, T]; cosine similarities, usually in [-1, 1].
-        video_logits: float [..., V]; token weights are w = exp(logit). Any finite values.
+        video_logits: float [..., V]; token weights are w = exp(logit). Any finite values: a weight
+            of 0 would leave a coalition of such tokens without a value, so that -inf is refused.
         text_logits: float [..., T].
         video_mask: bool [..., V], True where the token is real; None means all are.
             Padding tokens are no players: whatever stands in their cells has no effect.
@@ -34,12 +38,15 @@ class SimilarityGame:
             the coalition, ω_v(A) = w_v / Σ_{u∈A} w_u; "fixed" over all tokens, whatever the
             coalition.
 
-    Leading dimensions are a batch of independent games and broadcast against each other.
-    Half-precision input is computed in float32.
+    Tensors or arrays, which are copied. Leading dimensions are a batch of independent games and
+    broadcast against each other. Half-precision input is computed in float32. In the cells of
+    padding tokens, similarity and logits become 0.
 
     Raises:
-        TypeError: a tensor is not floating point, or a mask is not bool.
-        ValueError: shapes do not fit together, a side has no tokens, or the weighting is unknown.
+        TypeError: something is no tensor, not floating point, or a mask is not bool.
+        ValueError: shapes do not fit together, tensors are on several devices, a side has no
+            tokens, or the weighting is unknown.
+        NotFiniteError: a ValueError; a similarity or a logit of a real token is not finite.
     """
 
     similarity: Tensor
@@ -52,43 +59,76 @@ class SimilarityGame:
     def __post_init__(self) -> None:
         if self.weighting not in WEIGHTINGS:
             raise ValueError(f"weighting is {self.weighting!r}; it must be one of {WEIGHTINGS}")
-        if self.similarity.dim() < 2:
-            raise ValueError(f"similarity must be [..., V, T], got {_shape(self.similarity)}")
         for name in ("similarity", "video_logits", "text_logits"):
+            self._set(name, as_tensor(name, getattr(self, name)))
             if not getattr(self, name).is_floating_point():
                 raise TypeError(f"{name} must be floating point, got {getattr(self, name).dtype}")
-        dtype = torch.promote_types(self.similarity.dtype, torch.float32)
-        *_, videos, texts = self.similarity.shape
+        similarity = self.similarity
+        if similarity.dim() < 2:
+            raise ValueError(f"similarity must be [..., V, T], got {shape_of(similarity)}")
+        *_, videos, texts = similarity.shape
         if not videos or not texts:
-            raise ValueError(f"similarity is {_shape(self.similarity)}: a side has no tokens")
+            raise ValueError(f"similarity is {shape_of(similarity)}: a side has no tokens")
         sides = {"video": videos, "text": texts}
         for side, count in sides.items():
             logits, mask = getattr(self, f"{side}_logits"), getattr(self, f"{side}_mask")
             if mask is None:
                 mask = torch.ones_like(logits, dtype=torch.bool)
+            mask = as_tensor(f"{side}_mask", mask)
             if mask.dtype != torch.bool:
                 raise TypeError(f"{side}_mask must be bool (True = a real token), got {mask.dtype}")
+            self._set(f"{side}_mask", mask)
             for name, tensor in ((f"{side}_logits", logits), (f"{side}_mask", mask)):
                 if tensor.dim() < 1 or tensor.shape[-1] != count:
                     raise ValueError(
-                        f"{name} is {_shape(tensor)}, but similarity {_shape(self.similarity)} "
-                        f"has {count} {side} tokens"
+                        f"{name} must be [..., {side[0].upper()}], got {shape_of(tensor)}, but "
+                        f"similarity {shape_of(similarity)} has {count} {side} tokens"
                     )
-            self._set(f"{side}_mask", mask)
+        names = [f"{side}_{kind}" for side in sides for kind in ("logits", "mask")]
+        for name in names:
+            if getattr(self, name).device != similarity.device:
+                raise ValueError(
+                    f"{name} is on {getattr(self, name).device}, similarity on "
+                    f"{similarity.device}: move them to one device"
+                )
         try:
             batch = torch.broadcast_shapes(
-                self.similarity.shape[:-2],
-                *(getattr(self, f"{s}_{k}").shape[:-1] for s in sides for k in ("logits", "mask")),
+                similarity.shape[:-2], *(getattr(self, name).shape[:-1] for name in names)
             )
         except RuntimeError as error:
-            raise ValueError(f"batch dimensions do not broadcast: {error}") from error
-        for side, count in sides.items():
-            mask = getattr(self, f"{side}_mask").expand(*batch, count)
-            logits = getattr(self, f"{side}_logits").to(dtype).expand(*batch, count)
-            self._set(f"{side}_mask", mask)
-            self._set(f"{side}_logits", logits)
+            shapes = ", ".join(f"{name} {shape_of(getattr(self, name))}" for name in names)
+            raise ValueError(
+                "leading dimensions do not broadcast: similarity [..., V, T] is "
+                f"{shape_of(similarity)}, {shapes}"
+            ) from error
+        self._own(batch)
+
+    def _own(self, batch: torch.Size) -> None:
+        """Keep copies without what stands in the padding, and see that they are finite."""
+        dtype = torch.promote_types(self.similarity.dtype, torch.float32)
+        sums = []
+        for side, count in zip(("video", "text"), self.similarity.shape[-2:], strict=True):
+            mask = getattr(self, f"{side}_mask").clone()
+            logits = torch.where(mask, getattr(self, f"{side}_logits").to(dtype), 0.0)
+            sums.append(logits.detach().sum())
+            self._set(f"{side}_mask", mask.expand(*batch, count))
+            self._set(f"{side}_logits", logits.expand(*batch, count))
         both = self.video_mask.unsqueeze(-1) & self.text_mask.unsqueeze(-2)
         self._set("similarity", torch.where(both, self.similarity.to(dtype), 0.0))
+        sums.append(self.similarity.detach().sum())
+        if not sum(sums).isfinite():  # one pass and one wait for a GPU; seldom more
+            self._check_finite()
+
+    def _check_finite(self) -> None:
+        for name in ("similarity", "video_logits", "text_logits"):
+            wrong = ~getattr(self, name).isfinite()
+            if wrong.any():
+                raise NotFiniteError(
+                    f"{name} is not finite in {int(wrong.sum())} of {wrong.numel()} cells "
+                    f"(first {getattr(self, name)[wrong][0].item()}): mask padding tokens, which "
+                    "may hold anything; if these tokens are real, the model that made them has "
+                    "diverged or its input is not finite"
+                )
 
     def _set(self, name: str, value: Tensor) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everybody else
@@ -115,9 +155,14 @@ class SimilarityGame:
 
         Returns:
             float [...]: φ(A, B); 0 where either side has no member. Differentiable.
+
+        Raises:
+            TypeError: members are not bool.
+            ValueError: shapes do not fit the game.
         """
+        video, text = checked_members(self, video_members, text_members)
         with exact_precision(self.similarity):
-            return self._value(video_members & self.video_mask, text_members & self.text_mask)
+            return self._value(video & self.video_mask, text & self.text_mask)
 
     def _value(self, video_members: Tensor, text_members: Tensor) -> Tensor:
         both = (video_members.any(-1) & text_members.any(-1)).unsqueeze(-1)
@@ -134,7 +179,11 @@ class SimilarityGame:
         For one game this is the form in which the game of any model is given to
         `enumerate_coalitions` and `sample_coalitions`: bool [K, n] -> float [K].
         """
-        videos = self.similarity.shape[-2]
+        videos, texts = self.similarity.shape[-2:]
+        if members.shape[-1:] != (videos + texts,):
+            raise ValueError(
+                f"members must be [..., V + T] = [..., {videos + texts}], got {shape_of(members)}"
+            )
         return self.value(members[..., :videos], members[..., videos:])
 
     def grand_value(self) -> Tensor:
@@ -149,44 +198,50 @@ class SimilarityGame:
         return masked_softmax(logits, members)
 
 
-def check_function_settings(
-    game: SimilarityGame | CoalitionFunction,
-    players: int | None,
-    device: torch.device | str | None,
-) -> None:
-    """Settings of a game that is a function: it needs a number of players, and may have a device.
+def checked_members(
+    game: SimilarityGame, video_members: Tensor, text_members: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Members of coalitions of a game, as tensors.
 
     Raises:
-        ValueError: the number is missing, or one of them was given with a SimilarityGame.
+        TypeError: they are not bool.
+        ValueError: there is not one for each token.
     """
-    if not isinstance(game, SimilarityGame):
-        if players is None or players < 1:
-            raise ValueError("give the number of players of a game that is a function: players=n")
-        return
-    for name, value, advice in (
-        ("players", players, ""), ("device", device, ": use game.to(device)")
-    ):  # fmt: skip
-        if value is not None:
+    sides = sides_of(game, "members", video_members, text_members)
+    for side in sides:
+        if side.dtype != torch.bool:
+            raise TypeError(f"members must be bool (True = in the coalition), got {side.dtype}")
+    return sides
+
+
+def sides_of(game: SimilarityGame, what: str, video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """What there is one of for each video token and each text token, as tensors.
+
+    Raises:
+        TypeError: it is neither a tensor nor an array.
+        ValueError: there is not one for each token.
+    """
+    video, text = as_tensor(f"video_{what}", video), as_tensor(f"text_{what}", text)
+    counts = game.similarity.shape[-2:]
+    for side, tensor, count in zip(("video", "text"), (video, text), counts, strict=True):
+        if tensor.dim() < 1 or tensor.shape[-1] != count:
             raise ValueError(
-                f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
+                f"{side}_{what} must be [..., {side[0].upper()}], got {shape_of(tensor)} for the "
+                f"{side} tokens, but the game has {count}"
             )
+    return video, text
 
 
-def checked_values(function: CoalitionFunction, members: Tensor) -> Tensor:
-    """The values [K] of the coalitions [K, n]; an array will do as well.
-
-    Raises:
-        ValueError: the function returned another shape, or a value that is not finite.
-    """
-    values = torch.as_tensor(function(members))
-    if values.shape != members.shape[:1]:
-        raise ValueError(
-            f"the game returned {_shape(values)} for {_shape(members)} coalitions; it must return "
-            f"one value for each: [{len(members)}]"
-        )
-    if not values.isfinite().all():
-        raise ValueError("the game returned a value that is not finite")
-    return values.detach()
+def as_tensor(name: str, value: Tensor | np.ndarray) -> Tensor:
+    """A tensor as it is, an array as a copy. Raises TypeError for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be a tensor or an array, got {type(value).__name__}")
+    try:
+        return torch.from_numpy(np.array(value, value.dtype.newbyteorder("="), order="C"))
+    except TypeError as error:
+        raise TypeError(f"{name} must be a tensor or an array of its kinds: {error}") from error
 
 
 def exact_precision(tensor: Tensor) -> torch.autocast:
@@ -202,5 +257,5 @@ def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(logits.dtype).tiny)
 
 
-def _shape(tensor: Tensor) -> str:
-    return str(list(tensor.shape))
+def shape_of(values: Tensor | np.ndarray) -> str:
+    return str(list(values.shape))

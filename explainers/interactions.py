@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Result = TypeVar("Result")
-PAIRS = ("cross", "all")
+Clock = Callable[[], float]  # seconds, from wherever it counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +48,12 @@ class Interactions:
     player_standard_error: Tensor | None = None
 
 
-def timed(compute: Callable[[], Result], device: torch.device) -> tuple[Result, float]:
+def timed(
+    compute: Callable[[], Result], device: torch.device, clock: Clock = time.perf_counter
+) -> tuple[Result, float]:
     """Run `compute` and return its result with the seconds it took, GPU work included."""
-    started = time.perf_counter()
+    started = clock()
     result = compute()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return result, time.perf_counter() - started
-
-
-def check_pairs(pairs: str) -> None:
-    """Raises ValueError where pairs is neither "cross" nor "all"."""
-    if pairs not in PAIRS:
-        raise ValueError(f"pairs is {pairs!r}; it must be one of {PAIRS}")
+    return result, clock() - started

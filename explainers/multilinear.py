@@ -27,7 +27,8 @@ from torch import Tensor
 from explainers.extension import STEP, all_differences, rates
 from explainers.game import SimilarityGame, exact_precision, masked_softmax
 from explainers.indices import joining_probabilities
-from explainers.interactions import Interactions, check_pairs, timed
+from explainers.interactions import Interactions, timed
+from explainers.settings import check_game, checked_pairs
 
 
 def closed_form(
@@ -35,7 +36,7 @@ def closed_form(
     *,
     pairs: str = "cross",
     index: str = "banzhaf",
-    probability: float = 0.5,
+    probability: float | None = None,
 ) -> Interactions:
     """Exact interactions (HBI, Eq. 3) of the tokens, and exact values of single tokens.
 
@@ -51,7 +52,7 @@ def closed_form(
         index: "banzhaf"; "weighted_banzhaf", where players join coalitions with a probability other
             than ½ (Marichal & Mathonet 2011); or "shapley", the Shapley interaction index (Grabisch
             & Roubens 1999) and the Shapley value.
-        probability: in (0, 1), for "weighted_banzhaf" only.
+        probability: in (0, 1), for "weighted_banzhaf" only; None is ½.
 
     Returns:
         Interactions in the dtype of the game. With pairs="cross", values [..., V, T],
@@ -61,10 +62,11 @@ def closed_form(
         below 1e-4 of the largest value.
 
     Raises:
-        ValueError: a logit of a real token is not finite ("renormalised" weighting), pairs or index
-            is unknown, or the probability is out of range.
+        TypeError: the game is no SimilarityGame.
+        ValueError: pairs or index is unknown, or the probability is out of range or has no effect.
     """
-    check_pairs(pairs)
+    check_game(game, "closed_form")
+    pairs = checked_pairs(pairs, game)
     points = joining_probabilities(index, probability, sum(game.similarity.shape[-2:]))
     differences = interaction_values if pairs == "cross" else all_differences
 

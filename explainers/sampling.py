@@ -20,14 +20,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explainers.control_variates import WalshSums
-from explainers.game import (
+from explainers.coalition_function import (
     CoalitionFunction,
-    SimilarityGame,
-    check_function_settings,
-    checked_values,
+    checked_function_settings,
+    values_of,
 )
-from explainers.interactions import Interactions, check_pairs, timed
+from explainers.control_variates import WalshSums
+from explainers.game import SimilarityGame
+from explainers.interactions import Clock, Interactions, timed
+from explainers.settings import checked_pairs, whole_number
 
 _CHUNK_CELLS = 2**22  # cells of similarity matrices, or terms of coalitions, held at once
 _CALL = 1024  # coalitions of one call of a function
@@ -43,13 +44,14 @@ def sample_coalitions(
     generator: torch.Generator | None = None,
     *,
     players: int | None = None,
-    pairs: str = "cross",
+    pairs: str | None = None,
     seconds: float | None = None,
     target_error: float | None = None,
     antithetic: bool = True,
     control_variates: bool = True,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Interactions:
     """Estimate the Banzhaf interactions (HBI, Eq. 3) of any game from random coalitions.
 
@@ -65,7 +67,8 @@ def sample_coalitions(
         generator: of random numbers; None takes torch's own. One on the CPU draws the same
             coalitions wherever the game is.
         players: n, for a function.
-        pairs: "cross", video with text tokens, or "all". A function has no sides: always "all".
+        pairs: "cross", video with text tokens, or "all"; None takes "cross". A function has no
+            sides: its pairs are always all.
         seconds: wall-clock time, fitting included; but at least 16 antithetic pairs are evaluated.
             If the fit alone would take a quarter of it, the control variate is a constant.
         target_error: the largest standard error of an interaction, in the unit of the game. Looked
@@ -81,6 +84,7 @@ def sample_coalitions(
             it lies.
         progress: called with the values of φ taken and all that will be, of all games together, or
             0 where that is not known. An exception that it raises ends the run.
+        clock: tells the seconds that `seconds` is about.
 
     Returns:
         Interactions with the standard error of each, from the spread of what the polynomial leaves:
@@ -90,16 +94,23 @@ def sample_coalitions(
         differentiable.
 
     Raises:
-        ValueError: an argument is out of range, or the function did not return one finite
-            floating-point value for each coalition.
+        TypeError: the game is neither a SimilarityGame nor a function, or the generator is none of
+            torch's.
+        ValueError: an argument is out of range or has no effect, or the function did not return one
+            finite number for each coalition.
     """
-    check_pairs(pairs)
-    check_function_settings(game, players, device)
+    players, device = checked_function_settings(game, players, device)
+    pairs = checked_pairs(pairs, game)
+    if not isinstance(generator, torch.Generator | None):
+        raise TypeError(
+            f"generator is a {type(generator).__name__}; it must be torch's: "
+            "torch.Generator().manual_seed(seed)"
+        )
     if isinstance(game, SimilarityGame):
         source = _similarity_source(game)
         batch, dtype = game.similarity.shape[:-2], game.similarity.dtype
     else:
-        source, pairs = _function_source(game, players, torch.device(device or "cpu")), "all"
+        source = _function_source(game, players, device)
         batch, dtype = torch.Size(), torch.float64
     rows = columns = slice(1, None)
     if pairs == "cross":
@@ -108,12 +119,13 @@ def sample_coalitions(
     each = 2 if antithetic else 1
     limits = _limits(coalitions, seconds, target_error, each)
     folds = _FOLDS if control_variates and limits.observations >= _FEWEST else 1
-    sample = _Sample(source, antithetic, pairs == "all", folds, generator)
+    sample = _Sample(source, antithetic, pairs == "all", folds, generator, clock)
     if progress:
         total = 0 if limits.open else limits.observations * each * sample.games
         sample.report = lambda: progress(sample.evaluated, total)
     with torch.no_grad(), torch.autocast(source.device.type, enabled=False):
-        tables, spent = timed(lambda: _run(sample, limits, (..., rows, columns)), source.device)
+        shown = (..., rows, columns)
+        tables, spent = timed(lambda: _run(sample, limits, shown), source.device, clock)
     values, errors = (x.to(dtype).reshape(*batch, *x.shape[1:]) for x in tables)
     singles = (values[..., 0, 1:], errors[..., 0, 1:]) if pairs == "all" else (None, None)
     return Interactions(
@@ -158,13 +170,8 @@ def _similarity_source(game: SimilarityGame) -> _Source:
 
 
 def _function_source(function: CoalitionFunction, players: int, device: torch.device) -> _Source:
-    def value(members: Tensor) -> Tensor:
-        values = checked_values(function, members)
-        if not values.is_floating_point():
-            raise ValueError(f"the game returned {values.dtype}; its values must be floating point")
-        return values.to(device).unsqueeze(0)
-
-    return _Source(value, torch.ones(1, players, dtype=torch.bool, device=device), _CALL)
+    real = torch.ones(1, players, dtype=torch.bool, device=device)
+    return _Source(lambda members: values_of(function, members).unsqueeze(0), real, _CALL)
 
 
 @dataclass(frozen=True)
@@ -186,15 +193,17 @@ def _limits(
 ) -> _Limits:
     """Checked; an observation takes `each` coalitions."""
     for name, value in (("seconds", seconds), ("target_error", target_error)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} is {value}; it must be positive")
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}; it must be positive and finite")
     if coalitions is None and seconds is None and target_error is None:
         coalitions = _COALITIONS
-    if coalitions is not None and coalitions < 2 * each:
-        raise ValueError(
-            f"{coalitions} coalitions: a standard error takes at least {2 * each}"
-            + ", two antithetic pairs" * (each == 2)
-        )
+    if coalitions is not None:
+        coalitions = whole_number("coalitions", coalitions, 0)
+        if coalitions < 2 * each:
+            raise ValueError(
+                f"{coalitions} coalitions: a standard error takes at least {2 * each}"
+                + ", two antithetic pairs" * (each == 2)
+            )
     observations = math.inf if coalitions is None else coalitions // each
     return _Limits(observations, seconds or math.inf, target_error or 0.0)
 
@@ -216,7 +225,7 @@ def _run(sample: _Sample, limits: _Limits, shown: tuple) -> tuple[Tensor, Tensor
         in_time = sample.draw_until(min(goal, limits.observations), deadline)
         tables = sample.estimate()
         late = not in_time or goal >= limits.observations
-        if late or tables[1][shown].max() <= limits.target_error:
+        if late or (tables[1][shown] <= limits.target_error).all():
             return tables
         goal *= 2
 
@@ -230,9 +239,10 @@ class _Sample:
 
     def __init__(
         self, source: _Source, antithetic: bool, singles: bool, folds: int,
-        generator: torch.Generator | None,
+        generator: torch.Generator | None, clock: Clock,
     ) -> None:  # fmt: skip
         self.source, self.antithetic, self.generator = source, antithetic, generator
+        self._clock = clock
         self.games, self.players = source.real.shape
         self.report: Callable[[], None] = lambda: None
         terms = torch.triu_indices(self.players + 1, self.players + 1, 1, device=source.device)
@@ -246,7 +256,7 @@ class _Sample:
     def clock(self) -> float:
         if self.source.device.type == "cuda":
             torch.cuda.synchronize(self.source.device)
-        return time.perf_counter()
+        return self._clock()
 
     def draw_until(self, goal: float, deadline: float) -> bool:
         """Draw up to `goal` observations; whether the deadline allowed it."""

@@ -35,14 +35,14 @@ class LevelComparison:
         comparison: the runs; `comparison.exact` is the closed form. Tensors are on the CPU.
         device: where they ran, in words.
         known_error: relative root-mean-square error of the estimator on random games that it never
-            saw, of those that it was trained on.
+            saw, of those that it was trained on; None where it was not measured.
     """
 
     explanation: Explanation
     level: Level
     comparison: Comparison
     device: str
-    known_error: float
+    known_error: float | None
 
     @property
     def title(self) -> str:
@@ -110,7 +110,7 @@ def compare_level(
         budgets: coalitions that sampling may evaluate, each 4 to 2^20; repetitions are dropped.
         seeds: of its random numbers, 20 at most; it runs once for each budget and seed.
         limit_seconds: a full enumeration that would take longer is not run, 0 to 3600. To know,
-            it is tried for half a second.
+            it is tried for a tenth of that, half a second at most.
         device: a torch device; None takes a GPU if there is one.
         progress: called with a fraction in [0, 1] and what is being done.
 
@@ -150,7 +150,7 @@ def compare_level(
         limit_seconds=limit_seconds,
         progress=tell,
     )
-    known_error = estimator.error["relative_rmse"]
+    known_error = estimator.error.get("relative_rmse")
     return LevelComparison(explanation, chosen, _on_cpu(comparison), _in_words(device), known_error)
 
 

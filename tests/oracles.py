@@ -29,15 +29,13 @@ def random_game(
 
 def in_room(game, video_mask, text_mask):
     """The same game where the masks are true, and padding elsewhere."""
-    room = SimilarityGame(
-        torch.full((len(video_mask), len(text_mask)), torch.nan).double(),
-        torch.zeros(len(video_mask)).double(), torch.zeros(len(text_mask)).double(),
-        video_mask, text_mask, game.weighting,
-    )  # fmt: skip
-    room.similarity[video_mask.unsqueeze(1) & text_mask] = game.similarity.flatten()
-    room.video_logits[video_mask] = game.video_logits
-    room.text_logits[text_mask] = game.text_logits
-    return room
+    similarity = torch.full((len(video_mask), len(text_mask)), torch.nan).double()
+    similarity[video_mask.unsqueeze(1) & text_mask] = game.similarity.flatten()
+    video_logits, text_logits = (torch.zeros(len(m)).double() for m in (video_mask, text_mask))
+    video_logits[video_mask], text_logits[text_mask] = game.video_logits, game.text_logits
+    return SimilarityGame(
+        similarity, video_logits, text_logits, video_mask, text_mask, game.weighting
+    )
 
 
 def subsets(items):

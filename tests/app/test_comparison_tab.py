@@ -30,7 +30,7 @@ def shown(explanation):
     """What the button returns for the action level, two runs from seed 5."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hbi_core.comparison.choose_device", lambda _: "cpu")
-        return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3)
+        return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3600)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,17 @@ def test_what_ran_is_said_plainly(shown, explanation):
     assert row["Time"] == "not run"
     assert row["Coalitions"] == f"{2**28:,}"
     assert row["Pearson"] == "–"
-    assert "The full enumeration was not run: 28 players have 268,435,456 coalitions" in refused[4]
+    assert (
+        "The full enumeration was not run: 28 players have 268,435,456 coalitions, and a limit of "
+        "0 seconds allows none." in refused[4]
+    )
+
+
+def test_an_estimator_whose_error_is_not_known(shown):
+    unknown = replace(shown[5], known_error=None)
+    notes = handlers.describe_comparison(unknown)
+    assert "The estimator, which sees no token weights, comes without a measured error." in notes
+    assert json.loads(unknown.to_json())["estimator_known_error"] is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +176,7 @@ def test_text_of_users_is_text(explanation):
     event = explanation.levels[2]
     tokens = (replace(event.text_tokens[0], text="<b>bold</b>"), *event.text_tokens[1:])
     changed = replace(explanation, levels=(replace(event, text_tokens=tokens),))
-    view = view_of(compare_level(changed, "event", [64], [0]))
+    view = view_of(compare_level(changed, "event", [64], [0], 3600))
     assert any("&lt;b&gt;" in text for text in scatter_figure(view).data[0].text)
     figure = heat_map_figure(view)
     assert "&lt;b&gt;bold&lt;/b&gt;" in figure.layout.xaxis.ticktext

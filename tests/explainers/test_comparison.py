@@ -126,13 +126,17 @@ def test_files(comparison):
         assert (row["standard_error"] is None) == (row["method"] != "sampling")
 
 
-def test_what_would_take_too_long_becomes_a_note(monkeypatch):
-    monkeypatch.setattr("explainers.enumeration._TRIAL_SECONDS", 0.05)
-    result = compare(random_game(12, 24), ("enumeration",), limit_seconds=1)
+@pytest.mark.parametrize(
+    ("limit", "why"), [(1, "about "), (0, "and a limit of 0 seconds allows none")]
+)
+def test_what_would_take_too_long_becomes_a_note(limit, why):
+    """2^80 coalitions: too many for any machine."""
+    result = compare(random_game(40, 40), ("enumeration",), limit_seconds=limit)
     (row,), (missing,) = result.rows, result.estimates
     assert missing is None
     assert row.agreement is None
-    assert "68,719,476,736 coalitions" in row.note
+    assert f"80 players have {2**80:,} coalitions" in row.note
+    assert why in row.note
     assert math.isnan(result.table()[0]["max_error"])
     assert json.loads(result.to_json())["rows"][0]["seconds"] is None
 
@@ -182,12 +186,60 @@ def test_a_method_of_ones_own():
     assert told == [(0.0, "zeros"), (0.5, "zeros")]
 
 
-def test_arguments_are_checked():
+def test_a_method_of_ones_own_may_change_its_game_and_reuse_its_answer():
+    answer = torch.zeros(2, 2)
+
+    def greedy(game, budget, seed):
+        game.similarity.zero_()
+        game.video_mask.zero_()
+        answer.fill_(budget)
+        return Interactions(answer, answer, "greedy", budget, 0.5, "cpu")
+
+    game = random_game(2, 2)
+    before = game.similarity.clone()
+    result = compare(game, {"greedy": greedy}, (1, 2, 2), (0, 0))
+    assert torch.equal(game.similarity, before)
+    assert game.players == 4
+    assert [float(e.values.mean()) for e in result.estimates] == [1, 2]
+    assert [float(e.standard_error.mean()) for e in result.estimates] == [1, 2]
+    assert result.rows[0].agreement.max_error == pytest.approx(
+        float((1 - closed_form(game).values).abs().max())
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"methods": ("sampling",), "budgets": ()}, "nothing to run"),
+        ({"methods": ("guessing",)}, "guessing"),
+        ({"methods": ("estimator",)}, "needs one"),
+        ({"methods": ("closed_form",), "budgets": (64,)}, "budgets is for the method 'sampling'"),
+        ({"methods": ("closed_form",), "seeds": (1,)}, "seeds is for the method 'sampling'"),
+        ({"methods": ("sampling",), "limit_seconds": 1.0}, "limit_seconds is for the method 'enum"),
+        ({"methods": {"zeros": None}, "limit_seconds": 1.0}, "limit_seconds is for"),
+        ({"methods": ("sampling",), "estimator": Estimator(2)}, "estimator is for the method"),
+        ({"methods": {"estimator": None}, "estimator": Estimator(2)}, "estimator is for"),
+        ({"budgets": (64.5,)}, "a budget is 64.5; it must be a whole number"),
+        ({"budgets": (0,)}, "a budget is 0"),
+        ({"seeds": (-1,)}, "a seed is -1"),
+        ({"seeds": (2**63,)}, "a seed is"),
+        ({"top": 0}, "top is 0"),
+        ({"top": True}, "top is True"),
+        ({"limit_seconds": math.nan}, "limit_seconds is nan"),
+        ({"limit_seconds": -1}, "limit_seconds is -1"),
+        (
+            {"methods": {"row": lambda *_: Interactions(torch.ones(2), None, "row", 1, 0.5, "")}},
+            r"returned values \[2\] for the game \[2, 2\]",
+        ),
+    ],
+)
+def test_arguments_are_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        compare(random_game(2, 2), **settings)
+
+
+def test_one_game_is_compared():
     with pytest.raises(ValueError, match=r"not a batch \[2\]"):
         compare(random_game(2, 2, batch=(2,)))
-    with pytest.raises(ValueError, match="nothing to run"):
-        compare(random_game(2, 2), ("sampling",), ())
-    with pytest.raises(ValueError, match="guessing"):
-        compare(random_game(2, 2), ("guessing",))
-    with pytest.raises(ValueError, match="needs one"):
-        compare(random_game(2, 2), ("estimator",))
+    with pytest.raises(TypeError, match="compare takes a SimilarityGame, got function"):
+        compare(lambda members: members[:, 0].double())

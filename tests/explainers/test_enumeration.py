@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 
 import numpy as np
 import pytest
@@ -16,11 +16,15 @@ from explainers import (
     TooManyCoalitionsError,
     closed_form,
     enumerate_coalitions,
-    enumeration,
     enumeration_seconds,
 )
 from explainers.enumeration import duration
 from oracles import brute_force_indices, random_game
+from toy import Clock
+
+
+def options(index, probability):
+    return {"index": index, "probability": probability if index == "weighted_banzhaf" else None}
 
 
 def table_game(players, seed=0):
@@ -45,7 +49,7 @@ def difference(one, other):
 @pytest.mark.parametrize("players", [1, 2, 5])
 def test_a_function_equals_brute_force(index, players):
     game = table_game(players)
-    result = enumerate_coalitions(game, players=players, index=index, probability=0.3)
+    result = enumerate_coalitions(game, players=players, **options(index, 0.3))
 
     def value(coalition):
         members = torch.zeros(1, players, dtype=torch.bool)
@@ -66,7 +70,7 @@ def test_a_function_equals_brute_force(index, players):
 def test_matrix_products_equal_the_plain_route(index, weighting, size):
     """Coalition by coalition, through SimilarityGame.value: the witness of the fast stream."""
     game = random_game(*size, weighting, spread=6.0)
-    settings = {"index": index, "probability": 0.7}
+    settings = options(index, 0.7)
     fast = enumerate_coalitions(game, pairs="all", **settings)
     plain = enumerate_coalitions(game.coalition_values, players=sum(size), **settings)
     assert difference(fast, plain) < 1e-13
@@ -130,37 +134,139 @@ def test_memory_is_bounded_by_the_chunk():
     assert largest <= 2**8 * 14 * 8
 
 
-def test_the_time_is_told_beforehand_and_long_runs_are_refused(monkeypatch):
-    monkeypatch.setattr(enumeration, "_TRIAL_SECONDS", 0.05)
-    game = random_game(12, 24)
-    expected = enumeration_seconds(game)
-    assert 20 < expected < 1e5
-    with pytest.raises(
-        TooManyCoalitionsError, match=r"36 players have 68,719,476,736 coal"
-    ) as refused:
-        enumerate_coalitions(game, limit_seconds=10)
-    assert refused.value.coalitions == 2**36
-    assert 0.1 < refused.value.seconds / expected < 10
-    with pytest.raises(ValueError, match="120 players"):  # refused at once, whatever the size
-        enumerate_coalitions(random_game(60, 60))
-    quick = enumeration_seconds(random_game(2, 3))
-    assert 0 < quick < 1
+class Slow:
+    """A function whose coalitions take some of a clock's seconds each."""
+
+    def __init__(self, clock, each):
+        self.clock, self.each, self.seen = clock, each, 0
+
+    def __call__(self, members):
+        self.seen += len(members)
+        self.clock.wait(self.each * len(members))
+        return members.double().sum(-1)
 
 
-def test_a_slow_function_is_refused(monkeypatch):
-    monkeypatch.setattr(enumeration, "_TRIAL_SECONDS", 0.05)
-    seen = 0
+@pytest.mark.parametrize("players", [1, 12, 60])
+def test_a_limit_of_nothing_runs_nothing(players):
+    def never(*_):
+        pytest.fail("it ran")
 
-    def slow(members):
+    settings = {"limit_seconds": 0, "clock": never, "progress": never}
+    for game, more in ((never, {"players": players}), (random_game(players, players), {})):
+        with pytest.raises(
+            TooManyCoalitionsError, match="and a limit of 0 seconds allows none"
+        ) as refused:
+            enumerate_coalitions(game, **settings, **more)
+        assert math.isnan(refused.value.seconds)
+        assert refused.value.coalitions == 2 ** more.get("players", 2 * players)
+
+
+@pytest.mark.parametrize("each", [1e-7, 1e-3, 10.0])
+@pytest.mark.parametrize("share", [0.3, 0.98, 1.02, 1e4])
+def test_the_estimate_decides(each, share):
+    """However fast the machine: in a tenth of the limit, or in the first calls."""
+    clock = Clock()
+    function, all_of_it = Slow(clock, each), 2**16 * each
+    limit = share * all_of_it
+
+    def run():
+        return enumerate_coalitions(function, players=16, limit_seconds=limit, clock=clock)
+
+    if share > 1:
+        assert run().seconds == pytest.approx(all_of_it) == clock.now
+        return
+    with pytest.raises(TooManyCoalitionsError) as refused:
+        run()
+    assert refused.value.seconds == pytest.approx(all_of_it)
+    tried = min(0.1 * limit, 0.5)
+    assert clock.now <= max(3 * tried, 6 * each)  # calls double; the first is not measured
+    assert clock.now == pytest.approx(function.seen * each)
+
+
+def test_the_estimate_of_matrix_products_decides():
+    """A clock that goes on by a second a tile: 64 tiles."""
+    game, clock = random_game(6, 10), Clock()
+
+    def run(limit):
+        clock.now = 0.0
+        settings = {"limit_seconds": limit, "chunk_coalitions": 2**10, "clock": clock}
+        enumerate_coalitions(game, progress=lambda *_: clock.wait(1.0), **settings)
+
+    run(65.0)
+    assert clock.now == 64.0
+    run(math.inf)
+    assert clock.now == 64.0
+    for limit in (63.0, 10.0, 0.5):
+        with pytest.raises(
+            TooManyCoalitionsError, match="16 players have 65,536 coalitions: about 64 seconds"
+        ) as refused:
+            run(limit)
+        assert refused.value.seconds == pytest.approx(64.0)
+        assert clock.now == (1.0 if limit == 0.5 else 2.0)  # the first tile warms up
+
+
+def test_the_first_call_does_not_count():
+    """It may have to load a model."""
+    clock = Clock()
+    function = Slow(clock, 1e-3)
+
+    def loading(members):
+        clock.wait(30.0 * (function.seen == 0))
+        return function(members)
+
+    settings = {"players": 14, "limit_seconds": 60.0, "clock": clock}
+    assert enumerate_coalitions(loading, **settings).seconds == pytest.approx(30 + 2**14 * 1e-3)
+
+
+def test_a_function_that_becomes_slow_ends_at_the_limit():
+    """Also within what would have been one call of 2^14 coalitions."""
+    clock, seen = Clock(), 0
+
+    def slower(members):
         nonlocal seen
         seen += len(members)
-        time.sleep(1e-3 * len(members))
+        clock.wait(len(members) * (1e-5 if seen < 2**13 else 0.5))
         return members.double().sum(-1)
 
     with pytest.raises(TooManyCoalitionsError) as refused:
-        enumerate_coalitions(slow, players=22, limit_seconds=60)
-    assert seen < 200
-    assert 0.5 * 2**22 * 1e-3 < refused.value.seconds < 3 * 2**22 * 1e-3
+        enumerate_coalitions(slower, players=16, limit_seconds=1000.0, clock=clock)
+    assert clock.now < 1000 + 0.5 * 2**13  # the call in which it became slow
+    assert refused.value.seconds > 1000
+
+    clock.now, seen = 0.0, 0
+    steady = Slow(clock, 1.0)
+    with pytest.raises(TooManyCoalitionsError):
+        enumerate_coalitions(steady, players=10, limit_seconds=1023.0, clock=clock)
+    assert clock.now < 10
+
+
+@pytest.mark.parametrize("limit", [4200, 4400, 4600, 4800])
+def test_calls_shrink_towards_the_limit(limit):
+    """A call takes no more coalitions than there is time for, at the speed of the last one."""
+    clock = Clock()
+    function = Slow(clock, 1.0)
+
+    def rising(members):  # slower by and by: all seem to take 2^12 seconds, and take 5,100
+        function.each = 1.0 + function.seen / 2**13
+        return function(members)
+
+    with pytest.raises(TooManyCoalitionsError):
+        enumerate_coalitions(
+            rising, players=12, chunk_coalitions=512, limit_seconds=limit, clock=clock
+        )
+    assert limit < clock.now < limit * 1.02
+
+
+def test_seconds_are_told_beforehand():
+    clock = Clock()
+    for each, players in ((1.0, 40), (1e-6, 10)):
+        told = enumeration_seconds(Slow(clock, each), players=players, clock=clock)
+        assert told == pytest.approx(2**players * each)
+    assert clock.now < 10
+    with pytest.raises(ValueError, match="leave it out"):
+        enumeration_seconds(random_game(2, 2), limit_seconds=3.0)
+    assert enumeration_seconds(random_game(2, 3)) > 0
+    assert enumeration_seconds(random_game(60, 60)) > 1e9  # years, whatever the machine
 
 
 def test_progress_and_cancellation():
@@ -181,18 +287,6 @@ def test_progress_and_cancellation():
         enumerate_coalitions(random_game(12, 24), progress=cancel)
 
 
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (lambda s: torch.zeros(len(s), 1), r"\[2, 1\] for \[2, 6\] coalitions"),
-        (lambda s: torch.full((len(s),), torch.nan), "not finite"),
-    ],
-)
-def test_a_function_that_returns_something_else(function, message):
-    with pytest.raises(ValueError, match=message):
-        enumerate_coalitions(function, players=6)
-
-
 @pytest.mark.parametrize("empty", ["video_mask", "text_mask"])
 def test_a_side_without_tokens(empty):
     """Of one game of the batch; nothing can be gained in it."""
@@ -205,6 +299,32 @@ def test_a_side_without_tokens(empty):
     assert result.values[0].any()
 
 
+def test_nobody_plays():
+    game = random_game(3, 4, batch=(2,), video_mask=torch.zeros(3, dtype=torch.bool))
+    game = SimilarityGame(
+        game.similarity, game.video_logits, game.text_logits, game.video_mask,
+        torch.zeros(4, dtype=torch.bool),
+    )  # fmt: skip
+    result = enumerate_coalitions(game, pairs="all")
+    assert result.coalitions_evaluated == 2
+    assert not result.values.any()
+    assert not closed_form(game, pairs="all").values.any()
+
+
+def test_more_players_than_bits():
+    """Those of a function get coalitions of true numbers, as far as they come."""
+    seen = []
+
+    def function(members):
+        seen.append(members)
+        return members.double().sum(-1)
+
+    with pytest.raises(TooManyCoalitionsError, match="100 players"):
+        enumerate_coalitions(function, players=100, limit_seconds=1e-3)
+    numbers = torch.cat(seen).double() @ 2.0 ** torch.arange(100, dtype=torch.float64)
+    assert torch.equal(numbers, torch.arange(len(numbers)).double())
+
+
 def test_times_in_words():
     words = [duration(x) for x in (0.5, 9.96, 100, 119, 125, 8000, 2e5, 1e9)]
     assert words == [
@@ -213,19 +333,27 @@ def test_times_in_words():
     ]  # fmt: skip
 
 
-def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="number of players"):
-        enumerate_coalitions(table_game(3))
-    with pytest.raises(ValueError, match=r"use game\.to\(device\)"):
-        enumerate_coalitions(random_game(2, 2), device="cpu")
-    with pytest.raises(ValueError, match="players is for games that are functions"):
-        enumerate_coalitions(random_game(2, 2), players=4)
-    with pytest.raises(ValueError, match="pairs is 'both'"):
-        enumerate_coalitions(random_game(2, 2), pairs="both")
-    with pytest.raises(ValueError, match="index is 'core'"):
-        enumerate_coalitions(random_game(2, 2), index="core")
-    with pytest.raises(ValueError, match="probability"):
-        enumerate_coalitions(random_game(2, 2), index="weighted_banzhaf", probability=1.0)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "cpu"}, r"use game\.to\(device\)"),
+        ({"players": 4}, "players is for games that are functions"),
+        ({"pairs": "both"}, "pairs is 'both'"),
+        ({"index": "core"}, "index is 'core'"),
+        ({"index": "weighted_banzhaf", "probability": 1.0}, "probability is 1.0"),
+        ({"index": "weighted_banzhaf", "probability": math.nan}, "probability is nan"),
+        ({"chunk_coalitions": 0}, "chunk_coalitions is 0; it must be a whole number, 1 or more"),
+        ({"chunk_coalitions": -1}, "chunk_coalitions is -1"),
+        ({"chunk_coalitions": 1.5}, "chunk_coalitions is 1.5"),
+        ({"limit_seconds": -1}, "limit_seconds is -1; it must be 0 or more"),
+        ({"limit_seconds": math.nan}, "limit_seconds is nan"),
+        ({"dtype": torch.int64}, "dtype is torch.int64"),
+        ({"dtype": torch.float16}, "dtype is torch.float16"),
+    ],
+)
+def test_arguments_are_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        enumerate_coalitions(random_game(2, 2), **settings)
 
 
 def test_arrays_and_float32():

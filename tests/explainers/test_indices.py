@@ -23,12 +23,17 @@ from oracles import random_game
 SIZES = [(1, 1), (1, 3), (3, 1), (3, 4)]
 P = 0.3  # of "weighted_banzhaf"
 
+
+def options(index):
+    return {"index": index, "probability": P if index == "weighted_banzhaf" else None}
+
+
 every_index = pytest.mark.parametrize("index", INDICES)
 every_weighting = pytest.mark.parametrize("weighting", WEIGHTINGS)
 
 
 def everything(game, index):
-    return closed_form(game, pairs="all", index=index, probability=P)
+    return closed_form(game, pairs="all", **options(index))
 
 
 def assert_equals_brute_force(game, index):
@@ -39,7 +44,7 @@ def assert_equals_brute_force(game, index):
         lambda coalition: value[frozenset(coalition)], videos + texts, index, P
     )
     pairs, players = map(torch.from_numpy, expected)
-    result, cross = everything(game, index), closed_form(game, index=index, probability=P)
+    result, cross = everything(game, index), closed_form(game, **options(index))
     assert (result.player_values - players).abs().max() < 1e-10
     assert (result.values - pairs).abs().max() < 1e-10
     assert (cross.values - pairs[:videos, videos:]).abs().max() < 1e-10
@@ -121,7 +126,7 @@ def test_ties_and_negative_similarities(index, weighting, values):
 @every_weighting
 def test_equals_enumeration(index, weighting):
     game = random_game(7, 8, weighting, spread=10.0)
-    exact = enumerate_coalitions(game, pairs="all", index=index, probability=P)
+    exact = enumerate_coalitions(game, pairs="all", **options(index))
     result = everything(game, index)
     assert (result.player_values - exact.player_values).abs().max() < 1e-12
     assert (result.values - exact.values).abs().max() < 1e-12
@@ -153,9 +158,9 @@ def test_equals_shapiq(weighting, index, of_players, of_pairs):
 def test_the_two_closed_forms_agree(weighting, probability):
     """The factorised one for frame and word, and the second derivatives of φ̄."""
     game = random_game(12, 24, weighting, spread=20.0)
-    options = {"index": "weighted_banzhaf", "probability": probability}
-    pairs = closed_form(game, pairs="all", **options).values
-    assert (closed_form(game, **options).values - pairs[:12, 12:]).abs().max() < 1e-12
+    weighted = {"index": "weighted_banzhaf", "probability": probability}
+    pairs = closed_form(game, pairs="all", **weighted).values
+    assert (closed_form(game, **weighted).values - pairs[:12, 12:]).abs().max() < 1e-12
     assert torch.equal(pairs, pairs.mT)
     assert (pairs.diagonal() == 0).all()
 
@@ -215,7 +220,7 @@ def test_padding_is_no_player(index, weighting):
     """A padded batch gives what the samples give alone, whatever stands in the padding."""
     singles = [random_game(v, t, weighting, seed=v) for v, t in [(2, 5), (4, 3), (1, 1)]]
     batch, places = padded(singles)
-    result, cross = everything(batch, index), closed_form(batch, index=index, probability=P)
+    result, cross = everything(batch, index), closed_form(batch, **options(index))
     assert result.values.shape == (3, 9, 9)
     assert (result.values[:, :4, 4:] - cross.values).abs().max() < 1e-12
     inside = torch.zeros_like(result.values, dtype=torch.bool)
@@ -235,7 +240,7 @@ def test_a_batch_equals_singles(index, weighting):
     game = random_game(3, 4, weighting, batch=(2, 2))
     logits = game.video_logits[:, :1]
     batch = SimilarityGame(game.similarity, logits, game.text_logits, weighting=weighting)
-    result, cross = everything(batch, index), closed_form(batch, index=index, probability=P)
+    result, cross = everything(batch, index), closed_form(batch, **options(index))
     for i, j in itertools.product(range(2), range(2)):
         single = SimilarityGame(
             game.similarity[i, j], logits[i, 0], game.text_logits[i, j], weighting=weighting
@@ -255,7 +260,7 @@ def test_gradients_of_cross_pairs(index, weighting):
 
     def interactions(*tensors):
         single = SimilarityGame(*tensors, text_mask=mask, weighting=weighting)
-        return closed_form(single, index=index, probability=P).values
+        return closed_form(single, **options(index)).values
 
     assert torch.autograd.gradcheck(interactions, [x.clone().requires_grad_() for x in tensors])
 
@@ -298,22 +303,69 @@ def test_the_result_says_what_it_is():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("settings", "message"),
     [
         ({"pairs": "own"}, "pairs is 'own'"),
         ({"index": "core"}, "index is 'core'"),
+        ({"probability": 0.3}, "'banzhaf' has none: leave it out"),
+        ({"index": "shapley", "probability": 0.5}, "'shapley' has none"),
         ({"index": "weighted_banzhaf", "probability": 1.0}, "probability is 1.0"),
     ],
 )
-def test_unknown_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        closed_form(random_game(2, 3), **options)
+def test_settings_that_mean_nothing_are_refused(settings, message):
+    """By both exact methods; also where no game of the batch is there to be played."""
+    for game in (random_game(2, 3), random_game(2, 3, batch=(0,))):
+        for method in (closed_form, enumerate_coalitions):
+            with pytest.raises(ValueError, match=message):
+                method(game, **settings)
 
 
-def test_infinite_logits_are_refused():
-    logits = torch.tensor([0.0, -torch.inf])
-    with pytest.raises(ValueError, match="not finite"):
-        closed_form(SimilarityGame(torch.ones(2, 2), logits, torch.zeros(2)), pairs="all")
+@every_index
+@every_weighting
+def test_no_games(index, weighting):
+    """A batch of none gives none."""
+    game = random_game(2, 3, weighting, batch=(4, 0))
+    for method in (closed_form, enumerate_coalitions):
+        cross, whole = method(game, index=index), method(game, pairs="all", index=index)
+        assert cross.values.shape == (4, 0, 2, 3)
+        assert (whole.values.shape, whole.player_values.shape) == ((4, 0, 5, 5), (4, 0, 5))
+    members = torch.ones(5, dtype=torch.bool)
+    assert coalition_interaction(game, members[:2], members[2:]).shape == (4, 0)
+    assert multilinear_extension(game, torch.rand(2), torch.rand(3)).shape == (4, 0)
+    assert game.grand_value().shape == (4, 0)
+
+
+@pytest.mark.parametrize(
+    "method", [closed_form, lambda f: coalition_interaction(f, None, None),
+               lambda f: multilinear_extension(f, None, None)],
+)  # fmt: skip
+def test_closed_forms_are_for_similarity_games(method):
+    with pytest.raises(TypeError, match="takes a SimilarityGame, got function"):
+        method(lambda members: members[:, 0].double())
+
+
+@every_weighting
+def test_logits_that_differ_by_more_than_their_dtype_holds(weighting):
+    """Right where it matters not, refused where it does; far apart is no fault."""
+    similarity = torch.rand(3, 2, generator=torch.Generator().manual_seed(0))
+    for far in (-1e30, torch.finfo(torch.float32).min):
+        logits = torch.tensor([0.0, far, 1.0])
+        game = SimilarityGame(similarity, logits, torch.zeros(2), weighting=weighting)
+        assert (closed_form(game).values - enumerate_coalitions(game).values).abs().max() < 1e-6
+    wide = SimilarityGame(similarity, torch.tensor([0.0, -3e38, 3e38]), torch.zeros(2))
+    with pytest.raises(ValueError, match=r"differ by more than torch\.float32 holds"):
+        closed_form(wide)
+
+
+@every_weighting
+def test_arrays_are_points_and_members(weighting):
+    game = random_game(2, 3, weighting)
+    point = torch.rand(5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = multilinear_extension(game, point[:2], point[2:])
+    assert multilinear_extension(game, point[:2].numpy(), point[2:].numpy()) == expected
+    members = point > 0.3
+    expected = coalition_interaction(game, members[:2], members[2:])
+    assert coalition_interaction(game, members[:2].numpy(), members[2:].numpy()) == expected
 
 
 @every_weighting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from itertools import product
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, sample_coalitions, sampling
 from explainers.control_variates import WalshSums
 from oracles import in_room, random_game
+from toy import Clock
 
 KINDS = [
     {"antithetic": antithetic, "control_variates": controls}
@@ -128,7 +128,7 @@ def test_function_of_a_game_is_the_game(kind):
     function = sample_coalitions(game.coalition_values, 3000, drawn_from(3), players=8, **kind)
     array = sample_coalitions(
         lambda members: game.coalition_values(members).numpy(), 3000, drawn_from(3), players=8,
-        pairs="cross", **kind,
+        pairs="all", **kind,
     )  # fmt: skip
     for result in (function, array):
         for name in ("values", "standard_error", "player_values", "player_standard_error"):
@@ -267,25 +267,13 @@ def test_padding_is_no_term_of_the_regression():
 # When it ends
 
 
-class Clock:
-    """Time that passes only when it is told to."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """A minute for an estimate, apart from the evaluations."""
-    clock = Clock()
-    monkeypatch.setattr(time, "perf_counter", clock)
-    coefficients = WalshSums.coefficients
+    clock, coefficients = Clock(), WalshSums.coefficients
 
     def slowly(self, kept):
-        clock.now += 30.0  # even part and odd part
+        clock.wait(30.0)  # even part and odd part
         return coefficients(self, kept)
 
     monkeypatch.setattr(WalshSums, "coefficients", slowly)
@@ -298,15 +286,15 @@ def test_seconds(clock, seconds, each):
     table = TableGame(6)
 
     def slow(members):
-        clock.now += each * len(members)
+        clock.wait(each * len(members))
         return table(members)
 
-    result = sample_coalitions(slow, seconds=seconds, players=6)
+    result = sample_coalitions(slow, seconds=seconds, players=6, clock=clock)
     assert clock.now == result.seconds == pytest.approx(seconds, abs=60 + 2 * each)
     assert result.coalitions_evaluated * each == pytest.approx(seconds - 120, abs=60 + 2 * each)
-    least = sample_coalitions(slow, seconds=1e-3, players=6)
+    least = sample_coalitions(slow, seconds=1e-3, players=6, clock=clock)
     assert least.coalitions_evaluated == 32
-    first = sample_coalitions(slow, 200, seconds=1e6, players=6)
+    first = sample_coalitions(slow, 200, seconds=1e6, players=6, clock=clock)
     assert first.coalitions_evaluated == 200
 
 
@@ -320,8 +308,11 @@ def test_target_error():
     assert ((result.values - closed_form(game).values) / result.standard_error).abs().max() < 5
     first = sample_coalitions(game, 1001, drawn_from(17), target_error=goal / 100)
     assert first.coalitions_evaluated == 1000
-    timely = sample_coalitions(game, target_error=1e-9, seconds=0.2)
+    timely = sample_coalitions(game, target_error=1e-9, seconds=2000, clock=Clock(tick=10.0))
     assert timely.standard_error.max() > 1e-9
+    assert timely.seconds < 2100
+    some = random_game(3, 4, batch=(0,))
+    assert sample_coalitions(some, target_error=goal).values.shape == (0, 3, 4)
 
 
 def test_stopping_by_the_error_is_hardly_optimistic():
@@ -440,10 +431,18 @@ def test_constant_game():
     ("settings", "message"),
     [
         ({"coalitions": 0}, "at least 4"),
+        ({"coalitions": -1}, "coalitions is -1; it must be a whole number"),
+        ({"coalitions": 10.5}, "coalitions is 10.5"),
+        ({"coalitions": math.nan}, "coalitions is nan"),
+        ({"coalitions": math.inf}, "coalitions is inf"),
         ({"seconds": 0.0}, "seconds is 0.0"),
         ({"target_error": -1.0}, "target_error is -1.0"),
+        ({"target_error": math.nan}, "target_error is nan"),
         ({"seconds": math.nan}, "seconds is nan"),
+        ({"seconds": math.inf}, "seconds is inf; it must be positive and finite"),
         ({"pairs": "some"}, "pairs is 'some'"),
+        ({"device": "cpu"}, r"use game\.to\(device\)"),
+        ({"players": 4}, "players is for games that are functions"),
     ],
 )
 def test_refused_settings(settings, message):
@@ -451,29 +450,24 @@ def test_refused_settings(settings, message):
         sample_coalitions(random_game(2, 2), **settings)
 
 
-@pytest.mark.parametrize(
-    ("function", "message"),
-    [
-        (lambda m: m.double(), "one value for each"),
-        (lambda m: m[1:, 0].double(), "one value for each"),
-        (lambda m: m.sum(1), "torch.int64; its values must be floating point"),
-        (lambda m: m.numpy()[:, 0], "torch.bool; its values must be floating point"),
-        (lambda m: m[:, 0] / m[:, 1], "not finite"),
-        (lambda m: np.full(len(m), np.nan), "not finite"),
-    ],
-)
-def test_refused_functions(function, message):
-    with pytest.raises(ValueError, match=message):
-        sample_coalitions(function, players=3)
+@pytest.mark.parametrize("generator", [0, np.random.default_rng(0)])
+def test_generators_are_those_of_torch(generator):
+    with pytest.raises(TypeError, match=r"generator is a .*torch\.Generator\(\)\.manual_seed"):
+        sample_coalitions(random_game(2, 2), 64, generator)
 
 
-def test_settings_of_functions_are_refused():
-    with pytest.raises(ValueError, match=r"use game\.to\(device\)"):
-        sample_coalitions(random_game(2, 2), device="cpu")
-    with pytest.raises(ValueError, match="players is for games that are functions"):
-        sample_coalitions(random_game(2, 2), players=4)
+def test_more_coalitions_than_there_are():
+    """They are drawn with replacement."""
+    game = random_game(1, 1)
+    result = sample_coalitions(game, 4096, drawn_from(0))
+    assert (result.values - closed_form(game).values).abs() <= 5 * result.standard_error + 1e-12
+    assert result.coalitions_evaluated == 4096
 
 
-def test_function_without_players():
-    with pytest.raises(ValueError, match="players=n"):
-        sample_coalitions(lambda members: members[:, 0].double())
+def test_nobody_plays():
+    nobody = torch.zeros(2, dtype=torch.bool)
+    game = random_game(2, 2, video_mask=nobody, text_mask=nobody)
+    for kind in KINDS:
+        result = sample_coalitions(game, 64, drawn_from(0), pairs="all", **kind)
+        for values in (result.values, result.standard_error, result.player_values):
+            assert not values.any()

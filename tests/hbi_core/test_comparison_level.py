@@ -19,6 +19,7 @@ from hbi_core.estimator_file import load_estimator
 from hbi_core.figures.methods_view import column_labels, heat_maps, seconds_in_words, view_of
 from hbi_core.pipeline import explain
 
+LONG = 3600.0  # seconds; as long as a full enumeration may take
 FILES = {
     "comparison.json", "comparison.csv", "comparison.pdf", "comparison.svg", "comparison.png",
 }  # fmt: skip
@@ -26,7 +27,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def comparison(explanation):
-    return compare_level(explanation, "action", (64, 1024), (3, 4), device="cpu")
+    return compare_level(explanation, "action", (64, 1024), (3, 4), LONG, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_numbers_are_those_of_the_explainers(comparison, explanation):
 
 
 def test_the_device_is_said(explanation):
-    comparison = compare_level(explanation, "event", (64,), (0,))
+    comparison = compare_level(explanation, "event", (64,), (0,), LONG)
     if torch.cuda.is_available():
         assert comparison.device == f"GPU ({torch.cuda.get_device_name()})"
     else:
@@ -116,7 +117,9 @@ def test_what_is_not_enumerated_says_why(explanation, tmp_path):
     assert comparison.players == players
     row = next(row for row in comparison.comparison.rows if row.method == "enumeration")
     assert row.agreement is None
-    assert row.note.startswith(f"{players} players have {2**players:,} coalitions: about ")
+    assert row.note.startswith(
+        f"{players} players have {2**players:,} coalitions, and a limit of 0 seconds allows none. "
+    )
     assert {run.method for run in view_of(comparison).exact_runs} == {"closed_form"}
     comparison.save(tmp_path, "column")
     data = json.loads((tmp_path / "comparison.json").read_text())
@@ -169,7 +172,7 @@ def test_a_game_that_is_worth_nothing_is_drawn(explanation, tmp_path):
     event = explanation.levels[2]
     flat = replace(event, similarity=torch.zeros_like(event.similarity))
     nothing = replace(explanation, levels=(flat,))
-    comparison = compare_level(nothing, "event", (64,), (0,))
+    comparison = compare_level(nothing, "event", (64,), (0,), LONG)
     view = view_of(comparison)
     assert view.runs == ()
     assert view.shown[0].pearson == ""
