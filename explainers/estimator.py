@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from explainers.game import SimilarityGame, exact_precision
 from explainers.interactions import Interactions, timed
+from explainers.settings import check_game
 
 STRUCTURES = ("mlp", "cnn", "mlp+sa", "cnn+sa")
 
@@ -26,7 +27,8 @@ class Estimator(nn.Module):
         input_scale: factor on the similarities that it reads.
 
     Attributes:
-        error: its error against exact interactions, by name, as `hbi_core.train` measured it.
+        error: its error against exact interactions, by name, as it was measured after training;
+            empty where it was not.
     """
 
     def __init__(self, channels: int = 64, unit: float = 1.0, input_scale: float = 1.0) -> None:
@@ -52,7 +54,12 @@ class Estimator(nn.Module):
 
 @torch.no_grad()
 def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
-    """Estimate the interactions by a trained network, without evaluating a coalition."""
+    """Estimate the interactions by a trained network, without evaluating a coalition.
+
+    Raises:
+        TypeError: the game is no SimilarityGame.
+    """
+    check_game(game, "estimate")
     device = game.similarity.device
     values, seconds = timed(lambda: estimator(game), device)
     return Interactions(values, None, "estimator", 0, seconds, str(device))
@@ -104,9 +111,11 @@ class CellAttention(nn.Module):
             self.register_parameter(name, nn.Parameter(weight))
 
     def forward(self, cells: Tensor, real: Tensor) -> Tensor:
-        flat = cells.flatten(2).mT  # [B, V·T, C]
+        flat = cells.flatten(2).mT.unsqueeze(1)  # [B, 1, V·T, C]; fused kernels want the heads
+        keys = real.flatten(2).unsqueeze(1)  # [B, 1, 1, V·T]
+        keys = keys | ~keys.any(-1, keepdim=True)  # no softmax over nothing, which may be NaN
         attended = nn.functional.scaled_dot_product_attention(
             flat @ self.query, flat @ self.key, flat @ self.value,
-            attn_mask=real.flatten(2), scale=1.0,
+            attn_mask=keys, scale=1.0,
         )  # fmt: skip
-        return attended.mT.view_as(cells)
+        return attended.squeeze(1).mT.view_as(cells)

@@ -40,7 +40,7 @@ def load_estimator(path: str | Path = SHIPPED_ESTIMATOR) -> Estimator:
         settings = json.loads(metadata["settings"])
         estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
         estimator.load_state_dict(tensors)
-        estimator.error = settings["error"]
+        estimator.error = settings["error"] or {}  # of one whose error was not measured
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path.name} does not fit this version of the program: {error}"

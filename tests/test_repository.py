@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,18 @@ def test_imports_go_one_way(path):
             assert top != "gradio", f"{path} imports gradio"
         if package == "explainers":
             assert top not in ("transformers", "timm", "open_clip", "PIL", "av", "decord"), path
+
+
+EXPLAINERS = sorted((ROOT / "explainers").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXPLAINERS, ids=lambda path: path.name)
+def test_the_mathematics_stands_alone(path):
+    """Its code needs three packages, and its texts name nothing that is built on it."""
+    tops = {name.split(".")[0] for name in imported(path)}
+    assert tops - sys.stdlib_module_names <= {"torch", "numpy", "networkx", "explainers"}
+    for package in PACKAGES[1:]:
+        assert not re.search(rf"\b{package}\b", path.read_text()), package
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

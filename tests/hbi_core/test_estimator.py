@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from explainers import Estimator, SimilarityGame, closed_form, estimate
-from explainers.estimator import STRUCTURES, CellNetwork
+from explainers.estimator import STRUCTURES, CellAttention, CellNetwork
 from hbi_core.estimator_file import load_estimator, save_estimator
 from hbi_core.train import main
 from hbi_core.training.estimator import EstimatorConfig, random_games, train_estimator
@@ -88,6 +89,55 @@ def test_padding_has_no_influence(structure):
     assert (padded[1, :2, :3] - alone[0]).abs().max() < 1e-12
 
 
+def plain_attention(self, cells, real):
+    """The whole [V·T, V·T] matrix, by its definition."""
+    flat = cells.flatten(2).mT
+    logits = (flat @ self.query) @ (flat @ self.key).mT
+    share = logits.masked_fill(~real.flatten(2), -1e30).softmax(-1)
+    return (share @ (flat @ self.value)).mT.view_as(cells)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_fused_attention_and_its_gradients(monkeypatch, dtype):
+    """Beside the plain one; a matrix that is all padding is 0 and reaches no gradient."""
+    torch.manual_seed(0)
+    module = CellNetwork("cnn+sa", 16).to(dtype)
+    video_mask, text_mask = torch.arange(7) < torch.tensor([[7], [4], [0]]), torch.arange(9) < 6
+    results = []
+    for forward in (CellAttention.forward, plain_attention):
+        monkeypatch.setattr(CellAttention, "forward", forward)
+        similarity = random_game(7, 9, batch=(3,)).similarity.to(dtype).requires_grad_()
+        module.zero_grad()
+        values = module(similarity, video_mask, text_mask.expand(3, -1))
+        values.square().sum().backward()
+        results.append([values, similarity.grad, *(p.grad for p in module.parameters())])
+    for one, other in zip(*results, strict=True):
+        assert one.isfinite().all()
+        assert (one - other).detach().abs().max() < 1e-6 * other.detach().abs().max().clamp(min=1)
+    assert not results[0][0][2].any()
+    assert not results[0][1][2].any()
+    assert results[0][0][:2].abs().max() > 1e-3
+
+
+def test_attention_does_not_hold_every_pair_of_cells():
+    """No tensor of a step is as large as (V·T)²: 576² numbers."""
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            nonlocal largest
+            result = function(*args, **(kwargs or {}))
+            for tensor in result if isinstance(result, tuple | list) else (result,):
+                if isinstance(tensor, torch.Tensor):
+                    largest = max(largest, tensor.untyped_storage().nbytes() // 4)
+            return result
+
+    masks = torch.ones(1, 24, dtype=torch.bool), torch.ones(1, 24, dtype=torch.bool)
+    with Watch():
+        CellNetwork("cnn+sa", 8)(torch.randn(1, 24, 24), *masks).sum().backward()
+    assert 24**2 * 8 <= largest < 576**2 / 4
+
+
 def test_unknown_structure_is_refused():
     with pytest.raises(ValueError, match="cnn\\+sa"):
         CellNetwork("rnn")
@@ -152,6 +202,15 @@ def test_file_keeps_the_network(trained, tmp_path):
     copy, game = load_estimator(tmp_path / "copy.safetensors"), random_game(3, 4)
     assert torch.equal(estimate(game, copy).values, estimate(game, estimator).values)
     assert (copy.error, copy.channels) == (estimator.error, SMALL["channels"])
+
+
+def test_an_error_that_was_not_measured(tmp_path):
+    """As of an estimator of somebody else; it can be saved, read and used."""
+    for number, error in enumerate(({}, None)):
+        estimator = Estimator(2)
+        estimator.error = error
+        save_estimator(tmp_path / f"{number}.safetensors", estimator)
+        assert load_estimator(tmp_path / f"{number}.safetensors").error == {}
 
 
 def test_same_seed_same_network(tmp_path):
