@@ -13,7 +13,8 @@ import tyro
 from hbi_core.checkpoint import RetrievalSettings
 from hbi_core.command_line import parsed, refused
 from hbi_core.data import read_corpus
-from hbi_core.data.features import encode_corpus
+from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.reading import ClipReader
 from hbi_core.errors import InputError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
@@ -48,20 +49,24 @@ class Retrieval:
     """What to do about clips without a file: skip or stop."""
     cache: Path | None = None
     """Folder to keep the features in."""
+    workers: int = 2
+    """Processes that read clips."""
 
     def run(self) -> None:
         split = self.split or ("all" if self.dataset == "flickr8k" else "test")
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
         heads = replace(heads, retrieval=self._retrieval(heads.retrieval))
-        features = encode_corpus(
-            encoder,
-            corpus,
-            heads.retrieval.frames,
-            players=heads.config.text_players,
-            cache=self.cache,
-            missing=self.missing,
-        )
+        with ClipReader(encoder, workers=self.workers) as reader:
+            features = encode_corpus(
+                encoder,
+                corpus,
+                heads.retrieval.frames,
+                players=heads.config.text_players,
+                cache=self.cache,
+                missing=self.missing,
+                reader=reader,
+            )
         scores = similarity_scores(
             heads.hierarchy.to(choose_device()),
             features,

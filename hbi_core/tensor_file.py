@@ -5,6 +5,7 @@ No tensor in them is infinite or no number: such weights are those of a run that
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -22,7 +23,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """
     if name := _not_finite(tensors):
         raise NotFiniteError(f"{path.name} is not written: {name} has values that are not finite.")
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # another may write it too
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
     give_usual_mode(partial)
     partial.replace(path)

@@ -1,30 +1,16 @@
-"""Frozen features of a corpus: encoded once, kept on disk, read in moments."""
+"""Frozen features of a corpus, and the montages that can be made of them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from hbi_core.data.clips import Clip, Corpus
-from hbi_core.data.frames import read_frames
+from hbi_core.data.clips import Clip
 from hbi_core.data.montage import join_captions
-from hbi_core.data.views import random_views
-from hbi_core.encoders import Encoder
-from hbi_core.errors import DataError, VideoError
 from hbi_core.model import Tokens
-from hbi_core.tensor_file import read_tensors, write_tensors
-from hbi_core.text import parse_caption
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,103 +97,3 @@ def pad(features: Sequence[Tensor], length: int) -> Tokens:
         own = own[:length]
         batch[row, : len(own)], mask[row, : len(own)] = own, True
     return Tokens.original(batch, mask)
-
-
-def encode_corpus(
-    encoder: Encoder,
-    corpus: Corpus,
-    frames: int,
-    *,
-    views: int = 0,
-    players: str = "words",
-    seed: int = 0,
-    cache: Path | None = None,
-    missing: str = "stop",
-) -> Features:
-    """Encode a corpus, or read what was encoded before.
-
-    Args:
-        encoder: on its device, in evaluation mode.
-        corpus: clips and captions.
-        frames: of each clip.
-        views: random views of each clip beside them (crops, mirrored, other colours), for
-            training. Only of photographs.
-        players: "words" or "tokens".
-        seed: of the views.
-        cache: folder with a file for each clip; None keeps nothing. A clip is read from there if
-            encoder, file, captions and the arguments are the same; so that encoding can be
-            interrupted, and splits share what they have in common.
-        missing: what to do about a file that cannot be read: "stop", or "skip" its clip.
-
-    Raises:
-        VideoError: a file cannot be read.
-        DataError: none can.
-    """
-    settings = (frames, views, players, seed)
-    clips, encoded = [], []
-    for clip in tqdm(corpus.clips, f"features of {corpus.name}", leave=False):
-        try:
-            encoded.append(_features_of(encoder, clip, settings, cache))
-            clips.append(clip)
-        except VideoError as error:
-            if missing == "stop":
-                raise
-            _LOG.warning("%s is left out: %s", clip.id, error)
-    if not clips:
-        raise DataError(f"No clip of {corpus.name} {corpus.split} can be read.")
-    frame_features = torch.zeros(len(clips), frames + views, encoder.widths[0]).half()
-    mask = torch.zeros(frame_features.shape[:2], dtype=torch.bool)
-    for row, real, tensors in zip(frame_features, mask, encoded, strict=True):
-        shown = len(tensors["frames"])
-        row[:shown], real[:shown] = tensors["frames"], True
-        if views:
-            row[frames:], real[frames:] = tensors["views"], True
-    lengths = torch.cat([tensors["lengths"] for tensors in encoded])
-    return Features(
-        tuple(clips),
-        frame_features,
-        mask,
-        frames,
-        torch.cat([tensors["words"] for tensors in encoded]),
-        torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
-        torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
-    )
-
-
-def _features_of(
-    encoder: Encoder, clip: Clip, settings: tuple, cache: Path | None
-) -> dict[str, Tensor]:
-    """What `_encode_clip` gives, from the cache if it is there."""
-    if cache is None or not all(file.is_file() for file in clip.files):
-        return _encode_clip(encoder, clip, *settings)  # which tells what is missing
-    path = cache / f"{_fingerprint(encoder, clip, *settings)}.safetensors"
-    if path.is_file():
-        return read_tensors(path)[0]
-    tensors = _encode_clip(encoder, clip, *settings)
-    cache.mkdir(parents=True, exist_ok=True)
-    write_tensors(path, tensors, {})
-    return tensors
-
-
-def _fingerprint(encoder: Encoder, clip: Clip, *settings) -> str:
-    files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
-    everything = json.dumps(
-        [encoder.name, encoder.widths, clip.id, files, clip.captions, *settings]
-    )
-    return hashlib.sha256(everything.encode()).hexdigest()[:24]
-
-
-@torch.inference_mode()
-def _encode_clip(
-    encoder: Encoder, clip: Clip, frames: int, views: int, players: str, seed: int
-) -> dict[str, Tensor]:
-    """frames [at most F, Dv], views [views, Dv], words [all captions' words, Dt], lengths [C]."""
-    pixels = [read_frames(clip, frames).pixels]
-    if views:
-        chosen = np.random.default_rng([seed, *clip.id.encode()])
-        pixels.append(random_views(clip.files[0], views, chosen))
-    encoded = [encoder.frame_features(encoder.prepare_frames(x)).half().cpu() for x in pixels]
-    captions = [parse_caption(text) for text in clip.captions]
-    words = [text.features.half().cpu() for text in encoder.text_features(captions, players)]
-    tensors = dict(zip(("frames", "views"), encoded, strict=False))
-    return tensors | {"words": torch.cat(words), "lengths": torch.tensor(list(map(len, words)))}

@@ -6,7 +6,6 @@ step, and every process can work out its share.
 
 from __future__ import annotations
 
-import logging
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -15,18 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from hbi_core.data import Clip, read_frames
+from hbi_core.data import Clip
 from hbi_core.data.features import Features, pad
 from hbi_core.data.montage import join_captions
-from hbi_core.encoders import Encoder
-from hbi_core.errors import DataError, VideoError
+from hbi_core.data.reading import ClipReader, Pixels
+from hbi_core.errors import DataError
 from hbi_core.text import Caption, parse_caption
 from hbi_core.training.config import DataConfig
 
 _LARGEST_MONTAGE = 4
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Batch:
     """Pairs of videos and texts.
 
     Attributes:
-        frames: frozen features [B, F, Dv], or pixels [B, F, 3, S, S].
+        frames: frozen features [B, F, Dv], or pixels [B, F, 3, S, S] of the encoder's dtype.
         frame_mask: bool [B, F].
         words: frozen features [B, W, Dt], or the captions themselves.
         word_mask: bool [B, W], or None with captions.
@@ -57,7 +54,11 @@ class Batch:
     ids: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
         return replace(self, **moved)
 
 
@@ -141,54 +142,40 @@ class FeatureBatches:
         return int(chosen.integers(1, self.config.frames, endpoint=True))
 
 
-class PixelBatches(Dataset):
-    """Batches of pixels and captions, for an encoder that learns; decoded in worker processes."""
+class PixelBatches:
+    """Batches of pixels and captions, for an encoder that learns."""
 
-    def __init__(self, clips: tuple[Clip, ...], config: DataConfig, encoder: Encoder) -> None:
-        self.clips, self.config, self.encoder = clips, config, encoder
+    def __init__(self, clips: tuple[Clip, ...], config: DataConfig, reader: ClipReader) -> None:
+        self.clips, self.config, self.reader = clips, config, reader
         self.captions = [caption for clip in clips for caption in clip.captions]
-        self.batches: list[list[Sample]] = []
 
     def __call__(self, batches: list[list[Sample]]) -> Iterator[Batch]:
-        self.batches = batches
-        seeds = torch.Generator()  # torch's own is left as it is, for a run that goes on from here
-        return iter(
-            DataLoader(self, batch_size=None, num_workers=self.config.workers, generator=seeds)
-        )
+        clips = [self.clips[n] for batch in batches for sample in batch for n in sample.clips]
+        read = self.reader(clips, self.config.frames, missing=self.config.missing)
+        for samples in batches:
+            yield self._batch(samples, read)
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> Batch:
-        samples, videos = self._readable(self.batches[index])
-        longest = max(map(len, videos))
-        frames = videos[0].new_zeros(len(videos), longest, *videos[0].shape[1:])
-        mask = torch.zeros(frames.shape[:2], dtype=torch.bool)
-        for row, real, video in zip(frames, mask, videos, strict=True):
-            row[: len(video)], real[: len(video)] = video, True
-        captions = tuple(self._caption(sample) for sample in samples)
-        return Batch(frames, mask, captions, None, _ids(samples))
-
-    def _readable(self, samples: list[Sample]) -> tuple[list[Sample], list[Tensor]]:
-        """The samples and their frames; in place of one that cannot be read, another one again."""
+    def _batch(self, samples: list[Sample], read: Iterator[Pixels | None]) -> Batch:
+        """The samples; in place of one that cannot be read, another one of the batch again."""
         videos = {}
         for sample in samples:
-            try:
-                videos[sample] = self._frames(sample)
-            except VideoError as error:
-                if self.config.missing == "stop":
-                    raise
-                _LOG.warning("a sample is left out: %s", error)
+            parts = [next(read) for _ in sample.clips]
+            if None not in parts:
+                videos[sample] = torch.cat([part.frames for part in parts])
         if not videos:
             raise DataError("No video of a batch can be read; the log says why.")
         known = list(videos)
         kept = [s if s in videos else known[n % len(known)] for n, s in enumerate(samples)]
-        return kept, [videos[sample] for sample in kept]
-
-    def _frames(self, sample: Sample) -> Tensor:
-        clips = [self.clips[clip] for clip in sample.clips]
-        frames = [read_frames(clip, self.config.frames).pixels for clip in clips]
-        return torch.cat([self.encoder.prepare_frames(pixels) for pixels in frames])
+        longest = max(map(len, videos.values()))
+        frames = videos[known[0]].new_zeros(
+            len(kept), longest, *videos[known[0]].shape[1:], pin_memory=torch.cuda.is_available()
+        )
+        mask = torch.zeros(frames.shape[:2], dtype=torch.bool)
+        for row, real, sample in zip(frames, mask, kept, strict=True):
+            video = videos[sample]
+            row[: len(video)], real[: len(video)] = video, True
+        captions = tuple(self._caption(sample) for sample in kept)
+        return Batch(frames, mask, captions, None, _ids(kept))
 
     def _caption(self, sample: Sample) -> Caption:
         texts = [self.captions[number] for number in sample.captions]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hbi_core.data.reading import LIMITS
 from hbi_core.model import LEVEL_NAMES, ModelConfig
+from hbi_core.video import VideoLimits
 
 TARGETS = ("closed_form", "sampling", "estimator", "none")
 
@@ -30,7 +32,9 @@ class DataConfig:
         views: random views of each photograph to choose the training frames from.
         captions_per_clip: captions of each clip in an epoch, drawn anew; 0 takes them all.
         cache: folder for frozen features.
-        workers: processes that decode videos, where features are not frozen.
+        workers: processes that read clips, for training, validation and the cache; 0 reads them in
+            the training process.
+        video_limits: what is refused; a video that takes longer to read stops the run.
     """
 
     dataset: str
@@ -47,6 +51,7 @@ class DataConfig:
     captions_per_clip: int = 0
     cache: Path | None = None
     workers: int = 2
+    video_limits: VideoLimits = LIMITS
 
     def __post_init__(self) -> None:
         if self.validation and self.validation.startswith("test"):

@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Corpus, read_corpus
-from hbi_core.data.features import Features, encode_corpus, join_clips
+from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import Features, join_clips
+from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder, build_encoder
 from hbi_core.evaluation import recall_sum, retrieval_metrics, similarity_scores
 from hbi_core.model import build_hierarchy
@@ -144,6 +146,10 @@ class _Run:
 
         encoder.eval()
         self.validation_features = None
+        self.reader = ClipReader(
+            encoder, workers=data.workers, limits=data.video_limits,
+            ahead=config.optimiser.batch_size // accelerator.num_processes,
+        )  # fmt: skip
         with accelerator.main_process_first():  # the others find its features in the cache
             corpus = self._corpus(data.train)
             self.validation = data.validation and self._corpus(data.validation)
@@ -152,8 +158,9 @@ class _Run:
                 if self.validation:
                     self.validation_features = self._encoded(self.validation, 0, data.cache)
                 fit_projections(hierarchy, self.source.features)
+                self.reader.close()
             else:
-                self.source = PixelBatches(corpus.clips, data, encoder)
+                self.source = PixelBatches(corpus.clips, data, self.reader)
         self.task.train()  # an encoder that learns too
         self.average = None
         if config.optimiser.average:
@@ -181,6 +188,7 @@ class _Run:
         return encode_corpus(
             self.encoder, corpus, self.config.data.frames, views=views, cache=cache,
             players=self.config.model.text_players, seed=0, missing=self.config.data.missing,
+            reader=self.reader,
         )  # fmt: skip
 
     @property

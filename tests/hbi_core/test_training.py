@@ -19,10 +19,12 @@ import torch
 from torch import nn
 
 from hbi_core.checkpoint import load_checkpoint
-from hbi_core.data import Clip, Corpus, features, read_corpus, synthetic
-from hbi_core.data.features import Features, encode_corpus, pad
+from hbi_core.data import Clip, Corpus, read_corpus, reading, synthetic
+from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import Features, pad
 from hbi_core.data.frames import read_frames
 from hbi_core.data.montage import join_captions
+from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import VideoError
@@ -33,7 +35,6 @@ from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tensor_file import read_tensors
 from hbi_core.text import parse_caption
 from hbi_core.train import main
-from hbi_core.training import batches as batches_module
 from hbi_core.training import loop
 from hbi_core.training.batches import (
     Batch,
@@ -68,8 +69,7 @@ def small(tmp_path_factory):
         patch.setattr(synthetic, "_SPLITS", {"train": 4, "validation": 1, "test": 1})
         drawn = functools.partial(synthetic.synthetic_clips, size=32)
         patch.setattr(synthetic, "synthetic_clips", drawn)
-        for module in (features, batches_module):
-            patch.setattr(module, "read_frames", functools.partial(read_frames, size=32))
+        patch.setattr(reading, "read_frames", functools.partial(read_frames, size=32))
         yield tmp_path_factory.mktemp("synthetic")
 
 
@@ -711,7 +711,8 @@ def test_pixel_batches_hold_what_feature_batches_hold(encoded, workers):
     corpus, known = encoded
     config, encoder = data_config(frames=8, words=9, workers=workers), ToyEncoder()
     (frozen,) = FeatureBatches(known, config)([SAMPLES])
-    (batch,) = PixelBatches(corpus.clips, config, encoder)([SAMPLES])
+    with ClipReader(encoder, workers=workers) as reader:
+        (batch,) = PixelBatches(corpus.clips, config, reader)([SAMPLES])
     assert batch.words[1].text == join_captions([corpus.clips[5].captions[0],
                                                  corpus.clips[2].captions[0]])  # fmt: skip
     task = RetrievalTask(build_hierarchy(MODEL), LossConfig(), config.words, encoder)
@@ -726,9 +727,9 @@ def test_pixel_batches_hold_what_feature_batches_hold(encoded, workers):
 def test_pixel_batches_draw_no_random_numbers(encoded):
     """Or a run that goes on in the middle of an epoch would have other noise."""
     corpus, _ = encoded
-    source = PixelBatches(corpus.clips, data_config(frames=8, workers=0), ToyEncoder())
-    state = torch.get_rng_state()
-    list(source([SAMPLES]))
+    with ClipReader(ToyEncoder()) as reader:
+        state = torch.get_rng_state()
+        list(PixelBatches(corpus.clips, data_config(frames=8), reader)([SAMPLES]))
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -1,0 +1,163 @@
+"""Clips as pixels for an encoder, read by worker processes that live on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hbi_core.data.clips import Clip
+from hbi_core.data.frames import read_frames
+from hbi_core.data.views import random_views
+from hbi_core.encoders import Encoder
+from hbi_core.errors import VideoError, VideoTimeoutError
+from hbi_core.video import Decoder, VideoLimits
+
+# The files of a data set are trusted; what is larger or takes longer is a mistake.
+LIMITS = VideoLimits(bytes=10_000_000_000, seconds=6 * 3600.0, reading_seconds=300.0)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A clip as its encoder takes it.
+
+    Attributes:
+        frames: [F, 3, S, S] of the encoder's dtype.
+        views: as many random views as were asked for, [V, 3, S, S]; None for none.
+    """
+
+    frames: Tensor
+    views: Tensor | None = None
+
+
+class ClipReader:
+    """Reads clips and prepares them for an encoder.
+
+    Its workers are started by the first call and serve all others, each with one long-lived
+    decoder; pixels come back through shared memory. What is read, and in which order, does not
+    depend on their number.
+
+    Args:
+        encoder: prepares the frames.
+        workers: processes that read; 0 reads in this one.
+        limits: of a video.
+        ahead: clips that are read before they are asked for, at most; at least one a worker.
+
+    Attributes:
+        unreadable: id of each clip that could not be read -> why.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        workers: int = 0,
+        limits: VideoLimits = LIMITS,
+        ahead: int = 32,
+    ) -> None:
+        self.unreadable: dict[str, str] = {}
+        self._requests: list[tuple] = []
+        self._source = _Source(encoder, limits)
+        options = {}
+        if workers:
+            options = {"persistent_workers": True, "prefetch_factor": max(1, -(-ahead // workers))}
+        self._loader = DataLoader(
+            self._source, batch_size=None, sampler=_Requests(self), collate_fn=_as_it_is,
+            num_workers=workers, **options,
+            generator=torch.Generator(),  # torch's own is left as it is, for a run that goes on
+        )  # fmt: skip
+
+    def __call__(
+        self,
+        clips: Sequence[Clip],
+        frames: int,
+        *,
+        views: int = 0,
+        seed: int = 0,
+        missing: str = "stop",
+    ) -> Iterator[Pixels | None]:
+        """The pixels of each clip, in this order. A call ends the one before it.
+
+        Args:
+            clips: to be read; the same one may come again.
+            frames: of each, as `read_frames` takes them.
+            views: random views beside them, of photographs.
+            seed: of the views.
+            missing: what to do about a clip that cannot be read: "stop", or "skip": give None
+                for it, and log it the first time.
+
+        Raises:
+            VideoTimeoutError: a clip takes too long, whatever `missing` says: whether it does
+                may depend on the load of the machine, and what is left out must not.
+            VideoError: a clip cannot be read and `missing` is "stop".
+        """
+        self._requests = [(clip, frames, views, seed) for clip in clips]
+        for clip, read in zip(clips, self._loader, strict=True):
+            if isinstance(read, VideoTimeoutError):
+                raise VideoTimeoutError(
+                    f"{clip.id}: {read} It is not left out, so that results do not depend on the "
+                    "load of the machine: take the file away, or allow more seconds "
+                    "(data.video_limits.reading_seconds)."
+                )
+            if isinstance(read, VideoError):
+                if missing == "stop":
+                    raise read
+                if clip.id not in self.unreadable:
+                    self.unreadable[clip.id] = str(read)
+                    _LOG.warning("%s is left out: %s", clip.id, read)
+                read = None
+            yield read
+
+    def close(self) -> None:
+        """End the workers and the decoders."""
+        self._loader = None
+        self._source.decoder.close()
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Requests:
+    """What a reader is asked for at the moment, anew for each pass of its loader."""
+
+    def __init__(self, reader: ClipReader) -> None:
+        self.reader = reader
+
+    def __iter__(self) -> Iterator[tuple]:
+        return iter(self.reader._requests)
+
+    def __len__(self) -> int:
+        return len(self.reader._requests)
+
+
+class _Source(Dataset):
+    """Request -> pixels, or why there are none; in each worker with a decoder of its own."""
+
+    def __init__(self, encoder: Encoder, limits: VideoLimits) -> None:
+        self.encoder, self.limits, self.decoder = encoder, limits, Decoder()
+
+    def __getitem__(self, request: tuple[Clip, int, int, int]) -> Pixels | VideoError:
+        clip, frames, views, seed = request
+        try:
+            read = read_frames(clip, frames, limits=self.limits, decoder=self.decoder).pixels
+            drawn = None
+            if views:
+                chosen = np.random.default_rng([seed, *clip.id.encode()])
+                drawn = random_views(clip.files[0], views, chosen)
+        except VideoError as error:
+            return error
+        prepare = self.encoder.prepare_frames
+        return Pixels(prepare(read), None if drawn is None else prepare(drawn))
+
+
+def _as_it_is(read: Pixels | VideoError) -> Pixels | VideoError:
+    return read
