@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from hbi_core.checkpoint import load_checkpoint
+from hbi_core.errors import SettingsError
+from hbi_core.settings import SEED, check, each
 from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
+from hbi_core.training.folder import plain, read_result
 from hbi_core.training.loop import train
 
 COLUMNS = ("R@1", "R@5", "R@10", "MnR")
@@ -40,6 +41,11 @@ class Ablation:
     out: Path
     document: Path
 
+    def __post_init__(self) -> None:
+        check(self, seeds=each(SEED))
+        if not self.seeds or not self.tables or not all(self.tables.values()):
+            raise SettingsError("An ablation needs a seed, a table, and a row in each table.")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,47 +58,51 @@ class Row:
 
 
 def run_ablation(ablation: Ablation) -> list[Row]:
-    """Train every row with every seed, score it on the validation split, write the document."""
+    """Train every row with every seed, score it on the validation split, write the document.
+
+    Raises:
+        SettingsError: settings of a row are wrong; nothing is trained then.
+    """
     rows = []
-    bar = tqdm(list(_named_rows(ablation)), "rows")
-    for table, name, overrides in bar:
+    bar = tqdm(planned(ablation), "rows")
+    for table, name, configs in bar:
         bar.set_postfix_str(f"{table}: {name}")
-        results: dict[str, list[float]] = {column: [] for column in COLUMNS}
-        seconds = []
-        for seed in ablation.seeds:
-            folder = _trained(ablation, overrides, seed)
-            scores = load_checkpoint(folder / "best.safetensors").training["validation"]
-            for column in COLUMNS:
-                results[column].append(scores["text_to_video"][column])
-            seconds.append(_seconds_per_step(folder))
-        rows.append(Row(table, name, results, seconds))
+        for config in configs:
+            train(config)
+        results = [read_result(config.out)["validation"]["text_to_video"] for config in configs]
+        columns = {column: [result[column] for result in results] for column in COLUMNS}
+        rows.append(Row(table, name, columns, [_seconds_per_step(c.out) for c in configs]))
         ablation.document.parent.mkdir(parents=True, exist_ok=True)
         ablation.document.write_text(as_markdown(ablation, rows))
     return rows
 
 
-def _named_rows(ablation: Ablation) -> Iterator[tuple[str, str, dict[str, object]]]:
-    for table, rows in ablation.tables.items():
-        for name, overrides in rows.items():
-            yield table, name, ablation.overrides | overrides
+def planned(ablation: Ablation) -> list[tuple[str, str, list[TrainConfig]]]:
+    """Title of the table, name of the row, and its runs; those with the same settings are one.
+
+    Raises:
+        SettingsError: settings of a row are wrong.
+    """
+    return [
+        (table, name, [_run(ablation, overrides, seed) for seed in ablation.seeds])
+        for table, rows in ablation.tables.items()
+        for name, overrides in rows.items()
+    ]
 
 
-def _trained(ablation: Ablation, overrides: dict[str, object], seed: int) -> Path:
-    """The folder of a finished run; rows with the same settings share it."""
+def _run(ablation: Ablation, overrides: dict[str, object], seed: int) -> TrainConfig:
+    """The settings of a run, in a folder that is named by them."""
     arguments = [
         f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
-        for name, value in overrides.items()
+        for name, value in (ablation.overrides | overrides).items()
     ]
     config = read_config(
         TrainConfig, ["--config", str(ablation.base), f"--seed={seed}", *arguments]
     )
-    settings = json.dumps(asdict(config), default=str, sort_keys=True)
-    folder = ablation.out / hashlib.sha256(settings.encode()).hexdigest()[:16]
-    finished = folder / "settings.json"
-    if not finished.is_file():
-        train(replace(config, out=folder))
-        finished.write_text(settings)
-    return folder
+    if config.data.validation is None:
+        raise SettingsError("Rows are scored on data.validation, which must not be null.")
+    settings = json.dumps(plain(config), sort_keys=True)
+    return replace(config, out=ablation.out / hashlib.sha256(settings.encode()).hexdigest()[:16])
 
 
 def _seconds_per_step(folder: Path) -> float:

@@ -132,7 +132,7 @@ Command = (
 def main(argv: list[str] | None = None) -> int:
     try:
         parsed(Command, "evaluate", argv).run()
-    except (InputError, ValueError) as error:
+    except InputError as error:
         return refused(error)
     return 0
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hbi_core.data.features import Features
+from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
 
 _AT_ONCE = 256  # clips or captions that go through the model together
@@ -19,7 +20,8 @@ def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, flo
     """R@1, R@5, R@10 in percent, median and mean rank, in both directions.
 
     A rank is 1 plus the number of wrong candidates that score as high or higher: ties count
-    against the model. Of several texts of a video, the best one counts.
+    against the model. Of several texts of a video, the best one counts. A score that is not finite
+    (infinite either way, or no number) ranks last, below every finite one.
 
     Args:
         scores: float [N, C], videos by texts.
@@ -29,6 +31,7 @@ def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, flo
         {"text_to_video": {"R@1": .., "R@5": .., "R@10": .., "MdR": .., "MnR": ..},
         "video_to_text": {...}}
     """
+    scores = scores.masked_fill(~scores.isfinite(), -torch.inf)
     own = scores[owners, torch.arange(scores.shape[1])]  # [C]
     text_ranks = (scores >= own).sum(0)  # the right video is among them, once
     right = owners == torch.arange(len(scores)).unsqueeze(-1)  # [N, C]
@@ -71,13 +74,14 @@ def similarity_scores(
         float32 [N, C], on the CPU.
 
     Raises:
-        ValueError: level_weights has another length than there are levels.
+        SettingsError: level_weights has another length than there are levels.
+        NotFiniteError: the model computes values that are not finite.
     """
     device = next(hierarchy.parameters()).device
     clips, captions = len(features.clips), len(features.owners)
     names = [level.name for level in hierarchy.levels]
     if len(level_weights) != len(names):
-        raise ValueError(f"{len(level_weights)} level weights for the levels {names}")
+        raise SettingsError(f"{len(level_weights)} level weights for the levels {names}")
     videos = _players(
         hierarchy,
         "video",

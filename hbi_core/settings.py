@@ -81,7 +81,9 @@ def each(allowed: Allowed) -> Allowed:
 
 
 COUNT = whole(1)
-SEED = whole(0)
+SEED = Allowed(
+    "a whole number from 0 to 2^32 - 1", lambda value: whole(0).holds(value) and value < 2**32
+)
 POSITIVE = number(above=0)
 NOT_NEGATIVE = number(least=0)
 SHARE = number(least=0, most=1)

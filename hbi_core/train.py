@@ -10,7 +10,7 @@ from typing import TypeVar
 from jsonargparse import ArgumentError, ArgumentParser
 
 from hbi_core.command_line import refused
-from hbi_core.errors import InputError
+from hbi_core.errors import InputError, SettingsError
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.loop import train
@@ -25,16 +25,18 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     """Settings from `--config FILE` and what overrides it, `key=value` or `--key value`.
 
     Raises:
-        ValueError: a setting is unknown, missing or wrong.
+        SettingsError: a setting is unknown, missing or wrong.
     """
     dashed = [f"--{a}" if re.match(r"[\w.]+=", a) else a for a in arguments]
-    parser = ArgumentParser(prog="python -m hbi_core.train", exit_on_error=False)
+    parser = ArgumentParser(
+        prog="python -m hbi_core.train", exit_on_error=False, allow_abbrev=False
+    )
     parser.add_argument("--config", action="config", help="a YAML file, see configs/")
     parser.add_class_arguments(kind, as_positional=False)
     try:
         parsed = parser.parse_args(dashed)
     except ArgumentError as error:
-        raise ValueError(str(error)) from error
+        raise SettingsError(str(error)) from error
     parsed.pop("config", None)
     return kind(**vars(parser.instantiate(parsed)))
 
@@ -46,7 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         chosen, arguments = first.parse_known_args(argv)
         settings, run = TASKS[chosen.task]
         print(run(read_config(settings, arguments)))
-    except (InputError, ValueError, argparse.ArgumentError) as error:
+    except argparse.ArgumentError as error:
+        return refused(SettingsError(str(error)))
+    except InputError as error:
         return refused(error)
     return 0
 

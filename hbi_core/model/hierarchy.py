@@ -13,6 +13,7 @@ from torch.nn import functional
 from explainers import SimilarityGame
 from explainers.estimator import CellNetwork
 from explainers.game import exact_precision
+from hbi_core.errors import NotFiniteError
 from hbi_core.model.config import ModelConfig
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.model.token_merge import TokenMerge
@@ -54,7 +55,16 @@ class LevelTokens:
         """The game of each video with its own text [B], or with every text [B, B].
 
         With all_pairs, there may be more or fewer texts than videos.
+
+        Raises:
+            NotFiniteError: a token that is no padding has features or a logit that are not finite.
         """
+        for side in ("video", "text"):
+            tokens, logits = getattr(self, side)
+            if not (tokens.features.isfinite().all(-1) & logits.isfinite() | ~tokens.mask).all():
+                raise NotFiniteError(
+                    f"The model's {side} tokens of the {self.name} level are not finite."
+                )
         with exact_precision(self.video.logits):
             return self._game(weighting, all_pairs)
 

@@ -16,7 +16,7 @@ from hbi_core.estimator_file import load_estimator
 from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
 from hbi_core.training.batches import Batch
-from hbi_core.training.config import LossConfig
+from hbi_core.training.config import LOWEST_LEARNED_TEMPERATURE, LossConfig
 from hbi_core.training.gather import gather
 
 
@@ -48,38 +48,56 @@ class RetrievalTask(nn.Module):
             torch.tensor(-math.log(config.temperature)), requires_grad=config.learned_temperature
         )
         self.estimator = load_estimator(config.estimator) if config.target == "estimator" else None
+        names = [level.name for level in hierarchy.levels]
+        self.supervised = [name for name in names if name in config.supervised]
+        self.distilled = [pair for pair in config.distilled if set(pair) <= set(names)]
+
+    @property
+    def losses(self) -> list[str]:
+        """Names of the losses, "total" left out."""
+        kinds = ["contrastive"] if self.config.target == "none" else ["contrastive", "banzhaf"]
+        names = [f"{kind}/{level}" for level in self.supervised for kind in kinds]
+        return names + [f"distillation/{teacher}>{student}" for teacher, student in self.distilled]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Losses by name, each a float []; "total" is what training minimises.
 
         With several processes, every one compares the pairs of all of them.
+
+        Raises:
+            NotFiniteError: the model computes values that are not finite.
         """
         levels = self.hierarchy(*self.tokens(batch))
         ids = gather(batch.ids)
         same_video = ids.unsqueeze(0) == ids.unsqueeze(1)
-        temperature = (-self.log_scale).exp()
+        temperature = self._temperature()
         losses, scores = {}, {}
         for level, module, scale in zip(
-            levels, self.hierarchy.levels, self.config.interaction_scale, strict=False
+            levels, self.hierarchy.levels, self.config.interaction_scale, strict=True
         ):
             compared = _of_all_processes(level).game(self.config.weighting, all_pairs=True)
             scores[level.name] = compared.grand_value()
-            if level.name not in self.config.supervised:
+            if level.name not in self.supervised:
                 continue
             losses[f"contrastive/{level.name}"] = contrastive_loss(
                 scores[level.name], temperature, same_video
             )
             if self.config.target != "none":
                 losses[f"banzhaf/{level.name}"] = self._banzhaf_loss(level, module.head, scale)
-        for teacher, student in self.config.distilled:
-            if teacher in scores and student in scores:
-                losses[f"distillation/{teacher}>{student}"] = distillation_loss(
-                    scores[student], scores[teacher]
-                )
+        for teacher, student in self.distilled:
+            losses[f"distillation/{teacher}>{student}"] = distillation_loss(
+                scores[student], scores[teacher]
+            )
         weights = {"contrastive": 1.0, "banzhaf": self.config.alpha}
         weights["distillation"] = self.config.beta
         total = sum(weights[name.split("/")[0]] * loss for name, loss in losses.items())
         return losses | {"total": total}
+
+    def _temperature(self) -> Tensor:
+        """τ; a learned one is kept in its range first, as CLIP's is."""
+        if self.log_scale.requires_grad:
+            self.log_scale.data.clamp_(max=-math.log(LOWEST_LEARNED_TEMPERATURE))
+        return (-self.log_scale).exp()
 
     def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
         """The encoder's features of a batch."""

@@ -23,7 +23,7 @@ from hbi_core.errors import DataError
 from hbi_core.text import Caption, parse_caption
 from hbi_core.training.config import DataConfig
 
-_LARGEST_MONTAGE = 4
+LARGEST_MONTAGE = 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def batches_of_epoch(
     chosen.shuffle(pairs)
     batches = []
     for start in range(0, len(pairs) - batch_size + 1, batch_size):
-        most = _LARGEST_MONTAGE if chosen.random() < config.montages else 1
+        most = LARGEST_MONTAGE if chosen.random() < config.montages else 1
         batches.append(_grouped(pairs[start : start + batch_size], most, chosen))
     return batches
 

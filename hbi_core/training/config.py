@@ -5,11 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from explainers import WEIGHTINGS
 from hbi_core.data.reading import LIMITS
+from hbi_core.encoders.open_clip import IN_CHECKPOINT
+from hbi_core.errors import SettingsError
 from hbi_core.model import LEVEL_NAMES, ModelConfig
+from hbi_core.settings import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    SHARE_BELOW_ONE,
+    check,
+    each,
+    number,
+    one_of,
+    whole,
+)
 from hbi_core.video import VideoLimits
 
 TARGETS = ("closed_form", "sampling", "estimator", "none")
+PRECISIONS = ("no", "bf16")
+LOWEST_LEARNED_TEMPERATURE = 0.01  # as CLIP's
 
 
 @dataclass(frozen=True)
@@ -19,9 +37,9 @@ class DataConfig:
     Attributes:
         dataset: "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or "synthetic".
         root: its folder.
-        train: split to train on.
-        validation: split that chooses the best checkpoint, never the test split; None for none,
-            so that the last weights are kept.
+        train: split to train on; "train+validation", with validation null, for the final run.
+        validation: split that chooses the best checkpoint, never one with clips of the test split;
+            None for none, so that the last weights are kept.
         clips: of each split at most, chosen by a hash of their ids; 0 takes all.
         frames: of each clip; a montage has as many of each photograph.
         words: text players at most; longer captions are cut.
@@ -54,8 +72,18 @@ class DataConfig:
     video_limits: VideoLimits = LIMITS
 
     def __post_init__(self) -> None:
-        if self.validation and self.validation.startswith("test"):
-            raise ValueError("the best checkpoint must not be chosen on the test split")
+        check(
+            self,
+            **dict.fromkeys(("frames", "words", "validation_parts"), COUNT),
+            **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), whole(0)),
+            missing=one_of(("skip", "stop")),
+            montages=SHARE,
+        )
+        if self.validation and self.validation.endswith("test"):
+            raise SettingsError(
+                f"validation is {self.validation!r}: the best checkpoint must not be chosen on a "
+                "test split. Use another one, or null for none."
+            )
 
 
 @dataclass(frozen=True)
@@ -67,15 +95,16 @@ class LossConfig:
         beta: weight of the self-distillation losses (Eq. 10).
         target: where the interactions of Eq. 5 come from: "closed_form" (exact), "sampling",
             "estimator", or "none" for no Banzhaf loss.
-        coalitions: of the target "sampling".
+        coalitions: of the target "sampling", for each pair of a video and its text.
         estimator: file of the target "estimator".
         interaction_scale: factor on the interactions before the softmax of Eq. 4, one for each
             level: with fewer players, interactions are larger.
         weighting: of the game, "renormalised" or "fixed".
         temperature: τ of Eq. 2, where training starts.
-        learned_temperature: whether τ is trained.
-        supervised: levels with losses of their own (deep supervision).
-        distillation: pairs of levels "teacher>student" (Tab. C).
+        learned_temperature: whether τ is trained, with the learning rate of the encoder (where
+            that is frozen, of the rest), without weight decay, and never below 0.01: as CLIP's.
+        supervised: levels with losses of their own (deep supervision), of those that the model has.
+        distillation: pairs of levels "teacher>student" (Tab. C), of those that the model has.
     """
 
     alpha: float = 1.0
@@ -91,16 +120,27 @@ class LossConfig:
     distillation: tuple[str, ...] = ("entity>action", "entity>event")
 
     def __post_init__(self) -> None:
-        if self.target not in TARGETS:
-            raise ValueError(f"target is {self.target!r}; it must be one of {TARGETS}")
+        check(
+            self,
+            **dict.fromkeys(("alpha", "beta"), NOT_NEGATIVE),
+            target=one_of(TARGETS),
+            coalitions=whole(4),
+            interaction_scale=each(POSITIVE),
+            weighting=one_of(WEIGHTINGS),
+            temperature=(
+                number(least=LOWEST_LEARNED_TEMPERATURE) if self.learned_temperature else POSITIVE
+            ),
+            supervised=each(one_of(LEVEL_NAMES)),
+        )
         if self.target == "estimator" and self.estimator is None:
-            raise ValueError("the target 'estimator' needs the file of one: loss.estimator")
+            raise SettingsError("The target 'estimator' needs the file of one: loss.estimator.")
         for pair in self.distillation:
             if pair.count(">") != 1 or not set(pair.split(">")) <= set(LEVEL_NAMES):
-                raise ValueError(f"distillation {pair!r}: write teacher>student, of {LEVEL_NAMES}")
-        unknown = set(self.supervised) - set(LEVEL_NAMES)
-        if unknown:
-            raise ValueError(f"supervised names {unknown}; the levels are {LEVEL_NAMES}")
+                raise SettingsError(
+                    f"distillation {pair!r}: write teacher>student, of {LEVEL_NAMES}."
+                )
+        if not self.supervised:
+            raise SettingsError("supervised names no level: nothing would tell pairs apart.")
 
     @property
     def distilled(self) -> tuple[tuple[str, str], ...]:
@@ -122,7 +162,8 @@ class OptimiserConfig:
         accumulation: steps whose gradients are added up before the weights change.
         clip_norm: largest norm of the gradient; 0 for no limit.
         precision: "no" (float32) or "bf16".
-        average: decay of the moving average of the weights that is evaluated and saved; 0 for none.
+        average: decay of the moving average of the weights, those of a learning encoder too, that
+            is evaluated and saved; 0 for none.
     """
 
     learning_rate: float = 1e-3
@@ -136,14 +177,25 @@ class OptimiserConfig:
     precision: str = "no"
     average: float = 0.0
 
+    def __post_init__(self) -> None:
+        check(
+            self,
+            learning_rate=POSITIVE,
+            **dict.fromkeys(("encoder_learning_rate", "weight_decay", "clip_norm"), NOT_NEGATIVE),
+            **dict.fromkeys(("warmup", "average"), SHARE_BELOW_ONE),
+            **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNT),
+            precision=one_of(PRECISIONS),
+        )
+
 
 @dataclass(frozen=True)
 class TrainConfig:
     """A training run for retrieval.
 
     Attributes:
-        out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on.
-        encoder: as `hbi_core.encoders.load_encoder` takes it.
+        out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on,
+            if it has the same settings (see `hbi_core.training.folder`).
+        encoder: as `hbi_core.encoders.load_encoder` takes it, with its weights.
         level_weights: share of each level in the score of retrieval, entity first.
         half: whether the checkpoint is stored in half precision.
         evaluate_every: epochs between validations.
@@ -164,7 +216,32 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.level_weights) != len(self.model.levels):
-            raise ValueError(
-                f"{len(self.level_weights)} level_weights for {len(self.model.levels)} levels"
+        check(
+            self,
+            level_weights=each(NOT_NEGATIVE),
+            **dict.fromkeys(("evaluate_every", "save_every"), COUNT),
+            seed=SEED,
+        )
+        levels = self.model.levels
+        per_level = {
+            "level_weights": self.level_weights,
+            "loss.interaction_scale": self.loss.interaction_scale,
+        }
+        for name, values in per_level.items():
+            if len(values) != len(levels):
+                raise SettingsError(
+                    f"{len(values)} {name} for {len(levels)} levels: give one for each of "
+                    f"{', '.join(levels)}."
+                )
+        if not any(self.level_weights):
+            raise SettingsError("level_weights are all 0: no level would count.")
+        if self.data.views and self.optimiser.encoder_learning_rate:
+            raise SettingsError(
+                "data.views are for frozen features: set them to 0, or the "
+                "optimiser.encoder_learning_rate."
+            )
+        if self.encoder.endswith(f":{IN_CHECKPOINT}"):
+            raise SettingsError(
+                f"encoder is {self.encoder!r}, which has random weights: name a pretrained tag of "
+                "open_clip or a file in place of its last part."
             )

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from explainers import Estimator, SimilarityGame
+from explainers import WEIGHTINGS, Estimator, SimilarityGame
 from explainers.multilinear import interaction_values
 from hbi_core.estimator_file import save_estimator
+from hbi_core.settings import COUNT, POSITIVE, SEED, check, one_of
+from hbi_core.training.divergence import finite, stopping
 
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike
@@ -40,12 +42,24 @@ class EstimatorConfig:
     weighting: str = "renormalised"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        check(
+            self,
+            **dict.fromkeys(("batch_size", "channels", "frames", "words", "steps"), COUNT),
+            learning_rate=POSITIVE,
+            weighting=one_of(WEIGHTINGS),
+            seed=SEED,
+        )
+
 
 def train_estimator(config: EstimatorConfig) -> Path:
     """Train the tiny estimator on random games and write it with its error.
 
     Returns:
         The file; its error against exact interactions of games that it never saw is in it.
+
+    Raises:
+        TrainingError: the loss or a gradient is not finite; no file is written.
     """
     generator = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
@@ -59,14 +73,18 @@ def train_estimator(config: EstimatorConfig) -> Path:
         optimiser, config.learning_rate, total_steps=config.steps
     )
     bar = tqdm(range(config.steps), desc="estimator")
-    for _ in bar:
+    for step in bar:
         game = random_games(config, generator).to(device)
         error = (estimator(game) - interaction_values(game)) / unit
         real = game.video_mask.unsqueeze(-1) & game.text_mask.unsqueeze(-2)
         loss = error[real].square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
+        rates = {"learning_rate": optimiser.param_groups[0]["lr"]}
+        with stopping(step + 1, rates, "or more games a step"):
+            finite({"loss": float(loss.detach())})
+            optimiser.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(estimator.parameters(), 1.0)
+            finite({"gradient_norm": float(norm)})
         optimiser.step()
         schedule.step()
         bar.set_postfix(relative=f"{float(loss.detach()) ** 0.5:.3f}")

@@ -11,23 +11,34 @@ from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
 
 
 @torch.no_grad()
-def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> bool:
+def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> str:
     """Copy the first blocks and the positions of a CLIP's text encoder to the temporal transformer.
 
     Returns:
-        Whether it was done: the encoder is a CLIP of the same width, and there is a transformer.
+        What was done; where it was not, why.
     """
     temporal = [m for m in hierarchy.modules() if isinstance(m, TemporalTransformer)]
     text = getattr(encoder, "text_tower", None)
-    if not temporal or text is None:
-        return False
+    if not temporal:
+        return "none"
     (temporal,) = temporal
+    layers = temporal.blocks.layers
+    if text is None:
+        return f"{len(layers)} blocks, from the identity: {encoder.name} is no CLIP"
     positions, blocks = text.positional_embedding, text.transformer.resblocks
-    if positions.shape[-1] != temporal.positions.shape[-1]:
-        return False
+    ours = {
+        "width": temporal.positions.shape[-1],
+        "attention_heads": layers[0].self_attn.num_heads,
+    }
+    theirs = {"width": positions.shape[-1], "attention_heads": blocks[0].attn.num_heads}
+    if ours != theirs or len(layers) > len(blocks):
+        return (
+            f"{len(layers)} blocks, from the identity: {ours} do not fit the {len(blocks)} blocks "
+            f"of {encoder.name}, {theirs}"
+        )
     count = min(len(positions), len(temporal.positions))
     temporal.positions[:count] = positions[:count]
-    for own, block in zip(temporal.blocks.layers, blocks, strict=False):
+    for own, block in zip(layers, blocks[: len(layers)], strict=True):
         own.load_state_dict(
             {
                 ours + name.removeprefix(theirs): value
@@ -36,7 +47,7 @@ def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> bool:
                 if name.startswith(theirs)
             }
         )
-    return True
+    return f"{len(layers)} blocks, from the text encoder of {encoder.name}"
 
 
 def fit_projections(hierarchy: Hierarchy, features: Features) -> None:

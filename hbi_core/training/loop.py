@@ -1,41 +1,30 @@
-"""The training loop for retrieval, on one screen."""
+"""The training loop, on one screen."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from dataclasses import asdict, replace
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import set_seed
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
-from hbi_core.data import Corpus, read_corpus
-from hbi_core.data.encoding import encode_corpus
-from hbi_core.data.features import Features, join_clips
-from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder, build_encoder
-from hbi_core.evaluation import recall_sum, retrieval_metrics, similarity_scores
-from hbi_core.model import build_hierarchy
-from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.training.batches import (
-    FeatureBatches,
-    PixelBatches,
-    batches_of_epoch,
-    share_of_process,
-)
+from hbi_core.evaluation import recall_sum
+from hbi_core.training.batches import share_of_process
 from hbi_core.training.config import OptimiserConfig, TrainConfig
-from hbi_core.training.initialise import fit_projections, initialise_from_clip
+from hbi_core.training.divergence import finite, stopping
+from hbi_core.training.folder import (
+    BEST,
+    check_settings,
+    read_result,
+    write_result,
+    write_start,
+)
+from hbi_core.training.processes import mean_of_processes, start_processes
 from hbi_core.training.progress import Metrics, Progress, save_state, saved_states
-
-BEST = "best.safetensors"
-_MONTAGES = 0  # seed of the montages that are validated on: the same in every run
+from hbi_core.training.run import Run
 
 
 def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
@@ -49,18 +38,22 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
         The best checkpoint, by the sum of recalls on the validation split.
 
     Raises:
+        SettingsError: settings do not fit each other, the data, or the run in config.out.
+        TrainingError: a loss, gradient, score or weight is not finite. What was saved stays.
         DataError, VideoError: the data cannot be read.
         WeightsError: the encoder's weights are missing.
     """
-    accelerator = Accelerator(
-        mixed_precision=config.optimiser.precision,
-        gradient_accumulation_steps=config.optimiser.accumulation,
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+    accelerator = start_processes(config.optimiser)
+    check_settings(config)
+    if result := read_result(config.out):
+        accelerator.print(f"The run in {config.out} has ended, after {result['step']} steps.")
+        return config.out / BEST
     set_seed(config.seed)
-    config.out.mkdir(parents=True, exist_ok=True)
     encoder = (encoder or build_encoder(config.encoder)).to(accelerator.device)
-    run = _Run(config, encoder, accelerator)
+    run = Run(config, encoder, accelerator)
+    if accelerator.is_main_process:
+        write_start(config, run.facts, run.left_out)
+    accelerator.print("\n".join(f"{name:21}{fact}" for name, fact in run.facts.items()))
     task, optimiser = accelerator.prepare(run.task, run.optimiser)
     set_seed(config.seed, device_specific=True)  # noise of its own in every process
     progress = Progress()
@@ -84,24 +77,30 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
             share_of_process(batch, accelerator.process_index, accelerator.num_processes)
             for batch in batches[progress.step - first :]
         ]
+        began = time.perf_counter()
         for batch in run.source(left):
-            started = time.perf_counter()
+            read = time.perf_counter()
             rates = learning_rates(config.optimiser, progress.step, run.steps)
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate
-            with accelerator.accumulate(task):
+            for group in optimiser.param_groups:
+                group["lr"] = rates[group["rate"]]
+            with accelerator.accumulate(task), _stopping(progress.step + 1, rates):
                 losses = task(batch.to(accelerator.device))
+                numbers = finite(mean_of_processes(accelerator, losses), "loss/")
                 accelerator.backward(losses["total"])
-                if accelerator.sync_gradients and config.optimiser.clip_norm:
-                    accelerator.clip_grad_norm_(task.parameters(), config.optimiser.clip_norm)
+                if accelerator.sync_gradients:
+                    limit = config.optimiser.clip_norm or math.inf
+                    norm = accelerator.clip_grad_norm_(task.parameters(), limit)
+                    numbers |= finite({"gradient_norm": float(norm)})
                 optimiser.step()
                 optimiser.zero_grad()
             if run.average is not None and accelerator.sync_gradients:
-                run.average.update_parameters(run.task.hierarchy)
+                run.average.update_parameters(run.task)
             progress.step += 1
-            numbers = {f"loss/{name}": float(value.detach()) for name, value in losses.items()}
-            seconds = time.perf_counter() - started
-            metrics.write(progress.step, numbers | {"learning_rate": rates[0], "seconds": seconds})
+            now = time.perf_counter()
+            numbers |= {"learning_rate": rates[0], "encoder_learning_rate": rates[1]}
+            numbers |= {"seconds": now - began, "data_seconds": read - began}
+            began = now
+            metrics.write(progress.step, numbers)
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
             due = progress.step % config.save_every == 0 and accelerator.sync_gradients
@@ -109,117 +108,22 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 save_state(accelerator, config.out, progress.step)
         progress.epochs += 1
         if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
-            results = run.validate()
-            metrics.write(progress.step, _flat(results))
-            if not results or recall_sum(results) > progress.best:
-                progress.best, progress.results = recall_sum(results), results
-                if accelerator.is_main_process:
-                    run.save(config.out / BEST, progress)
+            rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
+            with _stopping(progress.step, rates):
+                results = run.validate()
+                metrics.write(progress.step, _flat(results))
+                if not results or recall_sum(results) > progress.best:
+                    progress.best, progress.results = recall_sum(results), results
+                    progress.best_step = progress.step
+                    if accelerator.is_main_process:
+                        run.save(config.out / BEST, progress)
         save_state(accelerator, config.out, progress.step)
     bar.close()
     metrics.close()
+    if accelerator.is_main_process:
+        write_result(config.out, progress)
     accelerator.wait_for_everyone()
     return config.out / BEST
-
-
-class _Run:
-    """What a run is made of: data, model, optimiser; and its validation."""
-
-    def __init__(self, config: TrainConfig, encoder: Encoder, accelerator: Accelerator) -> None:
-        self.config, self.encoder = config, encoder
-        data, frozen = config.data, config.optimiser.encoder_learning_rate == 0
-        self.model_config = replace(
-            config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
-        )
-        hierarchy = build_hierarchy(self.model_config)
-        initialise_from_clip(hierarchy, encoder)
-        self.task = RetrievalTask(
-            hierarchy,
-            config.loss,
-            data.words,
-            None if frozen else encoder,
-            config.model.text_players,
-        )
-        self.optimiser = torch.optim.AdamW(
-            _groups(self.task, config.optimiser), weight_decay=config.optimiser.weight_decay
-        )
-
-        encoder.eval()
-        self.validation_features = None
-        self.reader = ClipReader(
-            encoder, workers=data.workers, limits=data.video_limits,
-            ahead=config.optimiser.batch_size // accelerator.num_processes,
-        )  # fmt: skip
-        with accelerator.main_process_first():  # the others find its features in the cache
-            corpus = self._corpus(data.train)
-            self.validation = data.validation and self._corpus(data.validation)
-            if frozen:
-                self.source = FeatureBatches(self._encoded(corpus, data.views, data.cache), data)
-                if self.validation:
-                    self.validation_features = self._encoded(self.validation, 0, data.cache)
-                fit_projections(hierarchy, self.source.features)
-                self.reader.close()
-            else:
-                self.source = PixelBatches(corpus.clips, data, self.reader)
-        self.task.train()  # an encoder that learns too
-        self.average = None
-        if config.optimiser.average:
-            self.average = AveragedModel(
-                hierarchy, multi_avg_fn=get_ema_multi_avg_fn(config.optimiser.average)
-            ).to(accelerator.device)
-        self.epochs = [
-            batches_of_epoch(
-                self.source.clips, data, config.optimiser.batch_size, config.seed, epoch
-            )
-            for epoch in range(config.optimiser.epochs)
-        ]
-        self.steps = sum(map(len, self.epochs))
-        if not self.steps:
-            raise ValueError(
-                f"an epoch has fewer samples than a batch of {config.optimiser.batch_size}"
-            )
-
-    def _corpus(self, split: str) -> Corpus:
-        data = self.config.data
-        corpus = read_corpus(data.dataset, data.root, split, data.missing)
-        return corpus.subset(data.clips) if data.clips else corpus
-
-    def _encoded(self, corpus: Corpus, views: int, cache: Path | None) -> Features:
-        return encode_corpus(
-            self.encoder, corpus, self.config.data.frames, views=views, cache=cache,
-            players=self.config.model.text_players, seed=0, missing=self.config.data.missing,
-            reader=self.reader,
-        )  # fmt: skip
-
-    @property
-    def evaluated(self) -> nn.Module:
-        return self.task.hierarchy if self.average is None else self.average.module
-
-    def validate(self) -> dict[str, dict[str, float]]:
-        """Retrieval on the validation split; nothing if there is none."""
-        if self.validation is None:
-            return {}
-        self.task.eval()
-        features = self.validation_features or self._encoded(self.validation, 0, cache=None)
-        if self.config.data.validation_parts > 1:
-            features = join_clips(features, self.config.data.validation_parts, _MONTAGES)
-        scores = similarity_scores(
-            self.evaluated.eval(), features, self.config.data.words, self.config.level_weights
-        )
-        self.task.train()
-        return retrieval_metrics(scores, features.owners)
-
-    def save(self, path: Path, progress: Progress) -> None:
-        settings = json.loads(json.dumps(asdict(self.config), default=str))
-        training = {"settings": settings, "step": progress.step, "validation": progress.results}
-        name = self.encoder.name if self.task.encoder is None else self.encoder.architecture
-        data, weights = self.config.data, self.config.level_weights
-        retrieval = RetrievalSettings(data.frames, data.words, weights)
-        checkpoint = Checkpoint(
-            name, self.model_config, self.evaluated, retrieval, path.name, training=training
-        )
-        dtype = torch.float16 if self.config.half else torch.float32
-        save_checkpoint(path, checkpoint, self.task.encoder, dtype)
 
 
 def learning_rates(config: OptimiserConfig, step: int, steps: int) -> tuple[float, float]:
@@ -235,12 +139,10 @@ def learning_rates(config: OptimiserConfig, step: int, steps: int) -> tuple[floa
     return config.learning_rate * factor, config.encoder_learning_rate * factor
 
 
-def _groups(task: RetrievalTask, config: OptimiserConfig) -> list[dict]:
-    """Two groups of parameters, in the order of `learning_rates`."""
-    encoder = list(task.encoder.parameters()) if task.encoder is not None else []
-    known = set(map(id, encoder))
-    rest = [p for p in task.parameters() if id(p) not in known and p.requires_grad]
-    return [{"params": rest}, {"params": encoder}]
+def _stopping(step: int, rates: tuple[float, float]) -> AbstractContextManager[None]:
+    names = ("optimiser.learning_rate", "optimiser.encoder_learning_rate")
+    advice = "a longer optimiser.warmup, a smaller optimiser.clip_norm or a higher loss.temperature"
+    return stopping(step, dict(zip(names, rates, strict=True)), advice)
 
 
 def _flat(results: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from accelerate import Accelerator
 from torch.utils.tensorboard import SummaryWriter
 
+from hbi_core.tensor_file import give_usual_mode
+
 
 @dataclass
 class Progress:
@@ -18,6 +20,7 @@ class Progress:
     step: int = 0
     epochs: int = 0
     best: float = float("-inf")
+    best_step: int = 0
     results: dict = field(default_factory=dict)
 
     def state_dict(self) -> dict:
@@ -39,6 +42,8 @@ def save_state(accelerator: Accelerator, folder: Path, step: int) -> None:
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        for file in partial.rglob("*.safetensors"):
+            give_usual_mode(file)
         older = saved_states(folder)
         target = folder / f"state-{step:08}"
         if target not in older:

@@ -7,6 +7,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ import pytest
 import torch
 from torch import nn
 
+from hbi_core.ablation import Ablation, planned
 from hbi_core.checkpoint import load_checkpoint
 from hbi_core.data import Clip, Corpus, read_corpus, reading, synthetic
 from hbi_core.data.encoding import encode_corpus
@@ -27,15 +29,15 @@ from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
-from hbi_core.errors import VideoError
+from hbi_core.errors import SettingsError, VideoError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tensor_file import read_tensors
 from hbi_core.text import parse_caption
-from hbi_core.train import main
-from hbi_core.training import loop
+from hbi_core.train import main, read_config
+from hbi_core.training import loop, run
 from hbi_core.training.batches import (
     Batch,
     FeatureBatches,
@@ -45,8 +47,9 @@ from hbi_core.training.batches import (
     share_of_process,
 )
 from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+from hbi_core.training.folder import BEST
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
-from hbi_core.training.loop import BEST, learning_rates, train
+from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.progress import Metrics, saved_states
 from toy import ToyEncoder
 
@@ -103,7 +106,8 @@ def one_thread():
 def lines(out):
     """What was measured, but for the time that it took."""
     read = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in read]
+    times = ("seconds", "data_seconds")
+    return [{name: value for name, value in line.items() if name not in times} for line in read]
 
 
 def losses(out):
@@ -361,7 +365,7 @@ def test_best_checkpoint_is_that_of_the_best_validation(small, tmp_path, monkeyp
             weights = accelerator._models[0].hierarchy.state_dict()
             kept.append({name: value.clone() for name, value in weights.items()})
 
-    monkeypatch.setattr(loop, "retrieval_metrics", measured)
+    monkeypatch.setattr(run, "retrieval_metrics", measured)
     monkeypatch.setattr(loop, "save_state", remembered)
     file = train(settings(tmp_path, small, optimiser={"epochs": 4}), ToyEncoder())
     best = load_checkpoint(file)
@@ -404,7 +408,8 @@ def test_losses_are_logged_by_name(small, tmp_path):
              for level in ("entity", "action", "event")}  # fmt: skip
     names |= {f"loss/distillation/entity>{level}" for level in ("action", "event")}
     step = losses(tmp_path)[0]
-    assert set(step) == names | {"loss/total", "learning_rate", "step"}
+    rates = {"learning_rate", "encoder_learning_rate"}
+    assert set(step) == names | rates | {"loss/total", "gradient_norm", "step"}
     weights = {"contrastive": 1.0, "banzhaf": 1.0, "distillation": 2.0}
     total = sum(weights[name.split("/")[1]] * step[name] for name in names)
     assert step["loss/total"] == pytest.approx(total, rel=1e-5)
@@ -854,23 +859,27 @@ def test_a_broken_photograph_is_named(photographs, tmp_path):
 
 def test_settings_that_are_refused(tmp_path):
     data = DataConfig("flickr8k", tmp_path)
-    with pytest.raises(ValueError, match="test split"):
+    with pytest.raises(SettingsError, match="test split"):
         DataConfig("flickr8k", tmp_path, validation="test")
-    with pytest.raises(ValueError, match=r"'exact'.*closed_form"):
+    with pytest.raises(SettingsError, match=r"'exact'.*closed_form"):
         LossConfig(target="exact")
-    with pytest.raises(ValueError, match=r"loss\.estimator"):
+    with pytest.raises(SettingsError, match=r"loss\.estimator"):
         LossConfig(target="estimator")
-    with pytest.raises(ValueError, match="teacher>student"):
+    with pytest.raises(SettingsError, match="teacher>student"):
         LossConfig(distillation=("entity>scene",))
-    with pytest.raises(ValueError, match="scene"):
+    with pytest.raises(SettingsError, match="scene"):
         LossConfig(supervised=("scene",))
-    with pytest.raises(ValueError, match="2 level_weights for 3 levels"):
+    with pytest.raises(SettingsError, match="2 level_weights for 3 levels"):
         TrainConfig(tmp_path, data, level_weights=(1.0, 1.0))
+    with pytest.raises(SettingsError, match=r"1 loss\.interaction_scale for 3 levels"):
+        TrainConfig(tmp_path, data, loss=LossConfig(interaction_scale=(1000.0,)))
+    with pytest.raises(SettingsError, match="random weights"):
+        TrainConfig(tmp_path, data, encoder="open_clip:ViT-B-32-quickgelu:checkpoint")
     assert LossConfig().distilled == (("entity", "action"), ("entity", "event"))
 
 
 def test_too_few_samples_for_a_batch(small, tmp_path):
-    with pytest.raises(ValueError, match="fewer samples than a batch of 65"):
+    with pytest.raises(SettingsError, match="fewer samples than a batch of 65"):
         train(settings(tmp_path, small, optimiser={"batch_size": 65}), ToyEncoder())
 
 
@@ -895,6 +904,15 @@ def test_configurations_can_be_read(file, asked):
     assert isinstance(config.model, ModelConfig)
     assert isinstance(config.data.root, Path)
     assert not config.data.validation.startswith("test")
+
+
+def test_rows_of_the_ablations_can_be_read():
+    file = next(c for c in CONFIGS if c.stem.startswith("ablation"))
+    rows = planned(read_config(Ablation, ["--config", str(file)]))
+    assert len(rows) > 20
+    folders = {config.out for _, _, configs in rows for config in configs}
+    assert 3 * 20 < len(folders) < sum(len(configs) for _, _, configs in rows)
+    assert {c.out for c in rows[-1][2]} == {c.out for c in rows[4][2]}  # both are the whole model
 
 
 def test_settings_on_the_command_line(asked, tmp_path):
@@ -1009,7 +1027,7 @@ def test_temporal_transformer_starts_from_clip():
     clip = TinyClip()
     config = ModelConfig(32, 32, 32, temporal_layers=2, attention_heads=4, positions=15)
     hierarchy = build_hierarchy(config)
-    assert initialise_from_clip(hierarchy, clip)
+    assert "2 blocks, from the text encoder of tiny" in initialise_from_clip(hierarchy, clip)
     (temporal,) = [m for m in hierarchy.modules() if isinstance(m, TemporalTransformer)]
     frames = torch.randn(2, 7, 32, generator=torch.Generator().manual_seed(1))
     x = frames + clip.text_tower.positional_embedding[:7]
@@ -1024,12 +1042,23 @@ def test_temporal_transformer_starts_from_clip():
     assert temporal.positions.requires_grad
 
 
-@pytest.mark.parametrize("layers", [0, 2])
-def test_what_cannot_start_from_clip(layers):
-    """Another width, no transformer, no CLIP: the model stays as it is."""
-    config = ModelConfig(16, 16, 16, temporal_layers=layers, attention_heads=4)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"temporal_layers": 0}, "none"),
+        ({"attention_heads": 8}, "'attention_heads': 8.*'attention_heads': 4"),
+        ({"temporal_layers": 4}, "4 blocks.*the 3 blocks of tiny"),
+    ],
+)
+def test_what_cannot_start_from_clip(settings, said):
+    """Other heads, more blocks, no transformer: the model stays as it is, and it is told why."""
+    config = ModelConfig(
+        32, 32, 32, **{"temporal_layers": 2, "attention_heads": 4, "positions": 15} | settings
+    )
     hierarchy = build_hierarchy(config)
     before = {name: value.clone() for name, value in hierarchy.state_dict().items()}
-    assert not initialise_from_clip(hierarchy, TinyClip())
-    assert not initialise_from_clip(hierarchy, ToyEncoder())
+    assert re.search(said, initialise_from_clip(hierarchy, TinyClip()))
+    if config.temporal_layers:
+        assert "width" in initialise_from_clip(hierarchy, TinyClip(width=64))
+        assert "toy is no CLIP" in initialise_from_clip(hierarchy, ToyEncoder())
     assert all(torch.equal(v, before[k]) for k, v in hierarchy.state_dict().items())

@@ -1,0 +1,295 @@
+"""What a run is made of: data, model, optimiser; and its validation."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
+from hbi_core.data import Clip, Corpus, read_corpus, shared_with_test
+from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import Features, join_clips
+from hbi_core.data.reading import ClipReader
+from hbi_core.encoders import Encoder
+from hbi_core.errors import InputError, SettingsError
+from hbi_core.evaluation import retrieval_metrics, similarity_scores
+from hbi_core.model import Hierarchy, build_hierarchy
+from hbi_core.tasks.retrieval import RetrievalTask
+from hbi_core.text import parse_caption
+from hbi_core.training.batches import (
+    LARGEST_MONTAGE,
+    FeatureBatches,
+    PixelBatches,
+    batches_of_epoch,
+)
+from hbi_core.training.config import OptimiserConfig, TrainConfig
+from hbi_core.training.folder import plain
+from hbi_core.training.initialise import fit_projections, initialise_from_clip
+from hbi_core.training.progress import Progress
+
+_LOG = logging.getLogger(__name__)
+_MONTAGES = 0  # seed of the montages that are validated on: the same in every run
+_FEW = 50  # clips; one is worth 2 % of a recall then
+
+
+class Run:
+    """A run, ready to start.
+
+    Attributes:
+        task: the model and its losses.
+        optimiser: of two groups of parameters, see `learning_rates` in the loop.
+        average: moving average of the task, or None.
+        source: batches of the training clips.
+        epochs: the batches of each epoch.
+        steps: of all epochs.
+        facts: what the run is, by name, to be shown.
+        left_out: split, id and reason of clips that are not used.
+
+    Raises:
+        SettingsError: settings do not fit the encoder or the data; all of them are named.
+        DataError, VideoError: the data cannot be read.
+    """
+
+    def __init__(self, config: TrainConfig, encoder: Encoder, accelerator: Accelerator) -> None:
+        self.config, self.encoder, self.accelerator = config, encoder, accelerator
+        self.frozen = config.optimiser.encoder_learning_rate == 0
+        self.left_out: list[tuple[str, str, str]] = []
+        with accelerator.main_process_first():  # which draws the synthetic clips
+            corpus = self._corpus(config.data.train)
+            self.validation = config.data.validation and self._corpus(config.data.validation)
+        self._check(corpus)
+        self.model_config = replace(
+            config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
+        )
+        hierarchy = build_hierarchy(self.model_config)
+        start = initialise_from_clip(hierarchy, encoder)
+        learning = None if self.frozen else encoder
+        self.task = RetrievalTask(
+            hierarchy, config.loss, config.data.words, learning, config.model.text_players
+        )
+        self.optimiser = torch.optim.AdamW(_groups(self.task, config.optimiser))
+        encoder.eval()
+        self.average = self.validation_features = None
+        self.reader = ClipReader(
+            encoder, workers=config.data.workers, limits=config.data.video_limits,
+            ahead=config.optimiser.batch_size // accelerator.num_processes,
+        )  # fmt: skip
+        if self.frozen:
+            cache = config.data.cache
+            if cache is None and accelerator.num_processes > 1:
+                cache = config.out / "features"
+            features = self._encoded(corpus, cache, config.data.views)
+            self.source = FeatureBatches(features, config.data)
+            if self.validation:
+                self.validation_features = self._encoded(self.validation, cache)
+            fit_projections(hierarchy, features)
+            self.reader.close()
+        else:
+            self.source = PixelBatches(corpus.clips, config.data, self.reader)
+        self.task.train()  # an encoder that learns too
+        if config.optimiser.average:
+            decay = get_ema_multi_avg_fn(config.optimiser.average)
+            self.average = AveragedModel(self.task, multi_avg_fn=decay).to(accelerator.device)
+        self.epochs = [
+            batches_of_epoch(
+                self.source.clips, config.data, config.optimiser.batch_size, config.seed, epoch
+            )
+            for epoch in range(config.optimiser.epochs)
+        ]
+        self.steps = sum(map(len, self.epochs))
+        if not self.steps:
+            raise SettingsError(_too_few(self.source.clips, config))
+        self.facts = self._facts(start)
+
+    def _corpus(self, split: str) -> Corpus:
+        data = self.config.data
+        corpus = read_corpus(data.dataset, data.root, split, data.missing)
+        self.left_out += [(split, id, "no file") for id in corpus.missing]
+        self.left_out += [(split, id, "no caption") for id in corpus.without_text]
+        return corpus.subset(data.clips) if data.clips else corpus
+
+    def _check(self, corpus: Corpus) -> None:
+        """Raise one SettingsError of all that does not fit the encoder or the data."""
+        config, wrong = self.config, []
+        video, text = self.encoder.widths
+        if not config.model.projection and not video == text == config.model.width:
+            wrong.append(
+                f"{self.encoder.name} has {video} features for frames and {text} for words: set "
+                "model.projection=true" + (f" or model.width={video}" if video == text else "")
+            )
+        try:
+            self.encoder.text_features([parse_caption("a word")], config.model.text_players)
+        except InputError as error:
+            wrong.append(f"model.text_players={config.model.text_players} does not fit: {error}")
+        longest = config.data.frames * max(
+            config.data.validation_parts, LARGEST_MONTAGE if config.data.montages else 1
+        )
+        if config.model.temporal_layers and longest > config.model.positions:
+            wrong.append(
+                f"the temporal transformer has {config.model.positions} positions for up to "
+                f"{longest} frames: set model.positions={longest} or fewer data.frames"
+            )
+        batch, processes = config.optimiser.batch_size, self.accelerator.num_processes
+        if batch < processes * (LARGEST_MONTAGE if config.data.montages else 1):
+            wrong.append(f"optimiser.batch_size={batch} is too few for {processes} processes")
+        if not batches_of_epoch(corpus.clips, config.data, batch, config.seed, 0):
+            wrong.append(_too_few(corpus.clips, config))
+        if self.validation:
+            wrong += self._wrong_validation(corpus)
+        if wrong:
+            raise SettingsError("; ".join(wrong) + ".")
+
+    def _wrong_validation(self, corpus: Corpus) -> list[str]:
+        data, wrong = self.config.data, []
+        tested = shared_with_test(self.validation, data.root)
+        trained = self.validation.overlap(corpus)
+        for shared, split in ((tested, "the test split"), (trained, f"{data.train}, trained on")):
+            if shared:
+                wrong.append(
+                    f"data.validation={data.validation} has {len(shared)} clips of {split}: use "
+                    "another split, or null"
+                )
+        samples = len(self.validation.clips) // data.validation_parts
+        if not samples:
+            wrong.append(f"data.validation={data.validation} has too few clips for a montage")
+        elif samples < _FEW:
+            _LOG.warning(
+                "%d clips are few to choose a checkpoint on: each is worth %.1f %% of a recall.",
+                samples, 100 / samples,
+            )  # fmt: skip
+        return wrong
+
+    def _encoded(self, corpus: Corpus, cache: Path | None, views: int = 0) -> Features:
+        """The features of a corpus; several processes each encode a share, and meet in a cache."""
+        data, accelerator = self.config.data, self.accelerator
+        _, encoder = self._evaluated()
+        features = encode_corpus(
+            encoder, corpus, data.frames, views=views, players=self.config.model.text_players,
+            seed=0, cache=cache, missing=data.missing, reader=self.reader,
+            rank=accelerator.process_index, processes=accelerator.num_processes,
+        )  # fmt: skip
+        read = {clip.id for clip in features.clips}
+        unread = [(corpus.split, c.id, "cannot be read") for c in corpus.clips if c.id not in read]
+        self.left_out += [entry for entry in unread if entry not in self.left_out]
+        return features
+
+    def _validation_now(self) -> Features:
+        """Of an encoder that learns: anew each time, so a cache serves only to share the work."""
+        if self.accelerator.num_processes == 1:
+            return self._encoded(self.validation, None)
+        folder = self.config.out / "validation-features"
+        self._remove(folder)  # what a run that was killed may have left
+        features = self._encoded(self.validation, folder)
+        self._remove(folder)
+        return features
+
+    def _remove(self, folder: Path) -> None:
+        """While no process reads in it."""
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+
+    def validate(self) -> dict[str, dict[str, float]]:
+        """Retrieval on the validation split; nothing if there is none.
+
+        Raises:
+            NotFiniteError: the weights have diverged.
+        """
+        if self.validation is None:
+            return {}
+        self.task.eval()
+        hierarchy, _ = self._evaluated()
+        features = self.validation_features or self._validation_now()
+        if self.config.data.validation_parts > 1:
+            features = join_clips(features, self.config.data.validation_parts, _MONTAGES)
+        scores = similarity_scores(
+            hierarchy, features, self.config.data.words, self.config.level_weights
+        )
+        self.task.train()
+        return retrieval_metrics(scores, features.owners)
+
+    def save(self, path: Path, progress: Progress) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            NotFiniteError: the weights have diverged, or half precision cannot hold them.
+        """
+        config = self.config
+        hierarchy, encoder = self._evaluated()
+        retrieval = RetrievalSettings(config.data.frames, config.data.words, config.level_weights)
+        training = {
+            "settings": plain(config), "step": progress.step, "validation": progress.results
+        }  # fmt: skip
+        name = encoder.name if self.frozen else encoder.architecture
+        checkpoint = Checkpoint(
+            name, self.model_config, hierarchy, retrieval, path.name, training=training
+        )
+        dtype = torch.float16 if config.half else torch.float32
+        save_checkpoint(path, checkpoint, None if self.frozen else encoder, dtype)
+
+    def _evaluated(self) -> tuple[Hierarchy, Encoder]:
+        """The model that is measured and saved, in evaluation mode: the average if there is one."""
+        task = self.task if self.average is None else self.average.module.eval()
+        return task.hierarchy.eval(), task.encoder or self.encoder
+
+    def _facts(self, start: str) -> dict[str, str]:
+        config, accelerator = self.config, self.accelerator
+        data, optimiser = config.data, config.optimiser
+
+        def counted(split: str, clips: Sequence[Clip]) -> str:
+            captions = sum(len(clip.captions) for clip in clips)
+            left_out = sum(name == split for name, _, _ in self.left_out)
+            told = f"; {left_out} left out, see missing.txt" if left_out else ""
+            return f"{split}: {len(clips):,} clips, {captions:,} captions{told}"
+
+        def parameters(module: nn.Module) -> str:
+            count = sum(p.numel() for p in module.parameters())
+            learn = sum(p.numel() for p in module.parameters() if p.requires_grad)
+            return f"{count:,} parameters, {learn:,} of them learn"
+
+        levels = ", ".join(self.model_config.levels)
+        return {
+            "folder": str(config.out),
+            "data set": f"{data.dataset} in {data.root}",
+            "train": counted(data.train, self.source.clips),
+            "validation": counted(data.validation, self.validation.clips)
+            if self.validation
+            else "none",
+            "steps": f"{self.steps:,} in {optimiser.epochs} epochs, batches of "
+            f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
+            "model": f"{parameters(self.task.hierarchy)}; levels {levels}",
+            "encoder": f"{self.encoder.name}: {parameters(self.encoder)}",
+            "temporal transformer": start,
+            "losses": ", ".join(self.task.losses),
+            "processes": f"{accelerator.num_processes} ({accelerator.device.type})",
+            "precision": "float32" if optimiser.precision == "no" else optimiser.precision,
+        }
+
+
+def _groups(task: RetrievalTask, config: OptimiserConfig) -> list[dict]:
+    """Groups of parameters; "rate" says which of `learning_rates` they have."""
+    encoder = [] if task.encoder is None else list(task.encoder.parameters())
+    known = {id(task.log_scale), *map(id, encoder)}
+    rest = [p for p in task.parameters() if id(p) not in known and p.requires_grad]
+    temperature = [task.log_scale] if task.log_scale.requires_grad else []
+    return [
+        {"params": rest, "weight_decay": config.weight_decay, "rate": 0},
+        {"params": encoder, "weight_decay": config.weight_decay, "rate": 1},
+        {"params": temperature, "weight_decay": 0.0, "rate": 1 if encoder else 0},
+    ]
+
+
+def _too_few(clips: Sequence[Clip], config: TrainConfig) -> str:
+    return (
+        f"{len(clips)} clips of {config.data.train} have fewer samples than a batch of "
+        f"{config.optimiser.batch_size}: set optimiser.batch_size lower"
+    )
