@@ -22,6 +22,7 @@ bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.training_step
+	$(BIN)/python -m benchmarks.prediction_head
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -10,7 +10,7 @@ from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
 from explainers.extension import coalition_interaction, multilinear_extension
-from explainers.game import WEIGHTINGS, NotFiniteError, SimilarityGame
+from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.indices import INDICES
 from explainers.interactions import Interactions
 from explainers.multilinear import closed_form
@@ -22,7 +22,6 @@ __all__ = [
     "Comparison",
     "Estimator",
     "Interactions",
-    "NotFiniteError",
     "SimilarityGame",
     "TooManyCoalitionsError",
     "closed_form",

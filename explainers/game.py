@@ -11,10 +11,6 @@ from torch import Tensor
 WEIGHTINGS = ("renormalised", "fixed")
 
 
-class NotFiniteError(ValueError):
-    """A similarity or a token logit of a real token is NaN or infinite."""
-
-
 @dataclass(frozen=True, eq=False)
 class SimilarityGame:
     """The cooperative game of a video and a text; the players are their tokens.
@@ -45,8 +41,8 @@ class SimilarityGame:
     Raises:
         TypeError: something is no tensor, not floating point, or a mask is not bool.
         ValueError: shapes do not fit together, tensors are on several devices, a side has no
-            tokens, or the weighting is unknown.
-        NotFiniteError: a ValueError; a similarity or a logit of a real token is not finite.
+            tokens, the weighting is unknown, or a similarity or a logit of a real token is not
+            finite.
     """
 
     similarity: Tensor
@@ -123,7 +119,7 @@ class SimilarityGame:
         for name in ("similarity", "video_logits", "text_logits"):
             wrong = ~getattr(self, name).isfinite()
             if wrong.any():
-                raise NotFiniteError(
+                raise ValueError(
                     f"{name} is not finite in {int(wrong.sum())} of {wrong.numel()} cells "
                     f"(first {getattr(self, name)[wrong][0].item()}): mask padding tokens, which "
                     "may hold anything; if these tokens are real, the model that made them has "

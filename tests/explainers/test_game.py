@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import oracles
-from explainers import WEIGHTINGS, NotFiniteError, SimilarityGame, closed_form
+from explainers import WEIGHTINGS, SimilarityGame, closed_form
 from oracles import random_game
 
 
@@ -122,7 +122,7 @@ def test_real_tokens_are_finite_and_padding_may_be_anything(name, wrong, weighti
         "text_logits": torch.zeros(2, 3),
     }  # fmt: skip
     tensors[name][1, 1] = wrong
-    with pytest.raises(NotFiniteError, match=f"{name} is not finite in .* cells") as refused:
+    with pytest.raises(ValueError, match=f"{name} is not finite in .* cells") as refused:
         SimilarityGame(**tensors, weighting=weighting)
     assert "mask padding tokens" in str(refused.value)
     assert "has diverged" in str(refused.value)
