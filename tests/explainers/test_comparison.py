@@ -82,7 +82,10 @@ def estimator():
 @pytest.fixture(scope="module")
 def comparison(estimator):
     methods = ("sampling", "closed_form", "estimator", "enumeration")
-    return compare(random_game(4, 5), methods, (64, 2048), (0, 1, 2), estimator=estimator, top=5)
+    return compare(
+        random_game(4, 5), methods, (64, 2048), (0, 1, 2), estimator=estimator, top=5,
+        limit_seconds=3600,
+    )  # fmt: skip
 
 
 def test_rows_are_the_methods_called_from_python(comparison, estimator):
@@ -147,7 +150,9 @@ def test_padding_is_not_compared(estimator):
     video_mask, text_mask = torch.arange(6) < 3, torch.arange(8) < 4
     big = in_room(small, video_mask, text_mask)
     methods = ("estimator", "enumeration")
-    one, other = (compare(g, methods, estimator=estimator, top=5) for g in (small, big))
+    one, other = (
+        compare(g, methods, estimator=estimator, top=5, limit_seconds=3600) for g in (small, big)
+    )
     for mine, padded in zip(one.rows, other.rows, strict=True):
         assert asdict(padded.agreement) == pytest.approx(asdict(mine.agreement), abs=1e-6)
     nobody = replace(big, text_mask=torch.zeros(8, dtype=torch.bool))
@@ -167,7 +172,10 @@ def test_numbers_that_are_none_are_null():
 
 def test_progress_of_an_enumeration():
     told = []
-    compare(random_game(10, 12), "enumeration", progress=lambda *now: told.append(now))
+    compare(
+        random_game(10, 12), "enumeration", limit_seconds=3600,
+        progress=lambda *now: told.append(now),
+    )  # fmt: skip
     assert told[0] == (0.0, "enumeration")
     assert told[-1] == (1.0, "enumeration")
     assert len(told) > 4

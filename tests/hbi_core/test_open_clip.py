@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
 import numpy as np
 import open_clip
@@ -171,18 +170,19 @@ def test_other_architectures(small, tmp_path):
 
 def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
     """No network, no waiting for one, no random weights."""
+    asked = []
 
-    def no_network(*_):
-        raise AssertionError("the network was asked")
+    def no_network(*address):
+        asked.append(address)
+        raise OSError("there is no network")
 
     monkeypatch.setattr(socket.socket, "connect", no_network)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
-    started = time.perf_counter()
     with pytest.raises(WeightsError, match="not on this machine") as error:
         load_encoder("open_clip")
     assert "pretrained='openai'" in str(error.value)
-    assert time.perf_counter() - started < 10
+    assert not asked
 
 
 @pytest.mark.parametrize(
