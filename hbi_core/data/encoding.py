@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.features import Features
+from hbi_core.data.files import is_photograph
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.encoders import Encoder
 from hbi_core.errors import DataError, VideoError, VideoTimeoutError
@@ -67,11 +68,15 @@ def encode_corpus(
 
     Raises:
         VideoError: a file cannot be read.
-        DataError: none can.
+        DataError: none can; or views of videos are asked for.
         ValueError: several processes have no cache.
     """
     if processes > 1 and cache is None:
         raise ValueError("several processes need a cache, to find each other's features there")
+    if views and not all(is_photograph(file) for clip in corpus.clips for file in clip.files):
+        raise DataError(
+            f"Random views are of photographs; {corpus.name} has videos. Set data.views=0."
+        )
     settings = _Settings(frames, views, players, seed, missing)
     with nullcontext(reader) if reader else ClipReader(encoder) as reader:
         encoded = _Encoded(encoder, corpus, settings, cache, reader)

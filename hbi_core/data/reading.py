@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,7 +48,10 @@ class ClipReader:
         encoder: prepares the frames.
         workers: processes that read; 0 reads in this one.
         limits: of a video.
-        ahead: clips that are read before they are asked for, at most; at least one a worker.
+        ahead: clips that are read before they are asked for, such as those of a batch, so that
+            workers go on during a step; two a worker if that is more. They take shared memory: 12
+            frames of 224 x 224 bytes are 1.7 MiB.
+        listed: file to which each clip that could not be read is added, a line of id and reason.
 
     Attributes:
         unreadable: id of each clip that could not be read -> why.
@@ -59,14 +63,16 @@ class ClipReader:
         *,
         workers: int = 0,
         limits: VideoLimits = LIMITS,
-        ahead: int = 32,
+        ahead: int = 0,
+        listed: Path | None = None,
     ) -> None:
         self.unreadable: dict[str, str] = {}
+        self._listed = listed
         self._requests: list[tuple] = []
         self._source = _Source(encoder, limits)
         options = {}
         if workers:
-            options = {"persistent_workers": True, "prefetch_factor": max(1, -(-ahead // workers))}
+            options = {"persistent_workers": True, "prefetch_factor": max(2, ahead // workers)}
         self._loader = DataLoader(
             self._source, batch_size=None, sampler=_Requests(self), collate_fn=_as_it_is,
             num_workers=workers, **options,
@@ -97,6 +103,8 @@ class ClipReader:
                 may depend on the load of the machine, and what is left out must not.
             VideoError: a clip cannot be read and `missing` is "stop".
         """
+        if not clips:
+            return  # and start no workers
         self._requests = [(clip, frames, views, seed) for clip in clips]
         for clip, read in zip(clips, self._loader, strict=True):
             if isinstance(read, VideoTimeoutError):
@@ -110,9 +118,19 @@ class ClipReader:
                     raise read
                 if clip.id not in self.unreadable:
                     self.unreadable[clip.id] = str(read)
-                    _LOG.warning("%s is left out: %s", clip.id, read)
+                    self._tell(clip.id, str(read))
                 read = None
             yield read
+
+    def _tell(self, id: str, reason: str) -> None:
+        _LOG.warning("%s is left out: %s", id, reason)
+        if self._listed is not None:
+            line = f"{id}\t{reason}\n".encode("utf-8", "backslashreplace")
+            known = self._listed.read_bytes() if self._listed.is_file() else b""
+            if line not in known.splitlines(keepends=True):  # of an earlier run, another process
+                self._listed.parent.mkdir(parents=True, exist_ok=True)
+                with self._listed.open("ab") as file:
+                    file.write(line)
 
     def close(self) -> None:
         """End the workers and the decoders."""
@@ -151,7 +169,7 @@ class _Source(Dataset):
             read = read_frames(clip, frames, limits=self.limits, decoder=self.decoder).pixels
             drawn = None
             if views:
-                chosen = np.random.default_rng([seed, *clip.id.encode()])
+                chosen = np.random.default_rng([seed, *clip.id.encode("utf-8", "surrogatepass")])
                 drawn = random_views(clip.files[0], views, chosen)
         except VideoError as error:
             return error

@@ -3,6 +3,7 @@
     config.yaml          the settings; `--config` takes it
     run.json             clips, steps, parameters, devices
     missing.txt          clips that are left out, one a line: split, id, why
+    unreadable.txt       clips with a file that could not be read, one a line: id, why
     metrics.jsonl, tensorboard/, state-STEP/        see `hbi_core.training.progress`
     best.safetensors     the checkpoint
     result.json          written at the end: the validation of that checkpoint
@@ -26,6 +27,7 @@ from hbi_core.training.config import TrainConfig
 from hbi_core.training.progress import Progress, saved_states
 
 BEST = "best.safetensors"
+UNREADABLE = "unreadable.txt"
 MAY_DIFFER = (
     "out", "data.cache", "data.workers", "data.video_limits.reading_seconds", "save_every"
 )  # fmt: skip

@@ -31,7 +31,7 @@ from hbi_core.training.batches import (
     batches_of_epoch,
 )
 from hbi_core.training.config import OptimiserConfig, TrainConfig
-from hbi_core.training.folder import plain
+from hbi_core.training.folder import UNREADABLE, plain
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.progress import Progress
 
@@ -80,7 +80,8 @@ class Run:
         self.average = self.validation_features = None
         self.reader = ClipReader(
             encoder, workers=config.data.workers, limits=config.data.video_limits,
-            ahead=config.optimiser.batch_size // accelerator.num_processes,
+            ahead=0 if self.frozen else config.optimiser.batch_size // accelerator.num_processes,
+            listed=config.out / UNREADABLE,
         )  # fmt: skip
         if self.frozen:
             cache = config.data.cache
@@ -177,7 +178,8 @@ class Run:
             rank=accelerator.process_index, processes=accelerator.num_processes,
         )  # fmt: skip
         read = {clip.id for clip in features.clips}
-        unread = [(corpus.split, c.id, "cannot be read") for c in corpus.clips if c.id not in read]
+        why = self.reader.unreadable
+        unread = [(corpus.split, c.id, why[c.id]) for c in corpus.clips if c.id not in read]
         self.left_out += [entry for entry in unread if entry not in self.left_out]
         return features
 

@@ -138,10 +138,11 @@ def test_a_call_that_was_not_finished_leaves_nothing_behind(photographs, workers
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_what_cannot_be_read_is_told_once(videos, workers, caplog):
+def test_what_cannot_be_read_is_told_once(videos, workers, caplog, tmp_path):
     gone = Clip("gone", (videos[0].files[0].with_name("gone.mp4"),), ("x",))
     clips = (videos[0], broken(videos[1]), videos[2], gone)
-    with ClipReader(ToyEncoder(), workers=workers) as reader:
+    listed = tmp_path / "run" / "unreadable.txt"
+    with ClipReader(ToyEncoder(), workers=workers, listed=listed) as reader:
         for _ in range(2):
             read = list(reader(clips * 2, 2, missing="skip"))
             assert [own is None for own in read] == [False, True, False, True] * 2
@@ -151,6 +152,12 @@ def test_what_cannot_be_read_is_told_once(videos, workers, caplog):
         with pytest.raises(VideoError) as caught:
             list(reader(clips, 2))
     assert str(caught.value) == reader.unreadable["video1"]
+    before = listed.read_text()
+    told = [line.split("\t") for line in before.splitlines()]
+    assert told == [list(entry) for entry in reader.unreadable.items()]
+    with ClipReader(ToyEncoder(), listed=listed) as reader:  # of a run that goes on
+        list(reader(clips, 2, missing="skip"))
+    assert listed.read_text() == before
 
 
 @pytest.mark.parametrize("missing", ["skip", "stop"])
@@ -336,6 +343,11 @@ def test_a_report_does_not_hold_for_a_file_that_was_mended(photographs, tmp_path
     photographs[1].files[0].write_bytes(whole)
     for known, _, _ in encoded_by(2, photographs, tmp_path / "cache", missing=missing):
         same_features(known, encode_corpus(ToyEncoder(), corpus_of(photographs), 2))
+
+
+def test_views_are_of_photographs(videos):
+    with pytest.raises(DataError, match=r"photographs has videos\. Set data\.views=0"):
+        encode_corpus(ToyEncoder(), corpus_of(videos), 2, views=1)
 
 
 def test_several_processes_need_a_cache(photographs):
