@@ -63,6 +63,8 @@ class Retrieval:
                 corpus,
                 heads.retrieval.frames,
                 players=heads.config.text_players,
+                words=heads.retrieval.words,
+                padded=heads.config.reads_padding,
                 cache=self.cache,
                 missing=self.missing,
                 reader=reader,

@@ -33,7 +33,8 @@ class Level:
 
     Attributes:
         name: "entity", "action" or "event".
-        score: S of Eq. 1 at this level.
+        score: S of Eq. 1 at this level. A released checkpoint counts padding too, which is no
+            player here.
         similarity: float64 [V, T], cosine similarities.
         video_logits, text_logits: float64 [V], [T], token weights before the softmax.
         interactions: Interactions with values [V, T].

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from explainers import WEIGHTINGS, closed_form
+from explainers import WEIGHTINGS, SimilarityGame, closed_form
 from hbi_core.checkpoint import SHIPPED, UNTRAINED, Checkpoint, load_checkpoint, untrained
-from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
+from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text, load_encoder
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
-from hbi_core.model import LevelTokens, Tokens
-from hbi_core.text import parse_caption
+from hbi_core.model import LevelTokens, Tokens, pad
+from hbi_core.model.published import padded_tokens
+from hbi_core.text import Caption, parse_caption
 from hbi_core.video import VideoLimits, read_video
 
 MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
@@ -71,13 +72,10 @@ def explain(
     network, heads = choose_model(checkpoint, encoder, device, progress)
     progress(0.5, "Encoding frames and words")
     with _timed(seconds, "encoding"):
-        features = encode_frames(network, clip.frames)
-        video_tokens = Tokens.original(features.unsqueeze(0).double())
-        text = encode_text(network, parsed, heads.config.text_players)
-        text_tokens = Tokens.original(text.features.unsqueeze(0).double())
+        tokens, text = _tokens(network, heads, clip.frames, frames, parsed)
     progress(0.8, "Merging tokens into clips and phrases")
     with _timed(seconds, "merging"), torch.inference_mode():
-        merged = heads.hierarchy.to(device, torch.float64)(video_tokens, text_tokens)
+        merged = heads.hierarchy.to(device, torch.float64)(*tokens)
     progress(0.9, "Playing the game")
     with _timed(seconds, "game"), torch.inference_mode():
         levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
@@ -126,34 +124,51 @@ def choose_model(
     return network, heads or untrained(network.name, network.widths)
 
 
+@torch.inference_mode()
+def _tokens(
+    network: Encoder, heads: Checkpoint, pixels: np.ndarray, frames: int, caption: Caption
+) -> tuple[tuple[Tokens, Tokens], TextFeatures]:
+    """Frames and caption as the heads were trained to see them, float64; and what was read."""
+    padded, words = heads.config.reads_padding, heads.retrieval.words
+    video = encode_frames(network, pixels)
+    text = encode_text(network, caption, heads.config.text_players, words, padded)
+    if padded:
+        tokens = padded_tokens(network, [video], [text], frames, words)
+    else:
+        tokens = pad([video], len(video)), pad([text.features], len(text.features))
+    return tuple(Tokens(t.features.double(), t.mask, t.groups) for t in tokens), text
+
+
 def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Level:
-    """Play the game of the only sample of a batch; players in the order of frames and words."""
+    """Play the game of the only sample of a batch; players in the order of frames and words.
+
+    Padding is no player, though a released checkpoint counts it in the score.
+    """
     game = tokens.game(weighting)
-    played = closed_form(game)
     video, frames = _in_order(tokens.video.tokens)
     text, words = _in_order(tokens.text.tokens)
 
-    def matrix(values: Tensor) -> Tensor:
-        return values[0][video][:, text].cpu()
-
+    similarity = game.similarity[0][video][:, text]
+    video_logits, text_logits = game.video_logits[0][video], game.text_logits[0][text]
+    played = closed_form(SimilarityGame(similarity, video_logits, text_logits, weighting=weighting))
     return Level(
         tokens.name,
         float(game.grand_value()),
         tuple(VideoToken(group) for group in frames),
         tuple(TextToken(group, " ".join(labels[word] for word in group)) for group in words),
-        matrix(game.similarity),
-        game.video_logits[0][video].cpu(),
-        game.text_logits[0][text].cpu(),
-        replace(played, values=matrix(played.values)),
+        similarity.cpu(),
+        video_logits.cpu(),
+        text_logits.cpu(),
+        replace(played, values=played.values.cpu()),
     )
 
 
 def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
-    """Indices of the real tokens by their first member, and the members of each."""
+    """Indices of the tokens that have members by their first one, and the members of each."""
     members = {
         index: tuple(group.nonzero().flatten().tolist())
         for index, group in enumerate(tokens.groups[0])
-        if tokens.mask[0, index]
+        if group.any()
     }
     order = sorted(members, key=members.__getitem__)
     return order, [members[index] for index in order]

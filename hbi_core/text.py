@@ -55,6 +55,11 @@ class Caption:
     words: tuple[Word, ...]
     left_out: tuple[str, ...] = ()
 
+    def first(self, words: int) -> Caption:
+        """The same caption with this many words at most."""
+        beyond = tuple(word.text for word in self.words[words:])
+        return Caption(self.text, self.words[:words], beyond + self.left_out)
+
 
 def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     """Split a caption into words, without their punctuation.
@@ -78,8 +83,7 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     if not words:
         what = "has no words, only punctuation" if caption.strip() else "is empty"
         raise CaptionError(f"The caption {what}. Type a sentence that describes the video.")
-    left_out = tuple(word.text for word in words[max_words:])
-    return Caption(caption, tuple(words[:max_words]), left_out)
+    return Caption(caption, tuple(words)).first(max_words)
 
 
 def _kind(character: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -37,12 +38,19 @@ class ToyEncoder(nn.Module):
     def frame_features(self, pixels):
         return self.pixels(pixels.flatten(1))
 
-    def text_features(self, captions, players="words"):
-        return [self._words([word.text for word in caption.words]) for caption in captions]
+    def frame_padding(self):
+        return self.pixels(torch.full((1, 192), 0.5))
+
+    def text_features(self, captions, players="words", limit=None, padded=False):
+        """Padding is what stands first in the table."""
+        texts = [self._words(caption.words[:limit]) for caption in captions]
+        if not padded:
+            return texts
+        return [replace(t, padding=self.table.weight[: limit - len(t.labels)]) for t in texts]
 
     def _words(self, words):
-        rows = torch.tensor([zlib.crc32(word.encode()) % 512 for word in words])
-        return TextFeatures(self.table(rows), tuple(words), ())
+        rows = torch.tensor([zlib.crc32(word.text.encode()) % 512 for word in words])
+        return TextFeatures(self.table(rows), tuple(word.text for word in words), ())
 
 
 class Clock:

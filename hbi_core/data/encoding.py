@@ -34,6 +34,8 @@ def encode_corpus(
     *,
     views: int = 0,
     players: str = "words",
+    words: int | None = None,
+    padded: bool = False,
     seed: int = 0,
     cache: Path | None = None,
     missing: str = "stop",
@@ -55,6 +57,8 @@ def encode_corpus(
         views: random views of each clip beside them (crops, mirrored, other colours), for
             training. Only of photographs.
         players: "words" or "tokens".
+        words: text players of a caption at most, see `Encoder.text_features`; None for no limit.
+        padded: encode padding too, for released checkpoints.
         seed: of the views.
         cache: folder with a file for each clip; None keeps nothing. A clip is read from there if
             encoder, file, captions and the arguments are the same; so that encoding can be
@@ -77,7 +81,7 @@ def encode_corpus(
         raise DataError(
             f"Random views are of photographs; {corpus.name} has videos. Set data.views=0."
         )
-    settings = _Settings(frames, views, players, seed, missing)
+    settings = _Settings(frames, views, players, words, padded, seed, missing)
     with nullcontext(reader) if reader else ClipReader(encoder) as reader:
         encoded = _Encoded(encoder, corpus, settings, cache, reader)
         if processes == 1:
@@ -88,7 +92,9 @@ def encode_corpus(
         reader.unreadable.update(encoded.unreadable)
     if not clips:
         raise DataError(f"No clip of {corpus.name} {corpus.split} can be read.")
-    return _joined(clips, [encoded.tensors(clip) for clip in clips], frames, views)
+    with torch.inference_mode():
+        missing_frame = encoder.frame_padding().half().cpu() if padded else None
+    return _joined(clips, [encoded.tensors(c) for c in clips], frames, views, missing_frame)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class _Settings:
     frames: int
     views: int
     players: str
+    words: int | None
+    padded: bool
     seed: int
     missing: str
 
@@ -135,7 +143,9 @@ class _Encoded:
         return clip.id in self._paths and self._paths[clip.id].is_file()
 
     def tensors(self, clip: Clip) -> dict[str, Tensor]:
-        """frames [at most F, Dv], views [V, Dv], words [all captions' words, Dt], lengths [C]."""
+        """frames [at most F, Dv], views [V, Dv], words [all captions' words, Dt], lengths [C]; and
+        with `padded`, padding [what the captions lack, Dt].
+        """
         return (
             self._memory[clip.id] if self.cache is None else read_tensors(self._paths[clip.id])[0]
         )
@@ -152,7 +162,7 @@ class _Encoded:
             if own is None:
                 self.unreadable[clip.id] = self.reader.unreadable[clip.id]
                 continue
-            tensors = _encode_clip(self.encoder, clip, own, settings.players)
+            tensors = _encode_clip(self.encoder, clip, own, settings)
             if self.cache is None:
                 self._memory[clip.id] = tensors
             else:
@@ -205,29 +215,42 @@ def _write_json(path: Path, value: object) -> None:
 
 def _fingerprint(encoder: Encoder, clip: Clip, settings: _Settings) -> str:
     files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
-    chosen = (settings.frames, settings.views, settings.players, settings.seed)
-    everything = [_VERSION, encoder.name, encoder.widths, clip.id, files, clip.captions, *chosen]
+    chosen = {name: value for name, value in vars(settings).items() if name != "missing"}
+    everything = [_VERSION, encoder.name, encoder.widths, clip.id, files, clip.captions, chosen]
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:24]
 
 
 @torch.inference_mode()
-def _encode_clip(encoder: Encoder, clip: Clip, pixels: Pixels, players: str) -> dict[str, Tensor]:
+def _encode_clip(
+    encoder: Encoder, clip: Clip, pixels: Pixels, settings: _Settings
+) -> dict[str, Tensor]:
     """What `_Encoded.tensors` returns."""
     shown = {"frames": pixels.frames}
     if pixels.views is not None:
         shown["views"] = pixels.views
     tensors = {name: encoder.frame_features(own).half().cpu() for name, own in shown.items()}
     captions = [parse_caption(text) for text in clip.captions]
-    words = [text.features.half().cpu() for text in encoder.text_features(captions, players)]
-    return tensors | {"words": torch.cat(words), "lengths": torch.tensor(list(map(len, words)))}
+    texts = encoder.text_features(captions, settings.players, settings.words, settings.padded)
+    if settings.padded:
+        tensors["padding"] = torch.cat([text.padding for text in texts]).half().cpu()
+    return tensors | {
+        "words": torch.cat([text.features for text in texts]).half().cpu(),
+        "lengths": torch.tensor([len(text.features) for text in texts]),
+    }
 
 
 def _joined(
-    clips: tuple[Clip, ...], encoded: list[dict[str, Tensor]], frames: int, views: int
+    clips: tuple[Clip, ...],
+    encoded: list[dict[str, Tensor]],
+    frames: int,
+    views: int,
+    missing_frame: Tensor | None,
 ) -> Features:
     """The clips' tensors one after another, padded to the same number of frames."""
     width = encoded[0]["frames"].shape[-1]
     frame_features = torch.zeros(len(clips), frames + views, width).half()
+    if missing_frame is not None:
+        frame_features[:] = missing_frame
     mask = torch.zeros(frame_features.shape[:2], dtype=torch.bool)
     for row, real, tensors in zip(frame_features, mask, encoded, strict=True):
         shown = len(tensors["frames"])
@@ -243,4 +266,5 @@ def _joined(
         torch.cat([tensors["words"] for tensors in encoded]),
         torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
         torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
+        None if missing_frame is None else torch.cat([t["padding"] for t in encoded]),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from hbi_core.data.clips import Clip
 from hbi_core.data.montage import join_captions
-from hbi_core.model import Tokens
+from hbi_core.model import Tokens, pad
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +19,14 @@ class Features:
     Attributes:
         clips: as in the corpus.
         frames: float16 [N, M, Dv]: the frames of each clip, then the views drawn for training.
+            Padding is zero, or encoded where a released checkpoint is to read it.
         frame_mask: bool [N, M].
         plain: how many of the M are the clip's frames as they are; the rest are random views.
         words: float16 [W, Dt]: the words of all captions of all clips, one after another.
         starts: int64 [C + 1], the first word of each caption.
         owners: int64 [C], the clip of each caption.
+        padding: float16 [C L - W, Dt], or None: what stands after the words of each caption, for
+            released checkpoints, whose texts have L tokens each.
     """
 
     clips: tuple[Clip, ...]
@@ -34,21 +36,28 @@ class Features:
     words: Tensor
     starts: Tensor
     owners: Tensor
+    padding: Tensor | None = None
 
     def caption(self, number: int) -> Tensor:
         """float32 [T, Dt]"""
         return self.words[self.starts[number] : self.starts[number + 1]].float()
 
-    def videos(self, numbers: slice) -> Tokens:
+    def videos(self, numbers: slice | list[int]) -> Tokens:
         """The clips as they are, without random views."""
         return Tokens.original(
             self.frames[numbers, : self.plain].float(), self.frame_mask[numbers, : self.plain]
         )
 
-    def texts(self, numbers: slice, words: int) -> Tokens:
+    def texts(self, numbers: slice | list[int], words: int) -> Tokens:
         """These captions, padded to (and cut at) this many words."""
-        chosen = range(len(self.owners))[numbers]
-        return pad([self.caption(number) for number in chosen], words)
+        chosen = torch.arange(len(self.owners))[numbers].tolist()
+        padding = None if self.padding is None else [self._padding(n, words) for n in chosen]
+        return pad([self.caption(number) for number in chosen], words, padding)
+
+    def _padding(self, number: int, words: int) -> Tensor:
+        """float32 [words - T, Dt]"""
+        first, last = (n * words - int(self.starts[n]) for n in (number, number + 1))
+        return self.padding[first:last].float()
 
 
 def join_clips(features: Features, parts: int, seed: int) -> Features:
@@ -87,13 +96,3 @@ def join_clips(features: Features, parts: int, seed: int) -> Features:
         starts=torch.tensor([0, *map(len, words)]).cumsum(0),
         owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
     )
-
-
-def pad(features: Sequence[Tensor], length: int) -> Tokens:
-    """Sequences [n, D] -> Tokens [B, length, D]; what is longer is cut."""
-    batch = torch.zeros(len(features), length, features[0].shape[-1], device=features[0].device)
-    mask = torch.zeros(len(features), length, dtype=torch.bool, device=features[0].device)
-    for row, own in enumerate(features):
-        own = own[:length]
-        batch[row, : len(own)], mask[row, : len(own)] = own, True
-    return Tokens.original(batch, mask)

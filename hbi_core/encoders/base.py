@@ -22,11 +22,14 @@ class TextFeatures:
         features: float [T, Dt].
         labels: T strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP.
         left_out: words of the caption that are no players, because they are beyond a limit.
+        padding: float [L - T, Dt], where it was asked for: what stands after the players of a text
+            that is padded to L of them.
     """
 
     features: Tensor
     labels: tuple[str, ...]
     left_out: tuple[str, ...]
+    padding: Tensor | None = None
 
 
 class Encoder(Protocol):
@@ -52,16 +55,31 @@ class Encoder(Protocol):
     def frame_features(self, pixels: Tensor) -> Tensor:
         """pixels [F, 3, S, S] -> float [F, Dv]. Differentiable."""
 
+    def frame_padding(self) -> Tensor:
+        """float [1, Dv]: the features of a missing frame; see `model.published`. Differentiable.
+
+        Raises:
+            InputError: the encoder has no padding.
+        """
+
     def text_features(
-        self, captions: Sequence[Caption], players: str = "words"
+        self,
+        captions: Sequence[Caption],
+        players: str = "words",
+        limit: int | None = None,
+        padded: bool = False,
     ) -> list[TextFeatures]:
         """Captions -> the features of their words [T, Dt]. Differentiable.
 
-        players: "words", or "tokens" of the encoder's tokenizer where it has them.
+        Args:
+            captions: as they were typed.
+            players: "words", or "tokens" of the encoder's tokenizer where it has them.
+            limit: players at most. Of a longer caption, only what is within the limit is read.
+            padded: give the features of padding too, up to the limit; see `model.published`.
 
         Raises:
             CaptionError: a caption has no word that can be encoded.
-            InputError: the encoder has no such players.
+            InputError: the encoder has no such players, or no padding.
         """
 
 
@@ -72,9 +90,15 @@ def encode_frames(encoder: Encoder, frames: np.ndarray) -> Tensor:
 
 
 @torch.inference_mode()
-def encode_text(encoder: Encoder, caption: Caption, players: str = "words") -> TextFeatures:
+def encode_text(
+    encoder: Encoder,
+    caption: Caption,
+    players: str = "words",
+    limit: int | None = None,
+    padded: bool = False,
+) -> TextFeatures:
     """One caption -> the features of its words, without gradients."""
-    return encoder.text_features([caption], players)[0]
+    return encoder.text_features([caption], players, limit, padded)[0]
 
 
 def pool_words(

@@ -31,6 +31,7 @@ from hbi_core.text import Caption
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
 MAX_TOKENS = 256  # of a clause; what MiniLM was trained with
 TOP_CLASSES = 10
+_NO_PADDING = "compatibility=published needs a CLIP; the encoder lite gives padding no features."
 # MiniLM's embeddings of `class_prompts`, made by assets/make_class_embeddings.py.
 CLASS_EMBEDDINGS = ASSETS / "class_embeddings.safetensors"
 
@@ -95,12 +96,23 @@ class LiteEncoder(nn.Module):
         conse = (weights.unsqueeze(-1) * self.classes[top]).sum(-2)
         return torch.cat([functional.normalize(x, dim=-1) for x in (conse, pooled)], dim=-1)
 
+    def frame_padding(self) -> Tensor:
+        raise InputError(_NO_PADDING)
+
     def text_features(
-        self, captions: Sequence[Caption], players: str = "words"
+        self,
+        captions: Sequence[Caption],
+        players: str = "words",
+        limit: int | None = None,
+        padded: bool = False,
     ) -> list[TextFeatures]:
         """Words -> float [T, 384], of unit length; T is at most the number of words."""
         if players != "words":
             raise InputError(f"The players of the encoder lite are words, not {players}.")
+        if padded:
+            raise InputError(_NO_PADDING)
+        if limit is not None:
+            captions = [caption.first(limit) for caption in captions]
         texts, clauses = [], []  # what MiniLM reads; of which caption, which words, from where
         for number, caption in enumerate(captions):
             for words in _clauses(caption):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hbi_core.encoders.base import TextFeatures, pool_words
-from hbi_core.errors import WeightsError
+from hbi_core.encoders.base import TextFeatures
+from hbi_core.encoders.clip_tokens import CaptionTokens, tokenize
+from hbi_core.errors import InputError, WeightsError
 from hbi_core.text import Caption
 
 _LOG = logging.getLogger(__name__)
@@ -68,68 +70,71 @@ class OpenClipEncoder(nn.Module):
         """uint8 [F, 3, S, S] -> float [F, D]."""
         return self.model.encode_image(self.normalised(pixels.to(self._device)))
 
+    def frame_padding(self) -> Tensor:
+        """float [1, D]: zeros encoded; they stand after normalising, so that they are no black."""
+        pixels = self.normalised(self.prepare_frames(np.zeros((1, 32, 32, 3), np.uint8)))
+        return self.model.encode_image(torch.zeros_like(pixels, device=self._device))
+
     def text_features(
-        self, captions: Sequence[Caption], players: str = "words"
+        self,
+        captions: Sequence[Caption],
+        players: str = "words",
+        limit: int | None = None,
+        padded: bool = False,
     ) -> list[TextFeatures]:
         """Words (or tokens), [BOS] and [EOS] -> float [T, D]."""
-        tokenized = [self.tokenize(caption) for caption in captions]
-        text = torch.zeros(len(captions), self.tokenizer.context_length, dtype=torch.long)
-        for row, (ids, _, _) in zip(text, tokenized, strict=True):
-            row[: len(ids)] = torch.tensor(ids)
-        states = self.token_states(text)
+        length = self.tokenizer.context_length
+        if padded:
+            if limit is None or limit > length:
+                raise InputError(f"Texts are padded to {limit} tokens; the encoder has {length}.")
+            length = limit
+        tokens = [tokenize(self.tokenizer, caption, players, limit) for caption in captions]
+        ids = torch.zeros(len(captions), length, dtype=torch.long)
+        real = torch.zeros_like(ids, dtype=torch.bool)
+        for row, known, own in zip(ids, real, tokens, strict=True):
+            row[: len(own.ids)], known[: len(own.ids)] = torch.tensor(own.ids), True
+        states = self.padded_states(ids, real) if padded else self.token_states(ids)
         return [
-            self._players(caption, *tokens, own, players)
-            for caption, tokens, own in zip(captions, tokenized, states, strict=True)
+            self._players(caption, own, state, players, padded)
+            for caption, own, state in zip(captions, tokens, states, strict=True)
         ]
 
     def token_states(self, text: Tensor) -> Tensor:
-        """Token ids [B, L], padded with 0 -> projected states [B, L, D]."""
+        """Token ids [B, 77], padded with 0 -> projected states [B, 77, D]."""
         output = self.model.forward_intermediates(
             text=text.to(self._device), text_indices=1, normalize_intermediates=True,
             intermediates_only=True,
         )  # fmt: skip
         return self._project(output["text_intermediates"][-1])
 
-    def _players(
-        self,
-        caption: Caption,
-        ids: list[int],
-        pieces: list[list[int]],
-        read: int,
-        states: Tensor,
-        players: str,
-    ) -> TextFeatures:
-        """The players of one caption; what `tokenize` returned, and states [L, D]."""
-        beyond = tuple(word.text for word in caption.words[read:]) + caption.left_out
-        if players == "tokens":
-            labels = [self.tokenizer.decode([id]).strip() for id in ids[1:-1]]
-            return TextFeatures(states[: len(ids)], ("[BOS]", *labels, "[EOS]"), beyond)
-        labels = ["[BOS]", *(word.text for word in caption.words[:read]), "[EOS]"]
-        return pool_words(states, pieces, labels, beyond)
+    def padded_states(self, text: Tensor, real: Tensor) -> Tensor:
+        """Token ids [B, L], bool [B, L] -> projected states [B, L, D], of the padding too.
 
-    def tokenize(self, caption: Caption) -> tuple[list[int], list[list[int]], int]:
-        """Token ids with start and end; the positions of [BOS], each word and [EOS]; words read.
-
-        The tokenizer splits at spaces and punctuation anyway, so words and what stands between
-        them can be tokenised one by one. Words whose tokens do not all fit are not read.
+        As the research code of the paper has them: no token sees padding, not even padding itself.
         """
-        limit = self.tokenizer.context_length - 1  # leave room for the end token
-        ids, pieces, end = [self.tokenizer.sot_token_id], [[0]], 0
-        for word in caption.words:
-            between = self.tokenizer.encode(caption.text[end : word.start])
-            tokens = self.tokenizer.encode(word.text)
-            if len(ids) + len(between) + len(tokens) > limit:
-                break
-            first = len(ids) + len(between)
-            ids += between + tokens
-            pieces.append(list(range(first, len(ids))))
-            end = word.end
-        read = len(pieces) - 1
-        if read == len(caption.words):
-            rest = self.tokenizer.encode(caption.text[end:])
-            ids += rest[: limit - len(ids)]
-        ids.append(self.tokenizer.eot_token_id)
-        return ids, [*pieces, [len(ids) - 1]], read
+        tower, length = self.text_tower, text.shape[1]
+        states = tower.token_embedding(text.to(self._device)) + tower.positional_embedding[:length]
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        unseen = (later | ~real.unsqueeze(1)).to(self._device)  # [B, L, L]
+        mask = torch.zeros(unseen.shape, device=self._device).masked_fill(unseen, -torch.inf)
+        heads = tower.transformer.resblocks[0].attn.num_heads
+        states = tower.transformer(states, attn_mask=mask.repeat_interleave(heads, 0))
+        return self._project(tower.ln_final(states))
+
+    def _players(
+        self, caption: Caption, tokens: CaptionTokens, states: Tensor, players: str, padded: bool
+    ) -> TextFeatures:
+        """The players of one caption, of its states [L, D]."""
+        end = len(tokens.ids)
+        if players == "tokens":
+            labels = [self.tokenizer.decode([id]).strip() for id in tokens.ids[1:-1]]
+            features = states[:end]
+        else:
+            labels = [caption.words[word].text for word in tokens.words]
+            pieces = [[0], *map(list, tokens.pieces), [end - 1]]
+            features = torch.stack([states[own].mean(0) for own in pieces])
+        padding = states[end:] if padded else None
+        return TextFeatures(features, ("[BOS]", *labels, "[EOS]"), tokens.left_out, padding)
 
     def _project(self, states: Tensor) -> Tensor:
         projection = self.text_tower.text_projection
@@ -190,15 +195,30 @@ def load_open_clip(model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS) -
         k: source[k] for k in ("mean", "std", "interpolation", "resize_mode") if k in source
     }
     try:
-        network = open_clip.create_model(
-            model, pretrained=file and str(file), require_pretrained=file is not None,
-            force_preprocess_cfg=preprocessing,
-        )  # fmt: skip
+        with _without_alarm():
+            network = open_clip.create_model(
+                model, pretrained=file and str(file), require_pretrained=file is not None,
+                force_preprocess_cfg=preprocessing,
+            )  # fmt: skip
     except Exception as error:  # open_clip raises what its loader raises, of many types
         raise WeightsError(f"{file} cannot be loaded as {model}: {error}") from error
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = open_clip.get_tokenizer(model)
     return OpenClipEncoder(network, preprocess, tokenizer, model, weights)
+
+
+@contextmanager
+def _without_alarm() -> Iterator[None]:
+    """Without open_clip's warning of random weights: a checkpoint fills them, a file must."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("No pretrained weights loaded")
+
+    logging.getLogger().addFilter(wanted)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(wanted)
 
 
 def is_torchscript(file: Path) -> bool:
@@ -245,8 +265,8 @@ def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]
     if downloaded.is_file():
         return downloaded, source
     raise WeightsError(
-        f"The weights {tag!r} of {model} are not on this machine, and nothing is downloaded while "
-        "explaining. With a network, fetch them once:\n"
+        f"The weights {tag!r} of {model} are not on this machine, and this program downloads "
+        "nothing. With a network, fetch them once:\n"
         f"  python -c \"import open_clip; open_clip.create_model('{model}', pretrained='{tag}')\"\n"
         f"or give a file: open_clip:{model}:/path/to/weights.safetensors"
     )

@@ -111,5 +111,10 @@ class ModelConfig:
             )
 
     @property
+    def reads_padding(self) -> bool:
+        """Whether padding must be encoded too; see `hbi_core.model.published`."""
+        return self.compatibility == "published"
+
+    @property
     def levels(self) -> tuple[str, ...]:
         return LEVEL_NAMES[: 1 + len(self.video_clusters)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,3 +30,24 @@ class Tokens:
         if mask is None:
             mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return cls(features, mask, torch.diag_embed(mask))
+
+
+def pad(
+    sequences: Sequence[Tensor], length: int, padding: Sequence[Tensor] | None = None
+) -> Tokens:
+    """Sequences [n, D] -> Tokens [B, length, D]; what is longer is cut.
+
+    Args:
+        sequences: of each sample.
+        length: tokens of each sample, with its padding.
+        padding: features of the padding of each sample, [length - n, D] or [1, D]; zeros where
+            None. Only released checkpoints read it.
+    """
+    features = sequences[0].new_zeros(len(sequences), length, sequences[0].shape[-1])
+    mask = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
+    for row, own in enumerate(sequences):
+        own = own[:length]
+        features[row, : len(own)], mask[row, : len(own)] = own, True
+        if padding is not None:
+            features[row, len(own) :] = padding[row]
+    return Tokens.original(features, mask)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from explainers import SimilarityGame, sample_coalitions
 from explainers.multilinear import interaction_values
-from hbi_core.data.features import pad
 from hbi_core.encoders import Encoder
 from hbi_core.estimator_file import load_estimator
 from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
-from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
+from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens, pad
+from hbi_core.model.published import padded_tokens
 from hbi_core.training.batches import Batch
 from hbi_core.training.config import LOWEST_LEARNED_TEMPERATURE, LossConfig
 from hbi_core.training.gather import gather
@@ -29,6 +29,8 @@ class RetrievalTask(nn.Module):
         words: text players at most.
         encoder: one that learns; None where the batches hold frozen features.
         text_players: "words" or "tokens", of the encoder.
+        padded_frames: frames that every video has, where padding is to be encoded for a released
+            checkpoint; else None.
     """
 
     def __init__(
@@ -38,12 +40,13 @@ class RetrievalTask(nn.Module):
         words: int,
         encoder: Encoder | None = None,
         text_players: str = "words",
+        padded_frames: int | None = None,
     ) -> None:
         super().__init__()
         self.hierarchy = hierarchy
         self.encoder = encoder
         self.config = config
-        self.words, self.text_players = words, text_players
+        self.words, self.text_players, self.padded_frames = words, text_players, padded_frames
         self.log_scale = nn.Parameter(
             torch.tensor(-math.log(config.temperature)), requires_grad=config.learned_temperature
         )
@@ -106,14 +109,14 @@ class RetrievalTask(nn.Module):
                 Tokens.original(batch.frames, batch.frame_mask),
                 Tokens.original(batch.words, batch.word_mask),
             )
-        real = self.encoder.frame_features(batch.frames[batch.frame_mask])
-        frames = real.new_zeros(*batch.frame_mask.shape, real.shape[-1])
-        frames[batch.frame_mask] = real
-        texts = self.encoder.text_features(batch.words, self.text_players)
-        return (
-            Tokens.original(frames, batch.frame_mask),
-            pad([text.features for text in texts], self.words),
-        )
+        encoded = self.encoder.frame_features(batch.frames[batch.frame_mask])
+        videos = encoded.split(batch.frame_mask.sum(-1).tolist())
+        padded = self.padded_frames is not None
+        texts = self.encoder.text_features(batch.words, self.text_players, self.words, padded)
+        if padded:
+            return padded_tokens(self.encoder, videos, texts, self.padded_frames, self.words)
+        longest = batch.frame_mask.shape[1]
+        return pad(videos, longest), pad([text.features for text in texts], self.words)
 
     def _banzhaf_loss(self, level: LevelTokens, head: nn.Module, scale: float) -> Tensor:
         game = level.game(self.config.weighting)

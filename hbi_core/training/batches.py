@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from hbi_core.data import Clip
-from hbi_core.data.features import Features, pad
+from hbi_core.data.features import Features
 from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.errors import DataError
+from hbi_core.model import pad
 from hbi_core.text import Caption, parse_caption
 from hbi_core.training.config import DataConfig
 
@@ -119,6 +120,10 @@ class FeatureBatches:
         return map(self._batch, batches)
 
     def _batch(self, samples: list[Sample]) -> Batch:
+        if self.features.padding is not None:  # for a released checkpoint: as evaluation has them
+            video = self.features.videos([clip for s in samples for clip in s.clips])
+            text = self.features.texts([c for s in samples for c in s.captions], self.config.words)
+            return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
         videos = [self._frames(sample) for sample in samples]
         texts = [torch.cat([self.features.caption(c) for c in s.captions]) for s in samples]
         video = pad(videos, max(map(len, videos)))

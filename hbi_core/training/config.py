@@ -240,6 +240,12 @@ class TrainConfig:
                 "data.views are for frozen features: set them to 0, or the "
                 "optimiser.encoder_learning_rate."
             )
+        montages = self.data.montages or self.data.validation_parts > 1
+        if self.model.reads_padding and (montages or self.data.views):
+            raise SettingsError(
+                "model.compatibility=published pads every clip by itself: set data.montages and "
+                "data.views to 0 and data.validation_parts to 1."
+            )
         if self.encoder.endswith(f":{IN_CHECKPOINT}"):
             raise SettingsError(
                 f"encoder is {self.encoder!r}, which has random weights: name a pretrained tag of "

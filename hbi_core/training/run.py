@@ -72,9 +72,11 @@ class Run:
         hierarchy = build_hierarchy(self.model_config)
         start = initialise_from_clip(hierarchy, encoder)
         learning = None if self.frozen else encoder
+        padded_frames = config.data.frames if config.model.reads_padding else None
         self.task = RetrievalTask(
-            hierarchy, config.loss, config.data.words, learning, config.model.text_players
-        )
+            hierarchy, config.loss, config.data.words, learning, config.model.text_players,
+            padded_frames,
+        )  # fmt: skip
         self.optimiser = torch.optim.AdamW(_groups(self.task, config.optimiser))
         encoder.eval()
         self.average = self.validation_features = None
@@ -126,10 +128,14 @@ class Run:
                 f"{self.encoder.name} has {video} features for frames and {text} for words: set "
                 "model.projection=true" + (f" or model.width={video}" if video == text else "")
             )
+        model = config.model
         try:
-            self.encoder.text_features([parse_caption("a word")], config.model.text_players)
+            self.encoder.text_features(
+                [parse_caption("a word")], model.text_players, config.data.words,
+                model.reads_padding,
+            )  # fmt: skip
         except InputError as error:
-            wrong.append(f"model.text_players={config.model.text_players} does not fit: {error}")
+            wrong.append(f"model.text_players={model.text_players} does not fit: {error}")
         longest = config.data.frames * max(
             config.data.validation_parts, LARGEST_MONTAGE if config.data.montages else 1
         )
@@ -170,12 +176,13 @@ class Run:
 
     def _encoded(self, corpus: Corpus, cache: Path | None, views: int = 0) -> Features:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
-        data, accelerator = self.config.data, self.accelerator
+        data, model, accelerator = self.config.data, self.config.model, self.accelerator
         _, encoder = self._evaluated()
         features = encode_corpus(
-            encoder, corpus, data.frames, views=views, players=self.config.model.text_players,
-            seed=0, cache=cache, missing=data.missing, reader=self.reader,
-            rank=accelerator.process_index, processes=accelerator.num_processes,
+            encoder, corpus, data.frames, views=views, players=model.text_players,
+            words=data.words, padded=model.reads_padding, seed=0, cache=cache,
+            missing=data.missing, reader=self.reader, rank=accelerator.process_index,
+            processes=accelerator.num_processes,
         )  # fmt: skip
         read = {clip.id for clip in features.clips}
         why = self.reader.unreadable

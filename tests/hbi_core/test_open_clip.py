@@ -6,6 +6,7 @@ The pretrained weights are not on the package index, so nothing here has seen th
 from __future__ import annotations
 
 import json
+import random
 import socket
 
 import numpy as np
@@ -17,8 +18,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from hbi_core.encoders import encode_frames, encode_text, load_encoder
+from hbi_core.encoders.clip_tokens import tokenize
 from hbi_core.encoders.open_clip import load_open_clip
-from hbi_core.errors import WeightsError
+from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.pipeline import explain
 from hbi_core.text import parse_caption
 
@@ -42,15 +44,120 @@ def encoder(weights):
     return load_encoder(f"open_clip:ViT-B-32-quickgelu:{weights}")
 
 
-@pytest.mark.parametrize("caption", CAPTIONS)
-def test_tokens_are_those_of_the_tokenizer(encoder, caption):
-    ids, pieces, read = encoder.tokenize(parse_caption(caption))
-    expected = open_clip.get_tokenizer("ViT-B-32-quickgelu")(caption)[0]
-    assert ids == expected[: len(ids)].tolist()
-    assert not expected[len(ids) :].any()
-    assert read == len(parse_caption(caption).words)
-    assert pieces[0] == [0]
-    assert pieces[-1] == [len(ids) - 1]
+TYPED = [
+    *CAPTIONS,
+    "a girl holding a horse 's lead",
+    "the dog 's owner can 't see , but they 'll call 'd it",
+    "I'LL say: DON'T, they've, we're, it's",
+    "  spaces \t and\nlines   ",
+    "it&#39;s a dog &amp; a cat &lt;3 &amp;amp;",
+    "\u201ccurly\u201d \u2018quotes\u2019 and an \u2026",
+    "cafÃ© and â€œmojibakeâ€\x9d",
+    "ﬁne ﬂowers, ｆｕｌｌ ｗｉｄｔｈ",
+    "İstanbul ΟΔΟΣ ẞ re\u0301sume\u0301 Å",
+    "a<end_of_text>b <start_of_text>",
+    "猫が犬を見る ไทย العربية हिन्दी",
+    "zero\u200bwidth soft\u00adhyphen non\u00a0breaking \x07bell",
+    "C++ $5 10,000 10:30 e.g. U.S.A. @home #1 a_b a-b a/b",
+    "👨‍👩‍👧 👍🏽 🇩🇪",
+    "\x1b[31mred\x1b[0m",
+    " ".join(["extraordinarily"] * 20) + ".",
+]
+
+
+@pytest.mark.parametrize("caption", TYPED)
+@pytest.mark.parametrize("players", ["words", "tokens"])
+def test_ids_are_those_of_clip(caption, players):
+    """Also of what it mends before it reads: entities, ligatures, detached 's."""
+    tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
+    ids = tokenize(tokenizer, parse_caption(caption), players).ids
+    assert [*ids, *[0] * (77 - len(ids))] == tokenizer(caption)[0].tolist()
+
+
+def test_ids_of_many_captions():
+    """Words in any order, joined by anything that people put between them."""
+    tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
+    parts = ["a", "dog", "'s", "'t", "don't", "&", ";", "&amp;", "&eacute;", "é", "Ã©", "\u2019s",
+             "\u00bd", "３", ".", ",", "--", "...", "(", ")"]  # fmt: skip
+    drawn = random.Random(0)
+    for _ in range(300):
+        words = ["dog", *drawn.choices(parts, k=drawn.randint(1, 12))]
+        caption = "".join(word + drawn.choice([" ", " ", "", "\u3000", "  "]) for word in words)
+        ids = tokenize(tokenizer, parse_caption(caption)).ids
+        assert [*ids, *[0] * (77 - len(ids))] == tokenizer(caption)[0].tolist(), caption
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A horse 's lead.", ["a", "horse", "'s", "lead"]),
+        ("Don't  &lt;shout", ["don't", "<", "shout"]),
+        ("an extraordinarily CHONKY cat", ["an", "extraordinarily", "chonky", "cat"]),
+        ("ﬁne cafÃ© İzmir, 10,000!", ["fine", "café", "café", "i\u0307zmir", "10,000"]),
+    ],
+)
+def test_a_word_has_the_tokens_of_its_characters(caption, expected):
+    """Written otherwise where the tokenizer mends the text: "cafÃ" and "©" share a token."""
+    tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
+    caption = parse_caption(caption)
+    tokens = tokenize(tokenizer, caption)
+    read = ["".join(tokenizer.decode([tokens.ids[n]]) for n in own) for own in tokens.pieces]
+    assert [text.replace(" ", "") for text in read] == expected
+    assert [caption.words[n].text for n in tokens.words] == [w.text for w in caption.words]
+    assert not tokens.left_out
+
+
+@pytest.mark.parametrize("limit", [3, 5, 9, 24])
+def test_a_cut_caption_keeps_its_end_token(encoder, limit):
+    """The encoder reads the caption as if it ended there."""
+    long = parse_caption("an extraordinarily chonky cat, " * 12)
+    for players in ("words", "tokens"):
+        result = encode_text(encoder, long, players, limit)
+        assert len(result.features) == len(result.labels) == limit
+        assert (result.labels[0], result.labels[-1]) == ("[BOS]", "[EOS]")
+        ids = list(tokenize(encoder.tokenizer, long, players, limit).ids)
+        if players == "tokens":  # as the research code cuts: the first ones, then the end
+            assert ids == encoder.tokenizer(long.text, limit)[0].tolist()
+        cut = encoder.tokenizer.decode(ids[1:-1])
+        assert (
+            encode_text(encoder, parse_caption(cut), players).features - result.features
+        ).abs().max() < 1e-5
+        words = [word.text for word in long.words]
+        assert result.left_out == tuple(words[len(words) - len(result.left_out) :])
+        if players == "words":
+            assert len(result.left_out) == len(words) - (limit - 2)
+
+
+def test_a_word_that_is_cut_is_left_out(encoder):
+    """A token more or less of "chonky" (two tokens), as the last that is read."""
+    caption = parse_caption("an extraordinarily chonky cat")
+    whole = tokenize(encoder.tokenizer, caption, "tokens")
+    first, last = whole.pieces[2][0], whole.pieces[2][-1]
+    assert first < last
+    for limit, expected in ((first + 2, ("chonky", "cat")), (last + 2, ("cat",))):
+        assert tokenize(encoder.tokenizer, caption, "tokens", limit).left_out == expected
+    with pytest.raises(InputError, match="no room"):
+        tokenize(encoder.tokenizer, caption, "tokens", 2)
+
+
+def test_nothing_to_read(encoder):
+    with pytest.raises(CaptionError, match="no token for any word"):
+        encode_text(encoder, parse_caption("&nbsp;"))
+    with pytest.raises(CaptionError, match="none that fits"):
+        encode_text(encoder, parse_caption("x" * 2000))
+
+
+def test_padding_is_only_given_where_it_is_asked_for(encoder):
+    """What is read before it stays the same."""
+    captions = [parse_caption(caption) for caption in CAPTIONS[:2]]
+    plain = encoder.text_features(captions, "tokens", 24)
+    padded = encoder.text_features(captions, "tokens", 24, padded=True)
+    for one, other in zip(plain, padded, strict=True):
+        assert one.padding is None
+        assert (one.features - other.features).abs().max() < 1e-5
+        assert other.padding.shape == (24 - len(one.labels), 512)
+    with pytest.raises(InputError, match="has 77"):
+        encoder.text_features(captions, "tokens", 78, padded=True)
 
 
 def test_end_token_is_the_sentence_of_clip(encoder):
@@ -65,7 +172,8 @@ def test_end_token_is_the_sentence_of_clip(encoder):
 
 def test_words_are_the_means_of_their_tokens(encoder):
     caption = parse_caption("an extraordinarily chonky cat")
-    ids, pieces, _ = encoder.tokenize(caption)
+    tokens = tokenize(encoder.tokenizer, caption)
+    ids, pieces = tokens.ids, [[0], *map(list, tokens.pieces), [len(tokens.ids) - 1]]
     assert max(map(len, pieces)) > 1
     # The states of a prefix do not depend on what follows: cut after each token and read the end.
     tokens = torch.zeros(len(ids), 77, dtype=torch.long)
@@ -83,13 +191,13 @@ def test_words_are_the_means_of_their_tokens(encoder):
 def test_tokens_as_players(encoder):
     """The players of the paper's own model: every token, start and end included."""
     caption = parse_caption("an extraordinarily chonky cat")
-    ids, pieces, _ = encoder.tokenize(caption)
+    tokens = tokenize(encoder.tokenizer, caption)
     result = encoder.text_features([caption], "tokens")[0]
     words = encode_text(encoder, caption)
-    assert len(result.labels) == len(result.features) == len(ids)
+    assert len(result.labels) == len(result.features) == len(tokens.ids)
     assert result.labels[0] == "[BOS]"
     assert "".join(result.labels[1:-1]) == "anextraordinarilychonkycat"
-    assert (result.features[pieces[2]].mean(0) - words.features[2]).abs().max() < 1e-5
+    assert (result.features[list(tokens.pieces[1])].mean(0) - words.features[2]).abs().max() < 1e-5
 
 
 def test_captions_of_a_batch_are_independent(encoder):
@@ -115,11 +223,19 @@ def test_frames(encoder):
 def test_captions_beyond_77_tokens(encoder):
     caption = parse_caption(" ".join(["extraordinarily"] * 60))
     result = encode_text(encoder, caption)
-    ids, _, read = encoder.tokenize(caption)
-    assert len(ids) <= 77
-    assert ids[-1] == 49407
+    tokens = tokenize(encoder.tokenizer, caption)
+    assert len(tokens.ids) <= 77
+    assert tokens.ids[-1] == 49407
+    read = len(tokens.words)
     assert len(result.labels) == read + 2
     assert len(result.left_out) == 60 - read > 0
+
+
+def test_words_beyond_those_of_the_caption_are_not_read(encoder):
+    """Between the limit of words and the encoder's own."""
+    result = encode_text(encoder, parse_caption("a " * 70), "tokens")
+    assert len(result.labels) == 64 + 2
+    assert len(result.left_out) == 6
 
 
 def test_explain(weights):
@@ -215,6 +331,14 @@ def test_torchscript_is_not_run(tmp_path):
         load_open_clip("ViT-B-32-quickgelu", str(path))
     command = f"python -m hbi_core.convert '{path}' '{tmp_path / 'ViT-B-32.safetensors'}'"
     assert command in str(error.value)
+
+
+def test_weights_of_a_checkpoint_raise_no_false_alarm(small, caplog):
+    """They come from its file afterwards; open_clip's warning is right everywhere else."""
+    load_open_clip(small, "checkpoint")
+    assert not caplog.text
+    open_clip.create_model(small)
+    assert "initialized randomly" in caplog.text
 
 
 def test_the_activation_of_a_file_is_unknown(weights, caplog):

@@ -22,7 +22,7 @@ from hbi_core.ablation import Ablation, planned
 from hbi_core.checkpoint import load_checkpoint
 from hbi_core.data import Clip, Corpus, read_corpus, reading, synthetic
 from hbi_core.data.encoding import encode_corpus
-from hbi_core.data.features import Features, pad
+from hbi_core.data.features import Features
 from hbi_core.data.frames import read_frames
 from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader
@@ -30,7 +30,7 @@ from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import SettingsError, VideoError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
-from hbi_core.model import ModelConfig, Tokens, build_hierarchy
+from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tensor_file import read_tensors
