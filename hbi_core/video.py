@@ -6,13 +6,14 @@ Decoders are C libraries that can hang or crash on a damaged file, so they run i
 
 from __future__ import annotations
 
-import importlib.util
+import contextlib
 import json
 import math
 import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import numpy as np
 
 from hbi_core.errors import VideoError, VideoTimeoutError
 
-READERS = ("decord", "pyav")
+_USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
+_MOST_PATIENCE = 4.0  # times the usual limit: 4K has four times the pixels
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,12 @@ class Video:
         times: seconds from the first frame of the video to each frame, increasing.
         duration: seconds.
         name: file name, without its folder.
-        reader: "decord" or "pyav".
     """
 
     frames: np.ndarray
     times: tuple[float, ...]
     duration: float
     name: str
-    reader: str
 
 
 def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
@@ -92,14 +92,7 @@ class Decoder:
         limits = limits or VideoLimits()
         path, frames = Path(path), _checked_count(frames)
         _check_file(path, limits)
-        for reader in READERS:
-            if reader == "decord" and importlib.util.find_spec("decord") is None:
-                continue  # there are no decord wheels for ARM
-            try:
-                return self._read(reader, path, frames, limits)
-            except VideoError as error:
-                problem = error
-        raise problem
+        return self._read(path, frames, limits)
 
     def close(self) -> None:
         """End the child process."""
@@ -117,38 +110,38 @@ class Decoder:
     def __reduce__(self) -> tuple:
         return Decoder, ()
 
-    def _read(self, reader: str, path: Path, frames: int, limits: VideoLimits) -> Video:
+    def _read(self, path: Path, frames: int, limits: VideoLimits) -> Video:
         child = self._started()
-        late = threading.Event()
-        timer = threading.Timer(limits.reading_seconds, lambda: (late.set(), child.kill()))
-        timer.start()
-        try:
-            request = [reader, os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
-            header, pixels = _exchange(child, json.dumps(request).encode() + b"\n")
-        finally:
-            timer.cancel()
-            timer.join()
-        if late.is_set():
+        request = [os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
+        told, pixels = {}, b""
+        with _TimeLimit(child, limits.reading_seconds) as limit, contextlib.suppress(OSError):
+            child.stdin.write(json.dumps(request).encode() + b"\n")
+            child.stdin.flush()
+            while not {"shape", "error"} & set(told):
+                line = child.stdout.readline()
+                if not line.endswith(b"\n"):  # it is gone
+                    break
+                part = json.loads(line)
+                told |= part
+                if "size" in part:
+                    limit.extend(math.prod(part["size"]) / _USUAL_PIXELS)
+            pixels = child.stdout.read(math.prod(told.get("shape", [0])))
+        if limit.is_over:
             self.close()
-            raise VideoTimeoutError(
-                f"Reading {file_name(path)} took longer than {limits.reading_seconds:g} s, so it "
-                "was stopped. The file may be damaged; convert it to MP4 (H.264), or cut a shorter "
-                "clip."
-            )
-        if header is None:
+            raise VideoTimeoutError(_too_slow(path, limit.seconds, told))
+        if "error" in told:
+            raise VideoError(told["error"])
+        if "shape" not in told or len(pixels) < math.prod(told["shape"]):
             self.close()
             raise VideoError(
                 f"{file_name(path)} cannot be read: the decoder crashed. The file is probably "
                 "damaged; convert it to MP4 (H.264)."
             )
-        if "error" in header:
-            raise VideoError(header["error"])
         return Video(
-            np.frombuffer(pixels, np.uint8).reshape(header["shape"]),
-            tuple(header["times"]),
-            header["duration"],
+            np.frombuffer(pixels, np.uint8).reshape(told["shape"]),
+            tuple(told["times"]),
+            told["duration"],
             file_name(path),
-            reader,
         )
 
     def _started(self) -> subprocess.Popen:
@@ -168,20 +161,47 @@ class Decoder:
         return self._child
 
 
-def _exchange(child: subprocess.Popen, request: bytes) -> tuple[dict | None, bytes]:
-    """A header and the pixels that it tells of; no header if the child is gone."""
-    try:
-        child.stdin.write(request)
-        child.stdin.flush()
-    except OSError:
-        return None, b""
-    line = child.stdout.readline()
-    if not line.endswith(b"\n"):
-        return None, b""
-    header = json.loads(line)
-    size = math.prod(header.get("shape", [0]))
-    pixels = child.stdout.read(size)
-    return (header, pixels) if len(pixels) == size else (None, b"")
+class _TimeLimit:
+    """Kills a process when its time is over."""
+
+    def __init__(self, child: subprocess.Popen, seconds: float) -> None:
+        self.seconds, self.is_over = seconds, False
+        self._child, self._started = child, time.monotonic()
+        self._timer = self._running(seconds)
+
+    def extend(self, factor: float) -> None:
+        """More time for a larger video, if the factor is more than 1."""
+        self._timer.cancel()
+        self.seconds *= min(max(factor, 1.0), _MOST_PATIENCE)
+        self._timer = self._running(self._started + self.seconds - time.monotonic())
+
+    def _running(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._end)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._child.kill()
+
+    def __enter__(self) -> _TimeLimit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+
+def _too_slow(path: Path, seconds: float, told: dict) -> str:
+    begin = f"Reading {file_name(path)} took longer than {seconds:g} s, so it was stopped."
+    if "size" not in told:
+        return f"{begin} The file may be damaged; convert it to MP4 (H.264), or cut a shorter clip."
+    width, height = told["size"]
+    return (
+        f"{begin} It has {told['pictures']:,} pictures of {width} x {height}: cut a shorter clip, "
+        "or lower its resolution."
+    )
 
 
 def _checked_count(frames: int) -> int:

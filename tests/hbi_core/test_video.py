@@ -16,9 +16,8 @@ import pytest
 from clips import LEVEL, rotate, trim, write_clip, write_sound
 from PIL import Image
 
-from hbi_core import video
-from hbi_core.decoding import choose_frames
 from hbi_core.errors import VideoError
+from hbi_core.timeline import choose_frames
 from hbi_core.video import Decoder, VideoLimits, read_video
 
 
@@ -32,17 +31,8 @@ def clip(tmp_path):
     return write_clip(tmp_path / "clip.mp4")
 
 
-@pytest.fixture(params=["decord", "pyav"])
-def reader(request, monkeypatch):
-    if request.param == "decord":
-        pytest.importorskip("decord")
-    monkeypatch.setattr(video, "READERS", (request.param,))
-    return request.param
-
-
-def test_frames_at_the_middle_of_segments(clip, reader):
+def test_frames_at_the_middle_of_segments(clip):
     read = read_video(clip, 5)
-    assert read.reader == reader
     assert read.frames.shape == (5, 64, 96, 3)
     assert read.frames.dtype == np.uint8
     assert read.duration == pytest.approx(2.0, abs=1e-3)
@@ -51,7 +41,7 @@ def test_frames_at_the_middle_of_segments(clip, reader):
     assert levels(read) == pytest.approx([5, 15, 25, 35, 45], abs=0.6)
 
 
-def test_variable_frame_rate(tmp_path, reader):
+def test_variable_frame_rate(tmp_path):
     """Frames are chosen by the time that they are on show, not by their number."""
     stamps = [40 * i for i in range(15)] + [560 + 500 * i for i in range(1, 6)]
     read = read_video(write_clip(tmp_path / "vfr.mp4", 20, stamps=stamps), 4)
@@ -61,12 +51,12 @@ def test_variable_frame_rate(tmp_path, reader):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_fewer_frames_than_asked_for(tmp_path, reader, count):
+def test_fewer_frames_than_asked_for(tmp_path, count):
     read = read_video(write_clip(tmp_path / "short.mp4", count), 12)
     assert levels(read) == pytest.approx(range(count), abs=0.6)
 
 
-def test_rotation(tmp_path, reader):
+def test_rotation(tmp_path):
     """The marked corner turns from the top left to the top right."""
     upright = write_clip(tmp_path / "upright.mp4", 3, marked=True)
     assert read_video(upright, 1).frames[0, :8, :8].mean() > 200
@@ -270,10 +260,7 @@ def test_one_process_reads_one_video_after_another(tmp_path, clip):
 @pytest.mark.parametrize(
     ("failure", "message"), [("sleep 600", "took longer"), ("sh -c 'kill -SEGV $$'", "crashed")]
 )
-def test_after_a_hang_or_a_crash_the_next_video_is_read(
-    clip, decoder, tmp_path, monkeypatch, failure, message
-):
-    monkeypatch.setattr(video, "READERS", ("pyav",))
+def test_after_a_hang_or_a_crash_the_next_video_is_read(clip, decoder, tmp_path, failure, message):
     real, well = sys.executable, tmp_path / "well"
     decoder(f'[ -e {well} ] && exec {real} "$@"; exec {failure}')
     with Decoder() as patient:

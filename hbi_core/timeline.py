@@ -1,0 +1,68 @@
+"""When the pictures of a video are shown, and which of them to choose."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_ROUNDING = 1e-3  # seconds
+_JUMP = 10.0  # seconds; a longer step of a clock that may jump is no pause
+
+
+def choose_frames(starts: np.ndarray, duration: float, count: int) -> np.ndarray:
+    """Indices of the frames on show at the mid-points of `count` equal segments.
+
+    Args:
+        starts: times at which the frames are first shown, seconds from the first, increasing.
+        duration: of the whole video, seconds.
+        count: frames wanted.
+
+    Returns:
+        int [min(count, len(starts))], strictly increasing: where frames are shown so long that
+        several mid-points fall on one, its neighbours fill up.
+    """
+    count = min(count, len(starts))
+    order = np.arange(count)
+    middles = (order + 0.5) * duration / count
+    chosen = np.searchsorted(starts, middles + _ROUNDING, side="right") - 1
+    chosen = np.maximum.accumulate(np.maximum(chosen, 0) - order) + order
+    return np.minimum(chosen, len(starts) - count + order)
+
+
+def typical_step(stamps: np.ndarray) -> float:
+    """The median distance of what follows one another; 0 if nothing does."""
+    steps = np.diff(np.sort(stamps))
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
+def join_parts(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """The times of a recording whose clock may jump, as one clock that does not.
+
+    Recordings are joined by writing one file after another, and streams are cut and go on. A new
+    part begins where the decoding clock runs back by more than pictures are reordered, or steps
+    forward by more than 10 s (as FFmpeg's own program takes it) with no sound in between, unless
+    such steps are usual here, as in a slide show. Each part follows the one before at once.
+
+    Args:
+        shown: float [N], times at which pictures are shown, seconds, in the order of the file.
+        decoded: float [N], times at which they are decoded.
+        sound: float [M], times of the sound, in any order.
+
+    Returns:
+        float [N], for `shown`.
+    """
+    steps = np.diff(decoded)
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    sound = np.sort(sound)
+    begins = []
+    for number in np.flatnonzero((steps < -4 * typical) | (steps > max(_JUMP, 10 * typical))):
+        before, after = decoded[number], decoded[number + 1]
+        bridge = sound[(sound > before) & (sound < after)]
+        if after < before or np.diff([before, *bridge, after]).max() > _JUMP:
+            begins.append(number + 1)
+    parts, end = [], 0.0
+    for part in np.split(shown, begins):
+        moved = part - part.min() + end
+        parts.append(moved)
+        end = moved.max() + typical
+    return np.concatenate(parts)
