@@ -62,64 +62,65 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
         accelerator.register_for_checkpointing(run.average)
     if states := saved_states(config.out):
         accelerator.load_state(str(states[-1]))
-    metrics = Metrics(config.out, progress.step, accelerator.is_main_process)
-    bar = tqdm(
-        total=run.steps,
-        initial=progress.step,
-        desc="training",
-        disable=not accelerator.is_main_process,
-    )
-    for epoch, batches in enumerate(run.epochs):
-        first = sum(map(len, run.epochs[:epoch]))
-        if epoch < progress.epochs:
-            continue
-        left = [
-            share_of_process(batch, accelerator.process_index, accelerator.num_processes)
-            for batch in batches[progress.step - first :]
-        ]
-        began = time.perf_counter()
-        for batch in run.source(left):
-            read = time.perf_counter()
-            rates = learning_rates(config.optimiser, progress.step, run.steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rates[group["rate"]]
-            with accelerator.accumulate(task), _stopping(progress.step + 1, rates):
-                losses = task(batch.to(accelerator.device))
-                numbers = finite(mean_of_processes(accelerator, losses), "loss/")
-                accelerator.backward(losses["total"])
-                if accelerator.sync_gradients:
-                    limit = config.optimiser.clip_norm or math.inf
-                    norm = accelerator.clip_grad_norm_(task.parameters(), limit)
-                    numbers |= finite({"gradient_norm": float(norm)})
-                optimiser.step()
-                optimiser.zero_grad()
-            if run.average is not None and accelerator.sync_gradients:
-                run.average.update_parameters(run.task)
-            progress.step += 1
-            now = time.perf_counter()
-            numbers |= {"learning_rate": rates[0], "encoder_learning_rate": rates[1]}
-            numbers |= {"seconds": now - began, "data_seconds": read - began}
-            began = now
-            metrics.write(progress.step, numbers)
-            bar.update()
-            bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
-            due = progress.step % config.save_every == 0 and accelerator.sync_gradients
-            if due and progress.step < first + len(batches):
-                save_state(accelerator, config.out, progress.step)
-        progress.epochs += 1
-        if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
-            rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
-            with _stopping(progress.step, rates):
-                results = run.validate()
-                metrics.write(progress.step, _flat(results))
-                if not results or recall_sum(results) > progress.best:
-                    progress.best, progress.results = recall_sum(results), results
-                    progress.best_step = progress.step
-                    if accelerator.is_main_process:
-                        run.save(config.out / BEST, progress)
-        save_state(accelerator, config.out, progress.step)
-    bar.close()
-    metrics.close()
+    with (
+        run.reader,
+        Metrics(config.out, progress.step, accelerator.is_main_process) as metrics,
+        tqdm(
+            total=run.steps,
+            initial=progress.step,
+            desc="training",
+            disable=not accelerator.is_main_process,
+        ) as bar,
+    ):
+        for epoch, batches in enumerate(run.epochs):
+            first = sum(map(len, run.epochs[:epoch]))
+            if epoch < progress.epochs:
+                continue
+            left = [
+                share_of_process(batch, accelerator.process_index, accelerator.num_processes)
+                for batch in batches[progress.step - first :]
+            ]
+            began = time.perf_counter()
+            for batch in run.source(left):
+                read = time.perf_counter()
+                rates = learning_rates(config.optimiser, progress.step, run.steps)
+                for group in optimiser.param_groups:
+                    group["lr"] = rates[group["rate"]]
+                with accelerator.accumulate(task), _stopping(progress.step + 1, rates):
+                    losses = task(batch.to(accelerator.device))
+                    numbers = finite(mean_of_processes(accelerator, losses), "loss/")
+                    accelerator.backward(losses["total"])
+                    if accelerator.sync_gradients:
+                        limit = config.optimiser.clip_norm or math.inf
+                        norm = accelerator.clip_grad_norm_(task.parameters(), limit)
+                        numbers |= finite({"gradient_norm": float(norm)})
+                    optimiser.step()
+                    optimiser.zero_grad()
+                if run.average is not None and accelerator.sync_gradients:
+                    run.average.update_parameters(run.task)
+                progress.step += 1
+                numbers |= {"learning_rate": rates[0], "encoder_learning_rate": rates[1]}
+                now = time.perf_counter()
+                numbers |= {"seconds": now - began, "data_seconds": read - began}
+                began = now
+                metrics.write(progress.step, numbers)
+                bar.update()
+                bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
+                due = progress.step % config.save_every == 0 and accelerator.sync_gradients
+                if due and progress.step < first + len(batches):
+                    save_state(accelerator, config.out, progress.step)
+            progress.epochs += 1
+            if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
+                rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
+                with _stopping(progress.step, rates):
+                    results = run.validate()
+                    metrics.write(progress.step, _flat(results))
+                    if not results or recall_sum(results) > progress.best:
+                        progress.best, progress.results = recall_sum(results), results
+                        progress.best_step = progress.step
+                        if accelerator.is_main_process:
+                            run.save(config.out / BEST, progress)
+            save_state(accelerator, config.out, progress.step)
     if accelerator.is_main_process:
         write_result(config.out, progress)
     accelerator.wait_for_everyone()

@@ -82,6 +82,12 @@ class Metrics:
         for name, value in numbers.items():
             self.board.add_scalar(name, value, step)
 
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         if self.board is not None:
             self.board.close()

@@ -64,6 +64,37 @@ def test_a_model_that_says_nothing_is_last():
         assert row == {"R@1": 0, "R@5": 0, "R@10": 100, "MdR": 7, "MnR": 7}
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_that_are_not_finite_rank_last(value, seed):
+    """As scores below all others, ties against the model: wherever they stand, whoever has them."""
+    generator = torch.Generator().manual_seed(seed)
+    owners = torch.arange(9).repeat_interleave(2)
+    scores = torch.randint(4, (9, 18), generator=generator).float()
+    broken = torch.rand(9, 18, generator=generator) < 0.2
+    broken[2], broken[:, 7] = True, True  # a clip and a text without any score
+    expected = naive_metrics(scores.masked_fill(broken, -1e9).tolist(), owners.tolist())
+    metrics = retrieval_metrics(scores.masked_fill(broken, value), owners)
+    for direction, row in expected.items():
+        assert metrics[direction] == pytest.approx(row)
+
+
+def test_a_broken_clip_lifts_nobody():
+    """Its own text is last, and those of others are where they were."""
+    scores = torch.eye(8)
+    scores[3] = float("nan")
+    for row in retrieval_metrics(scores, torch.arange(8)).values():
+        assert row == {"R@1": 87.5, "R@5": 87.5, "R@10": 100, "MdR": 1, "MnR": 15 / 8}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_model_that_diverged_is_last(value):
+    metrics = retrieval_metrics(torch.full((20, 20), value), torch.arange(20))
+    for row in metrics.values():
+        assert row == {"R@1": 0, "R@5": 0, "R@10": 0, "MdR": 20, "MnR": 20}
+    assert recall_sum(metrics) == 0
+
+
 def random_features(clips=7, captions=3, frames=5):
     generator = torch.Generator().manual_seed(0)
     owners = torch.arange(clips).repeat_interleave(captions)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -18,9 +17,8 @@ import pytest
 import torch
 from torch import nn
 
-from hbi_core.ablation import Ablation, planned
 from hbi_core.checkpoint import load_checkpoint
-from hbi_core.data import Clip, Corpus, read_corpus, reading, synthetic
+from hbi_core.data import Clip, Corpus, read_corpus, synthetic
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
 from hbi_core.data.frames import read_frames
@@ -30,12 +28,12 @@ from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import SettingsError, VideoError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
+from hbi_core.losses import distillation_loss
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tensor_file import read_tensors
 from hbi_core.text import parse_caption
-from hbi_core.train import main, read_config
 from hbi_core.training import loop, run
 from hbi_core.training.batches import (
     Batch,
@@ -45,52 +43,15 @@ from hbi_core.training.batches import (
     batches_of_epoch,
     share_of_process,
 )
-from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig
 from hbi_core.training.folder import BEST
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.progress import Metrics, saved_states
+from small_runs import MODEL, lines, losses, settings
 from toy import ToyEncoder
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
-MODEL = ModelConfig(
-    48, 32, 32, projection=True, temporal_layers=1, attention_heads=4, positions=8,
-    text_clusters=(3, 2), head_channels=8,
-)  # fmt: skip
 forks = pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes have no CUDA")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Folder of the drawn clips: squares of four colours in four directions, in few pixels."""
-    with pytest.MonkeyPatch.context() as patch:
-        combinations = tuple(
-            itertools.product(["red", "green", "blue", "yellow"], ["square"], synthetic.DIRECTIONS)
-        )
-        patch.setattr(synthetic, "COMBINATIONS", combinations)
-        patch.setattr(synthetic, "_SPLITS", {"train": 4, "validation": 1, "test": 1})
-        drawn = functools.partial(synthetic.synthetic_clips, size=32)
-        patch.setattr(synthetic, "synthetic_clips", drawn)
-        patch.setattr(reading, "read_frames", functools.partial(read_frames, size=32))
-        yield tmp_path_factory.mktemp("synthetic")
-
-
-def settings(out, root, *, data=(), model=(), loss=(), optimiser=(), **others):
-    """A short run without randomness but the order of the samples."""
-    steps = {
-        "learning_rate": 1e-2, "encoder_learning_rate": 0.0, "epochs": 2, "batch_size": 16
-    }  # fmt: skip
-    return TrainConfig(
-        out,
-        DataConfig(
-            **{"dataset": "synthetic", "root": root, "frames": 8, "cache": root / "cache"}
-            | dict(data)
-        ),
-        model=replace(MODEL, **dict(model)),
-        loss=LossConfig(**{"temperature": 0.05} | dict(loss)),
-        optimiser=OptimiserConfig(**steps | dict(optimiser)),
-        **others,
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,18 +61,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def lines(out):
-    """What was measured, but for the time that it took."""
-    read = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    times = ("seconds", "data_seconds")
-    return [{name: value for name, value in line.items() if name not in times} for line in read]
-
-
-def losses(out):
-    """The lines of the training steps."""
-    return [line for line in lines(out) if "loss/total" in line]
 
 
 def child(function, *arguments):
@@ -390,6 +339,44 @@ def test_the_moving_average_is_what_is_saved(small, tmp_path):
     assert moved.abs().max() > 1e-3
 
 
+def test_the_moving_average_is_of_the_encoder_too(small, tmp_path):
+    """Where it learns: in the file and in the validation, which is not that of the last weights."""
+    config = settings(
+        tmp_path, small, data={"workers": 0},
+        optimiser={"epochs": 1, "average": 0.9, "encoder_learning_rate": 1e-2}, save_every=1,
+    )  # fmt: skip
+    encoder = ToyEncoder(learns=True)
+    best = load_checkpoint(train(config, encoder))
+    average = ToyEncoder()
+    fill_encoder(average, best.path)
+    start = ToyEncoder().pixels.weight
+    moved, averaged = (x.pixels.weight.detach() - start for x in (encoder, average))
+    assert 0.05 < float(averaged.abs().mean() / moved.abs().mean()) < 0.6
+    corpus = read_corpus("synthetic", small, "validation")
+    known = encode_corpus(average, corpus, 8)
+    scores = similarity_scores(best.hierarchy, known, 24, (1, 1, 1))
+    assert retrieval_metrics(scores, known.owners) == best.training["validation"]
+
+
+def test_montages_that_are_validated_on_do_not_depend_on_the_seed(small, tmp_path, monkeypatch):
+    seen, join = [], run.join_clips
+
+    def remembered(*arguments):
+        joined = join(*arguments)
+        seen.append([clip.id for clip in joined.clips])
+        return joined
+
+    monkeypatch.setattr(run, "join_clips", remembered)
+    for seed in (0, 3):
+        config = settings(
+            tmp_path / str(seed), small, data={"clips": 16, "validation_parts": 3},
+            model={"positions": 24}, optimiser={"epochs": 1}, seed=seed,
+        )  # fmt: skip
+        train(config, ToyEncoder())
+    assert seen[0] == seen[1]
+    assert len(seen[0]) == 5
+
+
 def test_losses_are_logged_by_name(small, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -514,6 +501,56 @@ def test_two_processes_have_the_gradients_of_one(tmp_path):
     assert sum(bool(p.grad.any()) for p in task.parameters()) > 0.9 * len(gradients)
 
 
+def test_self_distillation_has_no_temperature():
+    """Eq. 9: softmaxes of S itself, whatever τ is."""
+    batch, found = batch_of(*joint_batch()), []
+    for temperature in (0.5, 0.05):
+        task = retrieval_task("none")
+        task.log_scale.data.fill_(-math.log(temperature))
+        found.append(task(batch))
+    scores = [level.game(all_pairs=True).grand_value() for level in task.hierarchy(
+        *task.tokens(batch))]  # fmt: skip
+    expected = distillation_loss(scores[2], scores[0])
+    for named in found:
+        loss = named["distillation/entity>event"]
+        assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert found[0]["contrastive/event"] < found[1]["contrastive/event"]
+
+
+def test_a_learned_temperature_stays_in_its_range():
+    """Not below 0.01, as CLIP's; without weight decay; and it can rise again."""
+    task, batch = retrieval_task("none"), batch_of(*joint_batch())
+    groups = run._groups(task, OptimiserConfig(weight_decay=0.2, encoder_learning_rate=0.0))
+    (own,) = [group for group in groups if any(p is task.log_scale for p in group["params"])]
+    assert (own["weight_decay"], own["rate"], len(own["params"])) == (0.0, 0, 1)
+    assert groups[0]["weight_decay"] == 0.2
+    task.log_scale.data.fill_(9.0)
+    total = task(batch)["total"]
+    assert float(task.log_scale.detach()) == pytest.approx(math.log(100))
+    total.backward()
+    assert task.log_scale.grad.isfinite()
+    assert task.log_scale.grad != 0
+
+
+def test_a_temperature_that_is_given_is_not_changed():
+    task = RetrievalTask(build_hierarchy(MODEL), LossConfig(temperature=0.005), 24)
+    assert float(task._temperature()) == pytest.approx(0.005)
+    groups = run._groups(task, OptimiserConfig())
+    assert all(p is not task.log_scale for group in groups for p in group["params"])
+
+
+def test_with_an_encoder_that_learns_the_temperature_has_its_rate():
+    task = RetrievalTask(
+        build_hierarchy(MODEL), LossConfig(learned_temperature=True), 24, ToyEncoder(learns=True)
+    )
+    model, encoder, temperature = run._groups(task, OptimiserConfig())
+    assert [group["rate"] for group in (model, encoder, temperature)] == [0, 1, 1]
+    assert len(encoder["params"]) == 2
+    everything = [*model["params"], *encoder["params"], *temperature["params"]]
+    assert {id(p) for p in everything} == {id(p) for p in task.parameters()}
+    assert len(everything) == len(set(map(id, everything)))
+
+
 def test_same_videos_are_no_negatives():
     """The ids reach the loss: with all of one video, nothing is left to tell apart."""
     task, batch = retrieval_task("none"), batch_of(*joint_batch())
@@ -522,36 +559,90 @@ def test_same_videos_are_no_negatives():
     assert float(task(batch)["contrastive/entity"].detach()) > 0.1
 
 
-def one_of_two(rank, port, config):
+def one_of_two(rank, port, config, encoder):
+    """As torchrun starts it, on a machine without a GPU: no variable of accelerate is set."""
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state(True)
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
     }  # fmt: skip
-    train(config, ToyEncoder())
+    encoded = []
+
+    def remembered(pixels, known=encoder.frame_features):
+        encoded.append(len(pixels) * (not encoder.training))
+        return known(pixels)
+
+    encoder.frame_features = remembered
+    train(config, encoder)
+    (config.out / f"encoded-{rank}").write_text(str(sum(encoded)))
+
+
+def on_two_processes(config, encoder, alone=None):
+    """Train on two processes; alone: what is done here meanwhile."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [child(one_of_two, rank, port, config, encoder) for rank in range(2)]
+    if alone:
+        alone()
+    for process in processes:
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    return [int((config.out / f"encoded-{rank}").read_text()) for rank in range(2)]
 
 
 @forks
 def test_a_run_on_two_processes(small, tmp_path):
-    """The losses that see all pairs are those of one process, step by step, in float32."""
-    one, two = (settings(tmp_path / name, small, save_every=3) for name in ("one", "two"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [child(one_of_two, rank, port, two) for rank in range(2)]
-    train(one, ToyEncoder())
-    for process in processes:
-        process.join(PATIENCE)
-        assert process.exitcode == 0
+    """The losses that see all pairs are those of one process, step by step, in float32.
+
+    Each process encodes its half of the clips, also where no cache was asked for.
+    """
+    one, two = (
+        settings(tmp_path / name, small, data={"cache": None, "workers": 0}, save_every=3)
+        for name in ("one", "two")
+    )
+    encoded = on_two_processes(two, ToyEncoder(), lambda: train(one, ToyEncoder()))
+    assert encoded == [8 * (64 + 16) // 2] * 2
     assert [line["step"] for line in lines(two.out)] == [line["step"] for line in lines(one.out)]
     for ours, expected in zip(losses(two.out), losses(one.out), strict=True):
         for level in ("entity", "action", "event"):
             name = f"loss/contrastive/{level}"
             assert ours[name] == pytest.approx(expected[name], rel=2e-2), name
+            name = f"loss/banzhaf/{level}"  # of a process's own pairs: logged is their mean
+            assert ours[name] == pytest.approx(expected[name], rel=5e-2), name
     assert (two.out / BEST).is_file()
     assert [path.name for path in saved_states(two.out)] == ["state-00000008"]
+    assert json.loads((two.out / "run.json").read_text())["processes"] == "2 (cpu)"
+
+
+@forks
+def test_two_processes_share_the_validation_of_an_encoder_that_learns(small, tmp_path):
+    config = settings(
+        tmp_path / "two", small, data={"clips": 32, "workers": 0},
+        loss={"target": "none", "distillation": ()}, optimiser={"encoder_learning_rate": 1e-3},
+    )  # fmt: skip
+    encoded = on_two_processes(config, ToyEncoder(learns=True))
+    assert encoded == [2 * 8 * 16 // 2] * 2  # in two epochs
+    assert not (config.out / "validation-features").exists()
+
+
+@pytest.mark.parametrize(("started", "joined"), [("2", 1), ("3", 2)])
+def test_another_number_of_processes_than_were_started_is_told(
+    small, tmp_path, monkeypatch, started, joined
+):
+    """As where accelerate or torch did not join them: each would train alone."""
+    from hbi_core.training import processes
+
+    class Alone:
+        num_processes = joined
+
+    monkeypatch.setenv("WORLD_SIZE", started)
+    monkeypatch.setattr(processes, "Accelerator", lambda **_: Alone())
+    with pytest.raises(SettingsError, match=f"{started} processes were started.*ACCELERATE_USE"):
+        train(settings(tmp_path / "run", small), ToyEncoder())
+    assert not (tmp_path / "run").exists()
 
 
 # --- Batches ----------------------------------------------------------------------------------
@@ -842,126 +933,6 @@ def test_a_broken_photograph_is_named(photographs, tmp_path):
     known = encode_corpus(ToyEncoder(), photographs, 2, missing="skip")
     assert [clip.id for clip in known.clips] == ["photo-0", "photo-2"]
     assert known.owners.tolist() == [0, 0, 1, 1]
-
-
-# --- Settings ---------------------------------------------------------------------------------
-
-
-def test_settings_that_are_refused(tmp_path):
-    data = DataConfig("flickr8k", tmp_path)
-    with pytest.raises(SettingsError, match="test split"):
-        DataConfig("flickr8k", tmp_path, validation="test")
-    with pytest.raises(SettingsError, match=r"'exact'.*closed_form"):
-        LossConfig(target="exact")
-    with pytest.raises(SettingsError, match=r"loss\.estimator"):
-        LossConfig(target="estimator")
-    with pytest.raises(SettingsError, match="teacher>student"):
-        LossConfig(distillation=("entity>scene",))
-    with pytest.raises(SettingsError, match="scene"):
-        LossConfig(supervised=("scene",))
-    with pytest.raises(SettingsError, match="2 level_weights for 3 levels"):
-        TrainConfig(tmp_path, data, level_weights=(1.0, 1.0))
-    with pytest.raises(SettingsError, match=r"1 loss\.interaction_scale for 3 levels"):
-        TrainConfig(tmp_path, data, loss=LossConfig(interaction_scale=(1000.0,)))
-    with pytest.raises(SettingsError, match="random weights"):
-        TrainConfig(tmp_path, data, encoder="open_clip:ViT-B-32-quickgelu:checkpoint")
-    assert LossConfig().distilled == (("entity", "action"), ("entity", "event"))
-
-
-def test_too_few_samples_for_a_batch(small, tmp_path):
-    with pytest.raises(SettingsError, match="fewer samples than a batch of 65"):
-        train(settings(tmp_path, small, optimiser={"batch_size": 65}), ToyEncoder())
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The settings with which a training would have started."""
-    from hbi_core import train as command
-
-    started = []
-    for name, (kind, _) in list(command.TASKS.items()):
-        monkeypatch.setitem(command.TASKS, name, (kind, started.append))
-    return started
-
-
-@pytest.mark.parametrize(
-    "file", [c for c in CONFIGS if not c.stem.startswith("ablation")], ids=lambda file: file.stem
-)
-def test_configurations_can_be_read(file, asked):
-    assert main(["--config", str(file)]) == 0
-    (config,) = asked
-    assert isinstance(config, TrainConfig)
-    assert isinstance(config.model, ModelConfig)
-    assert isinstance(config.data.root, Path)
-    assert not config.data.validation.startswith("test")
-
-
-def test_rows_of_the_ablations_can_be_read():
-    file = next(c for c in CONFIGS if c.stem.startswith("ablation"))
-    rows = planned(read_config(Ablation, ["--config", str(file)]))
-    assert len(rows) > 20
-    folders = {config.out for _, _, configs in rows for config in configs}
-    assert 3 * 20 < len(folders) < sum(len(configs) for _, _, configs in rows)
-    assert {c.out for c in rows[-1][2]} == {c.out for c in rows[4][2]}  # both are the whole model
-
-
-def test_settings_on_the_command_line(asked, tmp_path):
-    file = tmp_path / "run.yaml"
-    file.write_text(
-        "out: runs/x\nseed: 3\ndata:\n  dataset: msvd\n  root: data/msvd\n  frames: 9\n"
-        "model:\n  video_clusters: [4, 2]\noptimiser:\n  epochs: 7\n"
-    )
-    changes = ["optimiser.epochs=2", "--optimiser.learning_rate", "5e-4", "seed=8",
-               "model.video_clusters=[5,3]", "--data.cache=c", "loss.target=none"]  # fmt: skip
-    assert main(["--config", str(file), *changes]) == 0
-    assert main([f"--config={file}"]) == 0
-    changed, plain = asked
-    assert (plain.optimiser.epochs, plain.seed, plain.data.frames) == (7, 3, 9)
-    assert plain.model.video_clusters == (4, 2)
-    assert (plain.out, plain.data.root, plain.data.cache) == (
-        Path("runs/x"), Path("data/msvd"), None,
-    )  # fmt: skip
-    assert (changed.optimiser.epochs, changed.seed, changed.data.frames) == (2, 8, 9)
-    assert changed.optimiser.learning_rate == 5e-4
-    assert changed.model.video_clusters == (5, 3)
-    assert (changed.data.cache, changed.loss.target) == (Path("c"), "none")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["optimizer.epochs=2"], "optimizer"),
-        (["--optimiser.speed", "2"], "speed"),
-        (["optimiser.epochs=many"], "epochs"),
-        (["data.validation=test"], "test split"),
-        (["loss.target=exact"], "exact"),
-        (["level_weights=[1,2]"], "level_weights"),
-        (["--config", "absent.yaml"], "absent.yaml"),
-        (["--task", "juggling"], "juggling"),
-        (["nonsense"], "nonsense"),
-    ],
-)
-def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp_path):
-    base = ["out=x", "data.dataset=msvd", f"data.root={tmp_path}"]
-    try:
-        status = main([*base, *arguments])
-    except SystemExit as stop:
-        status = stop.code
-    assert status == 2
-    assert not asked
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1
-
-
-def test_errors_of_the_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
-    arguments = ["out=" + str(tmp_path / "out"), "encoder=lite", "data.dataset=msvd"]
-    status = main([*arguments, f"data.root={tmp_path / 'absent'}", "model.projection=true"])
-    error = capsys.readouterr().err.splitlines()
-    assert status == 2
-    assert [line for line in error if line.startswith("error: ")] == error[-1:]
 
 
 # --- Where training starts --------------------------------------------------------------------

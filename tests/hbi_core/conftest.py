@@ -1,0 +1,26 @@
+"""What several tests of training use."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import pytest
+
+from hbi_core.data import reading, synthetic
+from hbi_core.data.frames import read_frames
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Folder of the drawn clips: squares of four colours in four directions, in few pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        combinations = tuple(
+            itertools.product(["red", "green", "blue", "yellow"], ["square"], synthetic.DIRECTIONS)
+        )
+        patch.setattr(synthetic, "COMBINATIONS", combinations)
+        patch.setattr(synthetic, "_SPLITS", {"train": 4, "validation": 1, "test": 1})
+        drawn = functools.partial(synthetic.synthetic_clips, size=32)
+        patch.setattr(synthetic, "synthetic_clips", drawn)
+        patch.setattr(reading, "read_frames", functools.partial(read_frames, size=32))
+        yield tmp_path_factory.mktemp("synthetic")

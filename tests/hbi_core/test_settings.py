@@ -1,0 +1,322 @@
+"""Settings of training runs: read from files and the command line, each within its range."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from hbi_core.ablation import Ablation, planned
+from hbi_core.data import read_corpus
+from hbi_core.errors import InputError, SettingsError
+from hbi_core.model import ModelConfig
+from hbi_core.train import main, read_config
+from hbi_core.training import loop
+from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+from hbi_core.training.estimator import EstimatorConfig
+from hbi_core.training.loop import train
+from small_runs import settings
+from toy import ToyEncoder
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+def test_settings_that_are_refused(tmp_path):
+    data = DataConfig("flickr8k", tmp_path)
+    with pytest.raises(SettingsError, match="test split"):
+        DataConfig("flickr8k", tmp_path, validation="test")
+    with pytest.raises(SettingsError, match=r"'exact'.*closed_form"):
+        LossConfig(target="exact")
+    with pytest.raises(SettingsError, match=r"loss\.estimator"):
+        LossConfig(target="estimator")
+    with pytest.raises(SettingsError, match="teacher>student"):
+        LossConfig(distillation=("entity>scene",))
+    with pytest.raises(SettingsError, match="scene"):
+        LossConfig(supervised=("scene",))
+    with pytest.raises(SettingsError, match="2 level_weights for 3 levels"):
+        TrainConfig(tmp_path, data, level_weights=(1.0, 1.0))
+    with pytest.raises(SettingsError, match=r"1 loss\.interaction_scale for 3 levels"):
+        TrainConfig(tmp_path, data, loss=LossConfig(interaction_scale=(1000.0,)))
+    with pytest.raises(SettingsError, match="random weights"):
+        TrainConfig(tmp_path, data, encoder="open_clip:ViT-B-32-quickgelu:checkpoint")
+    assert LossConfig().distilled == (("entity", "action"), ("entity", "event"))
+
+
+def test_too_few_samples_for_a_batch(small, tmp_path):
+    with pytest.raises(SettingsError, match="fewer samples than a batch of 65"):
+        train(settings(tmp_path, small, optimiser={"batch_size": 65}), ToyEncoder())
+
+
+NAN, INFINITY = float("nan"), float("inf")
+COUNTS = (0, -1, 1.5, True, NAN)
+WHOLE = (-1, 1.5, NAN)
+NUMBERS = (-0.1, NAN, INFINITY)
+POSITIVE = (0, *NUMBERS)
+SHARES_BELOW_ONE = (1, *NUMBERS)
+RANGES = {
+    DataConfig: {
+        **dict.fromkeys(("frames", "words", "validation_parts"), COUNTS),
+        **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), WHOLE),
+        "missing": ("", "warn"),
+        "montages": (1.1, *NUMBERS),
+        "validation": ("test", "captioning-test"),
+    },
+    LossConfig: {
+        **dict.fromkeys(("alpha", "beta"), NUMBERS),
+        "target": ("", "exact"),
+        "coalitions": (3, *COUNTS),
+        "interaction_scale": ((100, 0, 5), (NAN, 1, 1), (1, -1, 1)),
+        "weighting": ("softmax",),
+        "temperature": POSITIVE,
+        "supervised": ((), ("scene",)),
+        "distillation": (("entity",), ("entity>scene",), ("entity>action>event",)),
+    },
+    OptimiserConfig: {
+        "learning_rate": POSITIVE,
+        **dict.fromkeys(("encoder_learning_rate", "weight_decay", "clip_norm"), NUMBERS),
+        **dict.fromkeys(("warmup", "average"), SHARES_BELOW_ONE),
+        **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNTS),
+        "precision": ("fp16", "", 16),
+    },
+    TrainConfig: {
+        **dict.fromkeys(("evaluate_every", "save_every"), COUNTS),
+        "seed": (2**32, *WHOLE),
+        "level_weights": ((1, 1), (0, 0, 0), (1, -1, 1), (1, NAN, 1)),
+        "encoder": ("open_clip:ViT-B-32:checkpoint",),
+    },
+    ModelConfig: {
+        **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNTS),
+        **dict.fromkeys(("positions", "neighbours", "head_channels", "weight_hidden"), COUNTS),
+        "text_players": ("letters",),
+        "noise": NUMBERS,
+        "dropout": SHARES_BELOW_ONE,
+        "temporal_layers": WHOLE,
+        "logit_bound": POSITIVE,
+        **dict.fromkeys(("video_clusters", "text_clusters"), ((0, 1), (2.5, 1), (3,), (NAN, 1))),
+        "head": ("rnn",),
+        "compatibility": ("old",),
+    },
+    EstimatorConfig: {
+        **dict.fromkeys(("steps", "batch_size", "channels", "frames", "words"), COUNTS),
+        "learning_rate": POSITIVE,
+        "weighting": ("softmax",),
+        "seed": WHOLE,
+    },
+}
+NEEDED = {
+    DataConfig: {"dataset": "msvd", "root": Path("x")},
+    TrainConfig: {"out": Path("x"), "data": DataConfig("msvd", Path("x"))},
+    EstimatorConfig: {"out": Path("x")},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind, ranges in RANGES.items() for name in ranges],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_every_setting_has_its_range(kind, name):
+    """What lies outside is refused by name when the settings are made, and nothing else."""
+    kind(**NEEDED.get(kind, {}))
+    for value in RANGES[kind][name]:
+        with pytest.raises(SettingsError, match=name):
+            kind(**NEEDED.get(kind, {}) | {name: value})
+
+
+@pytest.mark.parametrize("kind", RANGES, ids=lambda kind: kind.__name__)
+def test_no_number_is_without_a_range(kind):
+    """Fields that are numbers, or tuples of them, are all among the ranges tried here."""
+    numbers = {f.name for f in fields(kind) if any(t in f.type for t in ("int", "float"))}
+    assert numbers - set(RANGES[kind]) == set()
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(SettingsError) as told:
+        OptimiserConfig(epochs=0, warmup=1.0)
+    for said in (
+        "epochs is 0: use a whole number of at least 1",
+        "warmup is 1.0: use a number of at least 0 and below 1",
+    ):
+        assert said in str(told.value)
+
+
+def test_a_learned_temperature_starts_in_its_range():
+    LossConfig(temperature=0.005)
+    with pytest.raises(SettingsError, match=r"temperature.*at least 0\.01"):
+        LossConfig(temperature=0.005, learned_temperature=True)
+
+
+def test_views_are_for_frozen_features(tmp_path):
+    data = DataConfig("flickr8k", tmp_path, views=2)
+    with pytest.raises(SettingsError, match=r"data\.views.*frozen"):
+        TrainConfig(tmp_path, data)
+    TrainConfig(tmp_path, data, optimiser=OptimiserConfig(encoder_learning_rate=0.0))
+
+
+class LikeLite(ToyEncoder):
+    """No tokens, as the default encoder."""
+
+    name = "lite"
+
+    def text_features(self, captions, players="words"):
+        if players != "words":
+            raise InputError("lite has no tokens.")
+        return super().text_features(captions, players)
+
+
+def test_what_does_not_fit_the_encoder_or_the_data_is_told_at_once(small, tmp_path):
+    """Before anything is encoded or written."""
+    config = settings(
+        tmp_path / "run",
+        small,
+        model={"projection": False, "video_width": 32, "text_players": "tokens", "positions": 7},
+        optimiser={"batch_size": 65},
+    )
+    with pytest.raises(SettingsError) as told:
+        train(config, LikeLite())
+    for said in ("model.projection=true", "model.text_players=tokens", "model.positions=8",
+                 "optimiser.batch_size lower"):  # fmt: skip
+        assert said in str(told.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("validation", ["train", "train+validation"])
+def test_what_is_trained_on_chooses_nothing(small, tmp_path, validation):
+    with pytest.raises(
+        SettingsError, match=f"data.validation={re.escape(validation)} has 64 clips"
+    ):
+        train(settings(tmp_path / "run", small, data={"validation": validation}), ToyEncoder())
+
+
+def test_nor_do_clips_of_the_test_split(tmp_path):
+    """Whatever the split is called: here all photographs, with a list of those to be tested on."""
+    from PIL import Image
+
+    (tmp_path / "Images").mkdir()
+    names = [f"{number}.jpg" for number in range(6)]
+    for name in names:
+        Image.new("RGB", (20, 20)).save(tmp_path / "Images" / name)
+    rows = ["image,caption", *(f"{name},a dog" for name in names)]
+    (tmp_path / "captions.txt").write_text("\n".join(rows) + "\n")
+    for split, listed in (("train", names[:3]), ("dev", names[3:5]), ("test", names[5:])):
+        (tmp_path / f"Flickr_8k.{split}Images.txt").write_text("\n".join(listed) + "\n")
+    config = settings(
+        tmp_path / "run",
+        tmp_path,
+        data={"dataset": "flickr8k", "train": "validation", "validation": "all"},
+        optimiser={"batch_size": 2},
+    )
+    with pytest.raises(SettingsError, match=r"1 clips of the test split.*2 clips of validation"):
+        train(config, ToyEncoder())
+
+
+def test_a_subset_is_the_same_whatever_else_there_is(small):
+    corpus = read_corpus("synthetic", small, "train")
+    few = corpus.subset(5)
+    assert len(few.clips) == 5
+    assert [clip for clip in corpus.clips if clip in few.clips] == list(few.clips)
+    assert set(few.clips) < set(corpus.subset(9).clips)
+    others = replace(corpus, clips=corpus.clips[:40])
+    assert set(few.clips) & set(others.clips) <= set(others.subset(5).clips)
+    assert corpus.subset(1000) == corpus
+    assert few.clips != corpus.clips[:5]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The settings with which a training would have started."""
+    from hbi_core import train as command
+
+    started = []
+    for name, (kind, _) in list(command.TASKS.items()):
+        monkeypatch.setitem(command.TASKS, name, (kind, started.append))
+    return started
+
+
+@pytest.mark.parametrize(
+    "file", [c for c in CONFIGS if not c.stem.startswith("ablation")], ids=lambda file: file.stem
+)
+def test_configurations_can_be_read(file, asked):
+    assert main(["--config", str(file)]) == 0
+    (config,) = asked
+    assert isinstance(config, TrainConfig)
+    assert isinstance(config.model, ModelConfig)
+    assert isinstance(config.data.root, Path)
+    assert not config.data.validation.startswith("test")
+
+
+def test_rows_of_the_ablations_can_be_read():
+    file = next(c for c in CONFIGS if c.stem.startswith("ablation"))
+    ablation = read_config(Ablation, ["--config", str(file)])
+    assert len(ablation.seeds) == 3
+    rows = planned(replace(ablation, seeds=(0,)))
+    folders = {config.out for _, _, configs in rows for config in configs}
+    assert 20 < len(folders) < len(rows)
+    assert {c.out for c in rows[-1][2]} == {c.out for c in rows[4][2]}  # both are the whole model
+
+
+def test_settings_on_the_command_line(asked, tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "out: runs/x\nseed: 3\ndata:\n  dataset: msvd\n  root: data/msvd\n  frames: 9\n"
+        "model:\n  video_clusters: [4, 2]\noptimiser:\n  epochs: 7\n"
+    )
+    changes = ["optimiser.epochs=2", "--optimiser.learning_rate", "5e-4", "seed=8",
+               "model.video_clusters=[5,3]", "--data.cache=c", "loss.target=none"]  # fmt: skip
+    assert main(["--config", str(file), *changes]) == 0
+    assert main([f"--config={file}"]) == 0
+    changed, plain = asked
+    assert (plain.optimiser.epochs, plain.seed, plain.data.frames) == (7, 3, 9)
+    assert plain.model.video_clusters == (4, 2)
+    assert (plain.out, plain.data.root, plain.data.cache) == (
+        Path("runs/x"), Path("data/msvd"), None,
+    )  # fmt: skip
+    assert (changed.optimiser.epochs, changed.seed, changed.data.frames) == (2, 8, 9)
+    assert changed.optimiser.learning_rate == 5e-4
+    assert changed.model.video_clusters == (5, 3)
+    assert (changed.data.cache, changed.loss.target) == (Path("c"), "none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["optimizer.epochs=2"], "optimizer"),
+        (["--optimiser.speed", "2"], "speed"),
+        (["optimiser.epochs=many"], "epochs"),
+        (["data.validation=test"], "test split"),
+        (["loss.target=exact"], "exact"),
+        (["level_weights=[1,2]"], "level_weights"),
+        (["--config", "absent.yaml"], "absent.yaml"),
+        (["--task", "juggling"], "juggling"),
+        (["nonsense"], "nonsense"),
+        (["optimiser.learning_rat=1"], "learning_rat"),
+        (["--see", "3"], "see"),
+        (["--tas", "estimator"], "tas"),
+        (["optimiser.epochs=0"], "epochs is 0"),
+        (["optimiser.warmup=.nan"], "nan"),
+        (["loss.interaction_scale=[1]"], "interaction_scale"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp_path):
+    base = ["out=x", "data.dataset=msvd", f"data.root={tmp_path}"]
+    try:
+        status = main([*base, *arguments])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    assert not asked
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+
+
+def test_errors_of_the_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
+    arguments = ["out=" + str(tmp_path / "out"), "encoder=lite", "data.dataset=msvd"]
+    status = main([*arguments, f"data.root={tmp_path / 'absent'}", "model.projection=true"])
+    error = capsys.readouterr().err.splitlines()
+    assert status == 2
+    assert [line for line in error if line.startswith("error: ")] == error[-1:]

@@ -1,0 +1,44 @@
+"""Training runs that take a second or two, and what they leave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hbi_core.model import ModelConfig
+from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+
+MODEL = ModelConfig(
+    48, 32, 32, projection=True, temporal_layers=1, attention_heads=4, positions=8,
+    text_clusters=(3, 2), head_channels=8,
+)  # fmt: skip
+
+
+def settings(out, root, *, data=(), model=(), loss=(), optimiser=(), **others):
+    """A short run without randomness but the order of the samples."""
+    steps = {
+        "learning_rate": 1e-2, "encoder_learning_rate": 0.0, "epochs": 2, "batch_size": 16
+    }  # fmt: skip
+    return TrainConfig(
+        out,
+        DataConfig(
+            **{"dataset": "synthetic", "root": root, "frames": 8, "cache": root / "cache"}
+            | dict(data)
+        ),
+        model=replace(MODEL, **dict(model)),
+        loss=LossConfig(**{"temperature": 0.05} | dict(loss)),
+        optimiser=OptimiserConfig(**steps | dict(optimiser)),
+        **others,
+    )
+
+
+def lines(out):
+    """What was measured, but for the time that it took."""
+    read = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    times = ("seconds", "data_seconds")
+    return [{name: value for name, value in line.items() if name not in times} for line in read]
+
+
+def losses(out):
+    """The lines of the training steps."""
+    return [line for line in lines(out) if "loss/total" in line]
