@@ -160,10 +160,10 @@ class LikeLite(ToyEncoder):
 
     name = "lite"
 
-    def text_features(self, captions, players="words"):
+    def text_features(self, captions, players="words", *others):
         if players != "words":
             raise InputError("lite has no tokens.")
-        return super().text_features(captions, players)
+        return super().text_features(captions, players, *others)
 
 
 def test_what_does_not_fit_the_encoder_or_the_data_is_told_at_once(small, tmp_path):

@@ -503,9 +503,8 @@ def test_two_processes_have_the_gradients_of_one(tmp_path):
 
 def test_self_distillation_has_no_temperature():
     """Eq. 9: softmaxes of S itself, whatever τ is."""
-    batch, found = batch_of(*joint_batch()), []
+    task, batch, found = retrieval_task("none"), batch_of(*joint_batch()), []
     for temperature in (0.5, 0.05):
-        task = retrieval_task("none")
         task.log_scale.data.fill_(-math.log(temperature))
         found.append(task(batch))
     scores = [level.game(all_pairs=True).grand_value() for level in task.hierarchy(
