@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+import reprlib
 from dataclasses import dataclass
+
+import regex
 
 from hbi_core.errors import CaptionError
 
 MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
 
-_BOUNDARIES = frozenset(".,;:!?…—–()[]{}|\n。，；：！？、．｡､「」『』（）・")
-_JOINERS = frozenset("'’-‐‑_@&.")
-_RANGES = {  # kinds of characters that Unicode's categories do not tell apart
-    "i": "\u3041-\u3096\u309d-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f",
-    "k": "\u30a1-\u30fa\u30fd-\u30ff",
-    "m": "\u30fc\U0001f3fb-\U0001f3ff",
-    "f": "\U0001f1e6-\U0001f1ff",
-    "z": "\u200d",
-    "-": "\u200b",
-}
-_KINDS = {kind: re.compile(f"[{characters}]") for kind, characters in _RANGES.items()}
-# A word, over the kinds of its characters (see `_kind`): a character of a script without spaces
-# between words; a run of katakana; an emoji, of several if they are joined; a flag; or letters and
-# digits, with a joiner between them (it's, black-and-white, e.g), a separator between digits
-# (10,000 and 10:30), and signs ($5, C++).
-_WORD = re.compile(
-    r"im*|k[km]*|em*(?:zem*)*|ff?|"
-    r"x*[ad][admxz]*(?:j[ad][admxz]*|(?<=d)s(?=d)[ad][admxz]*)*"
+# Sets of characters, by the properties that Unicode gives them.
+_IDEOGRAM = r"[[\p{Han}\p{Hiragana}]&&[\p{L}\p{N}]]"  # of scripts without spaces between words
+_KATAKANA = r"[\p{Katakana}&&\p{L}]"
+_LENGTHENED = "ーｰﾞﾟ"  # katakana's marks, which Unicode counts among the letters
+_LETTER = rf"[[\p{{L}}\p{{N}}]--{_IDEOGRAM}--{_KATAKANA}--[{_LENGTHENED}]]"
+_MARK = rf"[[\p{{M}}\p{{Cf}}\p{{Emoji_Modifier}}{_LENGTHENED}]--[\u200b\u200d]]"
+_ZWJ = r"\u200d"
+# Emoji, also those that have no name yet; other symbols; and what stands for no known character:
+# private use, not assigned, U+FFFD.
+_PICTURE = (
+    r"[[\p{So}\p{Extended_Pictographic}\p{Sm}\p{Sc}\p{Co}\p{Cn}]"
+    r"--[\p{ASCII}\p{P}\p{Regional_Indicator}\p{Emoji_Modifier}"
+    r"\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}＋＜＝＞｜～＄]]"
+)
+# A full stop between letters is a joiner (e.g, example.com, Ph.D) unless the next letter begins a
+# sentence: upper case after lower case or a digit (stops.Then, sits.A), or two words of a script
+# without cases.
+_FULL_STOP = (
+    r"(?!(?<=[\p{Ll}\p{N}]\p{M}*)\.\p{Lu}\p{M}*\p{Ll}"
+    r"|(?<=(?<![\p{L}\p{M}])\p{Ll}[\p{Ll}\p{M}]+)\.\p{Lu}(?![\p{L}\p{M}\p{N}.])"
+    r"|(?<=\p{Lo}[\p{Lo}\p{M}])\.\p{Lo}[\p{Lo}\p{M}])\."
+)
+_WORD = regex.compile(
+    rf"""
+      (?<!{_LETTER}) [A-Za-z][A-Za-z0-9+.-]*:// [[!-~]--[<>"]]* [A-Za-z0-9/]       # an address
+    | {_IDEOGRAM} {_MARK}*
+    | {_KATAKANA} [{_KATAKANA}{_MARK}]*
+    | \p{{Regional_Indicator}}{{1,2}}                                              # a flag
+    | (?: (?:\p{{Sc}} | (?<!{_LETTER})[+−±]){{1,3}} (?=\p{{N}}) )?                 # $5, +5
+      {_LETTER} [{_LETTER}{_MARK}{_ZWJ}]*
+      (?: (?: ['’＇´`\-‐‑_@&·\u05f3\u05f4՛՜՞]                                      # it's, AT&T
+            | \++ | \p{{Sc}} | {_FULL_STOP} | (?<=\p{{N}})[,:⁄٫٬](?=\p{{N}}) )     # 10,000, 10:30
+          {_LETTER} [{_LETTER}{_MARK}{_ZWJ}]* )*
+      (?: (?:\++ | (?<=\p{{Lu}})\#)(?!{_LETTER}) | (?<=\p{{N}})\p{{Sc}} )?          # C++, C#, 5€
+    | {_PICTURE} {_MARK}* (?: {_ZWJ} {_PICTURE} {_MARK}* )* | [*\#]\ufe0f?\u20e3
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
+# Between two clauses. Unicode's terminal punctuation has the full stops, commas, colons and
+# question marks of all scripts, and some that only divide words.
+_BOUNDARY = regex.compile(
+    r"[[\p{Terminal_Punctuation}--[፡᛫𐎟𐏐𐤟]][\p{Ps}\p{Pe}--[‚„]]…—–|｜・･·•¿¡"
+    r"\n-\r\x1c-\x1e\x85\u2028\u2029]",
+    regex.VERSION1,
 )
 
 
@@ -64,47 +91,33 @@ class Caption:
 def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     """Split a caption into words, without their punctuation.
 
-    Clauses end at punctuation or at a line break. Chinese characters and hiragana are words of
-    their own, and so are emoji. Other scripts without spaces (Thai, Lao, Khmer) give one word for
-    each run of letters.
+    Clauses end at the punctuation of any script that ends a sentence or a part of one, at brackets
+    and dashes, and at a line break. A full stop needs no space behind it where an upper-case
+    letter follows a lower-case one ("stops.Then"); "stops.then" is read as a name, like
+    "example.com".
+
+    Chinese characters and hiragana are words of their own, and so are emoji and other symbols.
+    Other scripts without spaces (Thai, Lao, Khmer) give one word for each run of letters. Signs of
+    currency stay at their number, + and # behind letters (C++, C#); signs of markup and of
+    arithmetic in ASCII are punctuation.
 
     Raises:
-        CaptionError: the caption is empty or has no word in it.
+        CaptionError: the caption is no text, is empty or has no word in it.
     """
+    if not isinstance(caption, str):
+        raise CaptionError(
+            f"The caption is {reprlib.repr(caption)}, which is no text. Type a sentence that "
+            "describes the video."
+        )
     caption = caption.encode("utf-8", "replace").decode("utf-8")  # no half surrogate pairs
-    kinds = "".join(map(_kind, caption))
     words: list[Word] = []
     clause, end = 0, 0
-    for match in _WORD.finditer(kinds):
-        if words and not _BOUNDARIES.isdisjoint(caption[end : match.start()]):
+    for match in _WORD.finditer(caption):
+        if words and _BOUNDARY.search(caption, end, match.start()):
             clause += 1
         end = match.end()
-        words.append(Word(caption[match.start() : end], match.start(), end, clause))
+        words.append(Word(match.group(), match.start(), end, clause))
     if not words:
         what = "has no words, only punctuation" if caption.strip() else "is empty"
         raise CaptionError(f"The caption {what}. Type a sentence that describes the video.")
     return Caption(caption, tuple(words)).first(max_words)
-
-
-def _kind(character: str) -> str:
-    """What a character is to `_WORD`.
-
-    i: of a script without spaces between words, k: katakana, a: letter, d: digit, e: emoji or
-    other picture, f: half of a flag, x: sign, m: mark on the one before, z: joiner of emoji,
-    j: joiner of letters, s: separator in numbers, -: anything else.
-    """
-    for kind, characters in _KINDS.items():
-        if characters.match(character):
-            return kind
-    if character.isdigit():
-        return "d"
-    if character in _JOINERS:
-        return "j"
-    if character in ",:":
-        return "s"
-    if character in _BOUNDARIES:
-        return "-"
-    category = unicodedata.category(character)
-    return {"L": "a", "N": "d", "M": "m"}.get(
-        category[0], {"So": "e", "Sc": "x", "Sm": "x", "Sk": "x", "Cf": "m"}.get(category, "-")
-    )
