@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from dataclasses import dataclass
 
@@ -29,11 +30,15 @@ class Settings:
 def main(settings: Settings) -> None:
     import gradio as gr
 
+    from app.export import remove_old_exports
     from app.interface import build_page
     from hbi_core.encoders import load_encoder
     from hbi_core.pipeline import choose_device
     from hbi_core.shipped import ASSETS
 
+    # `kill` ends the server as Ctrl+C does, so that its files are deleted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    remove_old_exports()
     page = build_page().queue(max_size=settings.max_waiting)
     page.launch(
         server_name=settings.host,

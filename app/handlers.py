@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-import tempfile
+import reprlib
 import time
-import uuid
-import zipfile
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
 
+from app.uploads import uploaded_file
 from hbi_core.checkpoint import UNTRAINED
-from hbi_core.comparison import LevelComparison, compare_level
-from hbi_core.errors import InputError, VideoError
+from hbi_core.checks import whole_number
+from hbi_core.comparison import MOST_SEEDS, LevelComparison, compare_level
+from hbi_core.errors import CaptionError, InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
@@ -23,8 +24,7 @@ from hbi_core.figures.methods_view import seconds_in_words, view_of
 from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 
-_EXPORTS = tempfile.TemporaryDirectory(prefix="hbi-exports-")  # removed when the server ends
-_KEEP_EXPORTS_SECONDS = 3600.0
+LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 _WORDS_SHOWN = 30
 
 
@@ -41,14 +41,14 @@ def explain_on_page(
     Input that cannot be used is answered by the message; the rest of the page stays as it is.
     """
     try:
-        explanation = _explained(video, caption, encoder, int(frames), weighting, progress)
+        explanation = _explained(video, caption, encoder, frames, weighting, progress)
     except InputError as error:
         return gr.skip(), gr.skip(), gr.skip(), f"**{_escaped(str(error))}**"
     progress(0.95, "Drawing")
     started = time.perf_counter()
     figure = coalition_page(explanation)
-    explanation.seconds["drawing"] = time.perf_counter() - started
-    return figure, describe(explanation), explanation, ""
+    seconds = explanation.seconds | {"drawing": time.perf_counter() - started}
+    return figure, describe(replace(explanation, seconds=seconds)), explanation, ""
 
 
 def explain_as_json(
@@ -60,12 +60,11 @@ def explain_as_json(
 ) -> dict:
     """Explain a video and a caption; returns the contents of explanation.json.
 
-    encoder: "auto", "lite" or "open_clip"; weighting: "renormalised" or "fixed".
+    video: an uploaded file; encoder: "auto", "lite" or "open_clip"; frames: 1 to 64; weighting:
+    "renormalised" or "fixed".
     """
-    if encoder not in ENCODERS.values():
-        raise gr.Error(f"There is no encoder {encoder!r} here: use {', '.join(ENCODERS.values())}.")
     try:
-        explanation = _explained(video["path"], caption, encoder, frames, weighting, None)
+        explanation = _explained(video, caption, encoder, frames, weighting, None)
     except InputError as error:
         raise gr.Error(str(error), print_exception=False) from error
     return explanation.to_dict()
@@ -78,11 +77,28 @@ ENCODERS = {
 }
 
 
-def _explained(video, caption, encoder, frames, weighting, progress) -> Explanation:
+def _explained(
+    video: Any, caption: Any, encoder: Any, frames: Any, weighting: Any, progress: Any
+) -> Explanation:
+    """Values as a request has them, of any type; `explain` checks what is not checked here."""
     if not video:
         raise VideoError("Choose a video first: upload one, record one, or take an example.")
+    if encoder not in ENCODERS.values():
+        raise InputError(
+            f"There is no encoder {reprlib.repr(encoder)} here: use {', '.join(ENCODERS.values())}."
+        )
+    if isinstance(caption, str) and len(caption) > LONGEST_CAPTION:
+        raise CaptionError(
+            f"The caption has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
+            "Shorten it: 64 words are explained."
+        )
     return explain(
-        video, caption or "", encoder=encoder, frames=frames, weighting=weighting, progress=progress
+        uploaded_file(video),
+        "" if caption is None else caption,
+        encoder=encoder,
+        frames=frames,
+        weighting=weighting,
+        progress=progress,
     )
 
 
@@ -100,12 +116,11 @@ def describe(explanation: Explanation) -> str:
         f"interactions ({game.method.replace('_', ' ')}, {game.device}).",
         f"{total:.2f} s: {split}.",
     ]
-    left_out = explanation.words_left_out
-    if left_out:
-        shown = " ".join(word[:40] for word in left_out[:_WORDS_SHOWN])
-        rest = len(left_out) - _WORDS_SHOWN
+    for reason, words in explanation.left_out_why.items():
+        shown = " ".join(word[:40] for word in words[:_WORDS_SHOWN])
+        rest = len(words) - _WORDS_SHOWN
         more = f" and {rest:,} more" if rest > 0 else ""
-        lines.append(f"Words beyond the limit, left out: “{_escaped(shown)}”{more}.")
+        lines.append(f"{_escaped(reason)}, left out: “{_escaped(shown)}”{more}.")
     undrawn = without_font(explanation)
     if undrawn:
         lines.append(
@@ -132,9 +147,10 @@ def compare_on_page(
             raise InputError("Press Explain first: there is no game to compare on yet.")
         if first_seed is None:
             raise InputError("Give the first seed, a whole number.")
-        first = int(first_seed)
+        first = whole_number(first_seed, "The first seed {} was asked for", 0, 2**62)
+        runs = whole_number(seeds, "{} seeds were asked for", 1, MOST_SEEDS)
         comparison = compare_level(
-            explanation, level, budgets, range(first, first + int(seeds)), limit_seconds,
+            explanation, level, budgets or [], range(first, first + runs), limit_seconds,
             progress=progress,
         )  # fmt: skip
     except InputError as error:
@@ -195,34 +211,6 @@ def _known_error(error: float | None) -> str:
 def nothing_compared() -> tuple:
     """What `compare_on_page` returns before anything was compared."""
     return None, None, None, None, "", None, ""
-
-
-def export(result: Explanation | LevelComparison | None, width: str) -> str:
-    """The Export buttons: the path of a zip with figure and numbers."""
-    if result is None:
-        raise gr.Error(
-            "Nothing to export yet: press Explain or Compare first.", print_exception=False
-        )
-    _remove_old_exports()
-    folder = Path(_EXPORTS.name) / uuid.uuid4().hex
-    try:
-        files = result.save(folder, width)
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    stem = re.sub(r"[^\w.-]+", "-", result.title)[:60]
-    archive = folder / f"hbi-{stem}.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for file in files:
-            bundle.write(file, file.name)
-    return str(archive)
-
-
-def _remove_old_exports() -> None:
-    for folder in Path(_EXPORTS.name).iterdir():
-        if time.time() - folder.stat().st_mtime > _KEEP_EXPORTS_SECONDS:
-            for file in folder.iterdir():
-                file.unlink(missing_ok=True)
-            folder.rmdir()
 
 
 def _escaped(text: str) -> str:

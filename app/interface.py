@@ -5,26 +5,27 @@ from __future__ import annotations
 import gradio as gr
 
 from app import handlers
+from app.export import export
+from app.uploads import CLIPS, GuardedBlocks
 from explainers import WEIGHTINGS
 from explainers.comparison import BUDGETS
 from hbi_core.figures.methods_table import HEADERS
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.model.config import LEVEL_NAMES
-from hbi_core.shipped import ASSETS
 
 EXAMPLES = [
     [
-        str(ASSETS / "clips" / "space.mp4"),
+        str(CLIPS / "space.mp4"),
         "A woman in an orange astronaut suit smiles, a rocket lifts off in smoke and fire, "
         "galaxies shine in deep space.",
     ],
     [
-        str(ASSETS / "clips" / "cafe.mp4"),
+        str(CLIPS / "cafe.mp4"),
         "A tabby cat looks into the camera. A cup of espresso stands on a wooden table beside a "
         "spoon.",
     ],
     [
-        str(ASSETS / "clips" / "day.mp4"),
+        str(CLIPS / "day.mp4"),
         "A cup of coffee with a spoon, a furry cat with whiskers, a rocket launch at dusk, a "
         "smiling astronaut in front of a flag.",
     ],
@@ -46,7 +47,7 @@ BUDGET_CHOICES = tuple(4**power for power in range(4, 10))  # 256 to 262,144 coa
 
 def build_page() -> gr.Blocks:
     """The page, not yet launched."""
-    with gr.Blocks(
+    with GuardedBlocks(
         title="Hierarchical Banzhaf Interaction", analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
         gr.Markdown(_TITLE)
@@ -181,6 +182,6 @@ def _export_row(result: gr.State, name: str) -> None:
         )
         button = gr.Button("Export", elem_id=name, scale=1)
     file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-file")
-    button.click(handlers.export, [result, width], file, api_visibility="private").success(
+    button.click(export, [result, width], file, api_visibility="private").success(
         None, js=_DOWNLOAD.format(name=name)
     )

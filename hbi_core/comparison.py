@@ -11,6 +11,7 @@ import torch
 
 from explainers import Comparison, Interactions, compare
 from explainers.comparison import BUDGETS
+from hbi_core.checks import real_number, whole_number
 from hbi_core.errors import InputError
 from hbi_core.estimator_file import load_estimator
 from hbi_core.explanation import Explanation, Level
@@ -122,11 +123,12 @@ def compare_level(
         names = ", ".join(one.name for one in explanation.levels)
         raise InputError(f"There is no level {level!r}: use one of {names}.")
     budgets, seeds = _checked_budgets(budgets), _checked_seeds(seeds)
-    if not 0 <= limit_seconds <= LONGEST_ENUMERATION:
-        raise InputError(
-            f"A limit of {limit_seconds} seconds for the full enumeration was asked for; use 0 to "
-            f"{LONGEST_ENUMERATION:g}."
-        )
+    limit_seconds = real_number(
+        limit_seconds,
+        "A limit of {} seconds for the full enumeration was asked for",
+        0,
+        LONGEST_ENUMERATION,
+    )
     device = choose_device(device)
 
     told = {}
@@ -155,26 +157,19 @@ def compare_level(
 
 
 def _checked_budgets(budgets: Iterable[int]) -> list[int]:
-    budgets = sorted(set(budgets))
-    if not budgets:
+    told = "A sampling budget of {} coalitions was asked for"
+    checked = {whole_number(one, told, SMALLEST_BUDGET, LARGEST_BUDGET) for one in budgets}
+    if not checked:
         raise InputError("Choose at least one sampling budget: how many coalitions it evaluates.")
-    for budget in budgets:
-        if budget not in range(SMALLEST_BUDGET, LARGEST_BUDGET + 1):
-            raise InputError(
-                f"A sampling budget of {budget} coalitions was asked for; use a whole number, "
-                f"{SMALLEST_BUDGET} to {LARGEST_BUDGET:,}."
-            )
-    return [int(budget) for budget in budgets]
+    return sorted(checked)
 
 
 def _checked_seeds(seeds: Iterable[int]) -> list[int]:
-    seeds = list(dict.fromkeys(seeds))
-    if not 1 <= len(seeds) <= MOST_SEEDS:
-        raise InputError(f"{len(seeds)} seeds were asked for; use 1 to {MOST_SEEDS}.")
-    for seed in seeds:
-        if seed not in range(2**63):
-            raise InputError(f"The seed {seed} was asked for; use a whole number, 0 or more.")
-    return [int(seed) for seed in seeds]
+    told = "The seed {} was asked for"
+    checked = list(dict.fromkeys(whole_number(seed, told, 0, 2**63 - 1) for seed in seeds))
+    if not 1 <= len(checked) <= MOST_SEEDS:
+        raise InputError(f"{len(checked)} seeds were asked for; use 1 to {MOST_SEEDS}.")
+    return checked
 
 
 def _on_cpu(comparison: Comparison) -> Comparison:

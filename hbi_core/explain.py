@@ -60,8 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
-    if explanation.words_left_out:
-        print(f"Beyond the limit, left out: {' '.join(explanation.words_left_out)}")
+    for reason, words in explanation.left_out_why.items():
+        print(f"{reason}, left out: {' '.join(words)}")
     if undrawn:
         print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:

@@ -83,7 +83,9 @@ class Explanation:
         video: the frames that were looked at.
         encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
         levels: entity, action, event.
-        words_left_out: words of the caption that are no players, because of a limit.
+        words_left_out: words of the caption that are no players: those that the encoder cannot
+            read, then those beyond a limit.
+        words_unreadable: the first of these.
         seconds: wall-clock time of each step: decoding, encoding, merging, game.
     """
 
@@ -95,11 +97,22 @@ class Explanation:
     levels: tuple[Level, ...]
     words_left_out: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    words_unreadable: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """What its files are named after: the video, without its suffix."""
         return Path(self.video.name).stem
+
+    @property
+    def left_out_why(self) -> dict[str, tuple[str, ...]]:
+        """The words that were left out, by a phrase that says why."""
+        beyond = self.words_left_out[len(self.words_unreadable) :]
+        reasons = {
+            f"Words that the encoder {self.encoder} cannot read": self.words_unreadable,
+            "Words beyond the limit": beyond,
+        }
+        return {reason: words for reason, words in reasons.items() if words}
 
     def to_dict(self) -> dict:
         """The contents of explanation.json; schema in the README."""
@@ -107,6 +120,7 @@ class Explanation:
             "schema": "hbi-explanation/1",
             "caption": self.caption,
             "words_left_out": list(self.words_left_out),
+            "words_unreadable": list(self.words_unreadable),
             "video": {
                 "name": self.video.name,
                 "duration_seconds": self.video.duration,
@@ -121,7 +135,7 @@ class Explanation:
         }
 
     def to_json(self) -> str:
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
     def save(self, directory: str | Path, width: str = "text") -> list[Path]:
         """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.

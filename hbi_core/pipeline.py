@@ -13,6 +13,7 @@ import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form
 from hbi_core.checkpoint import SHIPPED, UNTRAINED, Checkpoint, load_checkpoint, untrained
+from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text, load_encoder
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
@@ -60,8 +61,7 @@ def explain(
         progress = _no_progress
     if weighting not in WEIGHTINGS:
         raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
-    if frames not in range(1, MAX_FRAMES + 1):
-        raise InputError(f"{frames} frames were asked for; use a whole number, 1 to {MAX_FRAMES}.")
+    frames = whole_number(frames, "{} frames were asked for", 1, MAX_FRAMES)
     device = choose_device(device)
     parsed = parse_caption(caption)
     seconds: dict[str, float] = {}
@@ -88,6 +88,7 @@ def explain(
         levels,
         text.left_out,
         seconds,
+        text.unreadable,
     )
 
 

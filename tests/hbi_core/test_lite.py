@@ -105,12 +105,61 @@ def test_clauses_do_not_mix(encoder):
 
 
 @pytest.mark.parametrize(
-    "caption", ["一只猫坐着", "😀 🐶", "रंग", "x" * 5000, "a\x00b \ud83d", "naïve café Ωμέγα", "𝕬 𝖇"]
+    "caption", ["一只猫坐着", "रंग", "x" * 5000, "a\x00b \ud83d", "naïve café Ωμέγα", "𝕬 𝖇"]
 )
 def test_any_script(encoder, caption):
     result = encode_text(encoder, parse_caption(caption))
     assert result.features.isfinite().all()
     assert len(result.features) == len(result.labels) > 0
+
+
+def test_words_without_a_known_piece_are_left_out(encoder):
+    """Vectors of [UNK] say nothing: they would be the same for a cat and for a car."""
+    result = encode_text(encoder, parse_caption("a 猫 by the 狗, 🐱 and \U0001fae9 \ue000 \ufffd"))
+    assert result.labels == ("a", "by", "the", "and")
+    assert result.unreadable == ("猫", "狗", "🐱", "\U0001fae9", "\ue000", "\ufffd")
+    assert result.left_out == result.unreadable
+    known = encoder.tokenizer("a cat by the dog").input_ids
+    assert encoder.tokenizer.unk_token_id not in known
+    assert encode_text(encoder, parse_caption("a cat by the dog")).unreadable == ()
+
+
+@pytest.mark.parametrize(
+    "caption", ["猫. 狗. 车", "🐱 🐶 🚀", "แมวนั่ง", "\U0001fae9", "\ue000", "\ufffd"]
+)
+def test_a_caption_that_cannot_be_read_is_refused(encoder, caption):
+    with pytest.raises(CaptionError, match="Write it in English"):
+        encode_text(encoder, parse_caption(caption))
+
+
+def test_a_word_is_the_mean_of_the_pieces_that_are_known(encoder):
+    text = "cat&ꙮ runs"
+    result = encode_text(encoder, parse_caption(text))
+    assert result.labels == ("cat&ꙮ", "runs")
+    batch = encoder.tokenizer(text, return_tensors="pt")
+    assert encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0]) == [
+        "[CLS]", "cat", "&", "[UNK]", "runs", "[SEP]",
+    ]  # fmt: skip
+    with torch.inference_mode():
+        states = encoder.text_network(**batch).last_hidden_state[0] - encoder.origin
+    expected = torch.nn.functional.normalize(states[1:3].mean(0), dim=-1)
+    assert (result.features[0] - expected).abs().max() < 1e-5
+
+
+def test_letters_in_other_forms_are_those_letters(encoder):
+    plain = encode_text(encoder, parse_caption("ABC cat fish"))
+    other = encode_text(encoder, parse_caption("ＡＢＣ 𝐜𝐚𝐭 ﬁsh"))
+    assert other.labels == ("ＡＢＣ", "𝐜𝐚𝐭", "ﬁsh")
+    assert torch.equal(plain.features, other.features)
+
+
+def test_what_is_beyond_the_limit_is_told_from_what_cannot_be_read(encoder):
+    """A clause of more than 256 tokens, with an emoji before the limit and one behind it."""
+    result = encode_text(encoder, parse_caption(" ".join(["🐱", *["wxyzqkjv" * 9] * 12, "🐶"])))
+    assert result.unreadable == ("🐱",)
+    assert 0 < len(result.labels) < 12
+    assert len(result.left_out) == 14 - len(result.labels)
+    assert result.left_out[-1] == "🐶"
 
 
 def test_a_caption_without_tokens():
