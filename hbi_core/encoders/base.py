@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hbi_core.errors import CaptionError
 from hbi_core.text import Caption
 
 
@@ -102,32 +101,3 @@ def encode_text(
 ) -> TextFeatures:
     """One caption -> the features of its words, without gradients."""
     return encoder.text_features([caption], players, limit, padded)[0]
-
-
-def pool_words(
-    states: Tensor, pieces: list[list[int] | None], words: list[str], left_out: tuple[str, ...]
-) -> TextFeatures:
-    """Token states [N, D] -> the mean state of each word.
-
-    Args:
-        states: the encoder's token states in the joint space.
-        pieces: for each word, the indices of its tokens; none if the encoder cannot read it, None
-            if it is beyond the encoder's limit.
-        words: as many labels.
-        left_out: words that were left out before, beyond a limit.
-
-    Raises:
-        CaptionError: no word has a token.
-    """
-    known = [index for index, tokens in enumerate(pieces) if tokens]
-    if not known:
-        raise CaptionError(
-            "The encoder has no token for any word of the caption. Write it in English, or choose "
-            "an encoder that was trained on its language."
-        )
-    features = torch.stack([states[pieces[index]].mean(0) for index in known])
-    unreadable = tuple(word for word, own in zip(words, pieces, strict=True) if own == [])
-    beyond = tuple(word for word, own in zip(words, pieces, strict=True) if own is None)
-    labels = tuple(words[index] for index in known)
-    left_out = unreadable + beyond + left_out
-    return TextFeatures(features, labels, left_out, unreadable=unreadable)

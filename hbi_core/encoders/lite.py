@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from timm.data import ImageNetInfo
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hbi_core.encoders.base import TextFeatures, pool_words
-from hbi_core.errors import InputError, WeightsError
+from hbi_core.encoders.base import TextFeatures
+from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.shipped import ASSETS
 from hbi_core.text import Caption
 
@@ -123,7 +122,8 @@ class LiteEncoder(nn.Module):
                 texts.append(caption.text[start:end])
                 clauses.append((number, words, start))
         states, places = self._token_states(texts)
-        # Of each word, the positions of its token states in the flattened batch.
+        # Of each word, the positions of its token states in the flattened batch; None where the
+        # limit of tokens is before it.
         pieces: list[list[list[int] | None]] = [[None] * len(c.words) for c in captions]
         for row, (number, words, offset) in enumerate(clauses):
             read = _characters_read(places[row])
@@ -136,11 +136,7 @@ class LiteEncoder(nn.Module):
                         if start < end and start + offset < word.end and word.start < end + offset
                     ]
         states = states.flatten(0, 1) - self.origin
-        pooled = [
-            pool_words(states, own, [word.text for word in caption.words], caption.left_out)
-            for caption, own in zip(captions, pieces, strict=True)
-        ]
-        return [replace(t, features=functional.normalize(t.features, dim=-1)) for t in pooled]
+        return [_pooled(states, *each) for each in zip(captions, pieces, strict=True)]
 
     def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[tuple[int, int]]]]:
         """Last hidden states [N, L, D], and the characters that each token stands for.
@@ -164,6 +160,36 @@ class LiteEncoder(nn.Module):
         mask = batch["attention_mask"].unsqueeze(-1)
         states = self.text_network(**batch).last_hidden_state
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+def _pooled(states: Tensor, caption: Caption, pieces: list[list[int] | None]) -> TextFeatures:
+    """Token states [N, D] -> the mean state of each word, of unit length.
+
+    Args:
+        states: relative to the origin.
+        caption: whose words these are.
+        pieces: for each word, the indices of its tokens; none if MiniLM cannot read it, None if it
+            is beyond the limit.
+
+    Raises:
+        CaptionError: no word can be read.
+    """
+    words = list(zip([word.text for word in caption.words], pieces, strict=True))
+    known = [(word, own) for word, own in words if own]
+    if not known:
+        raise CaptionError(
+            "The encoder lite has no token for any word of the caption. Write it in English, or "
+            "use an open_clip encoder that was trained on its language."
+        )
+    features = torch.stack([states[own].mean(0) for _, own in known])
+    unreadable = tuple(word for word, own in words if own == [])
+    beyond = tuple(word for word, own in words if own is None)
+    return TextFeatures(
+        functional.normalize(features, dim=-1),
+        tuple(word for word, _ in known),
+        unreadable + beyond + caption.left_out,
+        unreadable=unreadable,
+    )
 
 
 def _tokenizer(folder: str):
