@@ -157,8 +157,8 @@ def compare(
         game: one game, similarity [V, T]. What its masks leave out is not compared.
         methods: names out of METHODS, or methods of one's own by name; those are run for every
             budget and seed, as sampling is. Each is given a copy of the game.
-        budgets: coalitions that a method may evaluate; None takes BUDGETS. Repetitions of budgets
-            and seeds are dropped.
+        budgets: coalitions that a method may evaluate; None takes BUDGETS. Repetitions of methods,
+            budgets and seeds are dropped.
         seeds: of random numbers, 0 to 2^63 - 1; None takes 0.
         estimator: the learned network of the method "estimator".
         top: k, the strongest links that `Agreement.top_links` looks at.
@@ -178,7 +178,8 @@ def compare(
     if not real.any():
         raise ValueError("the game has no pair of real tokens to compare")
     top = whole_number("top", top, 1)
-    methods = (methods,) if isinstance(methods, str) else methods
+    if not isinstance(methods, Mapping):
+        methods = (methods,) if isinstance(methods, str) else tuple(dict.fromkeys(methods))
     _check_effect(methods, budgets, seeds, estimator, limit_seconds)
     budgets = [
         whole_number("a budget", budget, 1)

@@ -246,6 +246,13 @@ def test_arguments_are_checked(settings, message):
         compare(random_game(2, 2), **settings)
 
 
+def test_repetitions_are_dropped():
+    methods = iter(("sampling", "closed_form", "sampling"))
+    result = compare(random_game(2, 2), methods, iter((64, 64)), iter((1, 2, 1)))
+    runs = [(row.method, row.budget, row.seed) for row in result.rows]
+    assert runs == [("sampling", 64, 1), ("sampling", 64, 2), ("closed_form", 0, 0)]
+
+
 def test_one_game_is_compared():
     with pytest.raises(ValueError, match=r"not a batch \[2\]"):
         compare(random_game(2, 2, batch=(2,)))
