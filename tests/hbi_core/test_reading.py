@@ -257,7 +257,9 @@ def encoded_by(processes, clips, cache, first=0, **options):
                 known = error
             results[rank] = known, encoder, reader
 
-    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(processes)]
+    threads = [
+        threading.Thread(target=run, args=(rank,), name=f"rank {rank}") for rank in range(processes)
+    ]
     threads[first].start()
     if processes > 1:
         while threads[first].is_alive() and not list(cache.glob("*.share.json")):
@@ -309,6 +311,24 @@ def test_a_process_that_stops_tells_the_others(photographs, tmp_path, first):
         assert "photo1.png cannot be read" in str(error)
     known, _, _ = encoded_by(2, photographs, tmp_path / "cache", first, missing="skip")[0]
     assert len(known.clips) == 3  # with another rule it does not hold any more
+
+
+@pytest.mark.parametrize("missing", ["skip", "stop"])
+def test_all_follow_the_one_who_read(photographs, tmp_path, monkeypatch, missing):
+    """Though another could have read it, on another machine say: or their clips would differ."""
+
+    def unlucky(clip, *arguments, **options):
+        if clip.id == "photo1" and threading.current_thread().name == "rank 1":
+            raise VideoError("photo1.png: the disk is gone.")
+        return read_frames(clip, *arguments, **options)
+
+    monkeypatch.setattr(reading, "read_frames", unlucky)
+    for known, _, reader in encoded_by(2, photographs, tmp_path / "cache", missing=missing):
+        if missing == "stop":
+            assert str(known) == "photo1.png: the disk is gone."
+        else:
+            assert [clip.id for clip in known.clips] == ["photo0", "photo2", "photo3"]
+            assert reader.unreadable == {"photo1": "photo1.png: the disk is gone."}
 
 
 def test_a_time_out_is_not_written_down(photographs, tmp_path, monkeypatch):
