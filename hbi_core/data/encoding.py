@@ -18,8 +18,8 @@ from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.features import Features
 from hbi_core.data.files import is_photograph
 from hbi_core.data.reading import ClipReader, Pixels
-from hbi_core.encoders import Encoder
-from hbi_core.errors import DataError, VideoError, VideoTimeoutError
+from hbi_core.encoders import Encoder, TextFeatures
+from hbi_core.errors import CaptionError, DataError, InputError, VideoTimeoutError
 from hbi_core.tensor_file import read_tensors, write_tensors
 from hbi_core.text import parse_caption
 
@@ -72,7 +72,8 @@ def encode_corpus(
 
     Raises:
         VideoError: a file cannot be read.
-        DataError: none can; or views of videos are asked for.
+        DataError: none can; views of videos are asked for; or the encoder can read no word of a
+            caption.
         ValueError: several processes have no cache.
     """
     if processes > 1 and cache is None:
@@ -177,7 +178,7 @@ class _Encoded:
             self.add(shares[rank], title)
         except VideoTimeoutError:
             raise  # it may go well the next time, so nothing is written down
-        except VideoError as error:
+        except InputError as error:
             _write_json(report, {"stopped": str(error)})
             raise
         _write_json(report, {"unreadable": self.unreadable})
@@ -195,7 +196,7 @@ class _Encoded:
             return
         told = json.loads(report.read_text(encoding="utf-8"))
         if "stopped" in told:
-            raise VideoError(told["stopped"])
+            raise DataError(told["stopped"])
         self.unreadable |= told["unreadable"]
         left = [clip for clip in left if clip.id not in self.unreadable]
         self.add(left, f"the rest of {share}")  # files that were there once, for an earlier run
@@ -229,14 +230,30 @@ def _encode_clip(
     if pixels.views is not None:
         shown["views"] = pixels.views
     tensors = {name: encoder.frame_features(own).half().cpu() for name, own in shown.items()}
-    captions = [parse_caption(text) for text in clip.captions]
-    texts = encoder.text_features(captions, settings.players, settings.words, settings.padded)
+    texts = _encode_captions(encoder, clip, settings)
     if settings.padded:
         tensors["padding"] = torch.cat([text.padding for text in texts]).half().cpu()
     return tensors | {
         "words": torch.cat([text.features for text in texts]).half().cpu(),
         "lengths": torch.tensor([len(text.features) for text in texts]),
     }
+
+
+def _encode_captions(encoder: Encoder, clip: Clip, settings: _Settings) -> list[TextFeatures]:
+    options = settings.players, settings.words, settings.padded
+    captions = [parse_caption(text) for text in clip.captions]
+    try:
+        return encoder.text_features(captions, *options)
+    except CaptionError:
+        for caption in captions:
+            try:
+                encoder.text_features([caption], *options)
+            except CaptionError as error:
+                raise DataError(
+                    f"{clip.id}: {encoder.name} cannot read the caption {caption.text!r}: {error} "
+                    "Take it out of the annotations, or choose another encoder."
+                ) from error
+        raise
 
 
 def _joined(

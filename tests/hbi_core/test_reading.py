@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.frames import read_frames
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
-from hbi_core.errors import DataError, VideoError, VideoTimeoutError
+from hbi_core.errors import CaptionError, DataError, InputError, VideoError, VideoTimeoutError
 from hbi_core.training.batches import PixelBatches, Sample
 from hbi_core.training.config import DataConfig
 from toy import ToyEncoder
@@ -253,7 +254,7 @@ def encoded_by(processes, clips, cache, first=0, **options):
                     encoder, corpus_of(clips), 2, cache=cache, reader=reader,
                     rank=rank, processes=processes, **options,
                 )  # fmt: skip
-            except VideoError as error:
+            except InputError as error:
                 known = error
             results[rank] = known, encoder, reader
 
@@ -307,7 +308,7 @@ def test_a_process_that_stops_tells_the_others(photographs, tmp_path, first):
     broken(photographs[1])
     found = encoded_by(2, photographs, tmp_path / "cache", first)
     for error, _, _ in found:
-        assert isinstance(error, VideoError)
+        assert isinstance(error, InputError)
         assert "photo1.png cannot be read" in str(error)
     known, _, _ = encoded_by(2, photographs, tmp_path / "cache", first, missing="skip")[0]
     assert len(known.clips) == 3  # with another rule it does not hold any more
@@ -363,6 +364,22 @@ def test_a_report_does_not_hold_for_a_file_that_was_mended(photographs, tmp_path
     photographs[1].files[0].write_bytes(whole)
     for known, _, _ in encoded_by(2, photographs, tmp_path / "cache", missing=missing):
         same_features(known, encode_corpus(ToyEncoder(), corpus_of(photographs), 2))
+
+
+def test_a_caption_that_the_encoder_cannot_read_is_named(photographs):
+
+    class English(ToyEncoder):
+        def _words(self, words):
+            if any(word.text == "猫" for word in words):
+                raise CaptionError("The encoder knows no word of it.")
+            return super()._words(words)
+
+    clip = replace(photographs[2], captions=("a dog", "猫", "two dogs"))
+    clips = (*photographs[:2], clip, photographs[3])
+    with pytest.raises(
+        DataError, match=r"photo2: toy cannot read the caption '猫': .*no word of it"
+    ):
+        encode_corpus(English(), corpus_of(clips), 2, missing="skip")
 
 
 def test_views_are_of_photographs(videos):
