@@ -3,14 +3,16 @@
     python -m benchmarks.prediction_head
 
 Sizes of MSR-VTT (12 frames, 24 words) and of ActivityNet and DiDeMo (64 and 64). The plain
-attention holds every pair of cells, (V·T)² numbers for each game. Each run has a process of its
-own, whose memory is what it grew by at most.
+attention holds every pair of cells, (V·T)² numbers for each game. Then the tiny estimator, a
+network of the same form, beside the closed form. Each run has a process of its own, whose memory is
+what it grew by at most.
 """
 
 from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,11 +21,24 @@ import torch
 import tyro
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmarks.games import formatted
+from benchmarks.games import formatted, random_game
 from benchmarks.report import report
+from explainers import closed_form, estimate
 from explainers.estimator import CellNetwork
+from hbi_core.estimator_file import load_estimator
 
 SIZES = ((12, 24, 128), (64, 64, 16))  # frames, words, batch
+BACKENDS = {
+    "head with fused attention, forward and backward": [
+        SDPBackend.FLASH_ATTENTION,
+        SDPBackend.EFFICIENT_ATTENTION,
+    ],
+    "head with plain attention, forward and backward": [SDPBackend.MATH],
+}
+METHODS = {
+    "tiny estimator, no gradients": estimate,
+    "closed form, float64": lambda game, _: closed_form(game),
+}
 
 
 @dataclass(frozen=True)
@@ -34,50 +49,63 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
+    runs = [(kind, *size) for size in SIZES for kind in BACKENDS]
+    runs += [(name, *SIZES[0]) for name in METHODS]
     rows = []
-    for videos, texts, batch in SIZES:
-        for kind in ("fused", "plain"):
-            with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-                seconds, grown = alone.submit(_step, kind, videos, texts, batch, settings).result()
-            rows.append(
-                [kind, f"{videos} × {texts}", str(batch), formatted(seconds), f"{grown:.2f} GiB"]
-            )
+    for name, videos, texts, batch in runs:
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+            seconds, grown = alone.submit(_measured, name, videos, texts, batch, settings).result()
+        rows.append(
+            [name, f"{videos} × {texts}", str(batch), formatted(seconds), f"{grown:.2f} GiB"]
+        )
     report(
         "prediction_head",
-        f"Prediction head (CNN + SA, 64 channels), forward and backward, float32, "
+        f"Prediction head (CNN + SA, 64 channels, float32), and what it estimates, "
         f"{settings.device}, one CPU thread",
-        ["attention", "frames × words", "games", "time", "memory"],
+        ["", "frames × words", "games", "time", "memory"],
         rows,
         settings.device,
     )
 
 
-def _step(
-    kind: str, videos: int, texts: int, batch: int, settings: Settings
+def _measured(
+    name: str, videos: int, texts: int, batch: int, settings: Settings
 ) -> tuple[float, float]:
-    """Seconds of the fastest of some steps, and the GiB that they took.
+    """Seconds of the fastest of some runs, and the GiB that they took.
 
     On one CPU thread those of the processor, whatever else the machine does.
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
     device = torch.device(settings.device)
+    if name in METHODS:
+        estimator, game = load_estimator().to(device), random_game(videos, texts).to(device)
+        games = random_game(videos, texts, "renormalised", batch).to(device)
+        return _fastest(lambda g: METHODS[name](g, estimator), game, games, device)
     head = CellNetwork("cnn+sa", 64).to(device)
+
+    def step(similarity: torch.Tensor) -> None:
+        masks = (torch.ones_like(similarity[..., 0]), torch.ones_like(similarity[:, 0]))
+        head(similarity, *(mask.bool() for mask in masks)).square().sum().backward()
+
     similarity = torch.randn(batch, videos, texts, device=device)
-    masks = [torch.ones(batch, n, dtype=torch.bool, device=device) for n in (videos, texts)]
-    backends = [SDPBackend.MATH]
-    if kind == "fused":
-        backends = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
-    with sdpa_kernel(backends):
-        head(similarity[:1], *(mask[:1] for mask in masks)).sum().backward()
-        before, times = _peak(device), []
-        clock = time.process_time if device.type == "cpu" else time.perf_counter
-        while len(times) < 3 or sum(times) < 4.0:
-            started = clock()
-            head(similarity, *masks).square().sum().backward()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(clock() - started)
+    with sdpa_kernel(BACKENDS[name]):
+        return _fastest(step, similarity[:1], similarity, device)
+
+
+def _fastest(
+    run: Callable, first: object, given: object, device: torch.device
+) -> tuple[float, float]:
+    """Of runs on what is given, after one on the first."""
+    run(first)
+    before, times = _peak(device), []
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    while len(times) < 3 or sum(times) < 4.0:
+        started = clock()
+        run(given)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(clock() - started)
     return min(times), _peak(device) - before
 
 
