@@ -14,10 +14,12 @@ from hbi_core.checkpoint import RetrievalSettings
 from hbi_core.command_line import parsed, refused
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import ClipReader
 from hbi_core.errors import InputError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
+from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ class Retrieval:
     workers: int = 2
     """Processes that read clips."""
 
+    def __post_init__(self) -> None:
+        check(
+            self,
+            **dict.fromkeys(("frames", "words"), optional(COUNT)),
+            level_weights=optional(each(NOT_NEGATIVE)),
+            missing=one_of(MISSING_RULES),
+            workers=whole(0),
+        )
+
     def run(self) -> None:
         split = self.split or ("all" if self.dataset == "flickr8k" else "test")
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
@@ -81,8 +92,8 @@ class Retrieval:
         self.json.write_text(json.dumps(metrics, indent=1) + "\n")
         print(
             f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
-            f"encoder {heads.encoder}, heads {heads.name}, "
-            f"levels {list(heads.retrieval.level_weights)}"
+            f"encoder {heads.encoder}, heads {heads.name}, frames {heads.retrieval.frames}, "
+            f"words {heads.retrieval.words}, levels {list(heads.retrieval.level_weights)}"
         )
         left_out = len(corpus.missing) + len(corpus.clips) - len(features.clips)
         if left_out:

@@ -74,9 +74,10 @@ def join_clips(features: Features, parts: int, seed: int) -> Features:
     clips, frames, words = [], [], []
     for group in groups:
         clips_of_group = [features.clips[clip] for clip in group]
-        together = list(zip(*(own[clip] for clip in group), strict=False))
+        count = min(len(own[clip]) for clip in group)
+        together = [[own[clip][n] for clip in group] for n in range(count)]
         files = tuple(file for clip in clips_of_group for file in clip.files)
-        captions = tuple(zip(*(clip.captions for clip in clips_of_group), strict=False))
+        captions = [[clip.captions[n] for clip in clips_of_group] for n in range(count)]
         clips.append(
             Clip("+".join(c.id for c in clips_of_group), files, tuple(map(join_captions, captions)))
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from explainers import WEIGHTINGS
+from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS
 from hbi_core.encoders.open_clip import IN_CHECKPOINT
 from hbi_core.errors import SettingsError
@@ -76,7 +77,7 @@ class DataConfig:
             self,
             **dict.fromkeys(("frames", "words", "validation_parts"), COUNT),
             **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), whole(0)),
-            missing=one_of(("skip", "stop")),
+            missing=one_of(MISSING_RULES),
             montages=SHARE,
         )
         if self.validation and self.validation.endswith("test"):
