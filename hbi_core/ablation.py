@@ -8,14 +8,13 @@ import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from hbi_core.errors import SettingsError
 from hbi_core.settings import SEED, check, each
 from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.folder import plain, read_result
+from hbi_core.training.folder import FACTS, plain, read_result
 from hbi_core.training.loop import train
 
 COLUMNS = ("R@1", "R@5", "R@10", "MnR")
@@ -49,12 +48,11 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Row:
-    """Results of one row, over the seeds: lists by column, text to video, and seconds a step."""
+    """Results of one row, over the seeds: lists by column, text to video."""
 
     table: str
     name: str
     results: dict[str, list[float]]
-    seconds: list[float]
 
 
 def run_ablation(ablation: Ablation) -> list[Row]:
@@ -64,16 +62,18 @@ def run_ablation(ablation: Ablation) -> list[Row]:
         SettingsError: settings of a row are wrong; nothing is trained then.
     """
     rows = []
-    bar = tqdm(planned(ablation), "rows")
+    plan = planned(ablation)
+    bar = tqdm(plan, "rows")
     for table, name, configs in bar:
         bar.set_postfix_str(f"{table}: {name}")
         for config in configs:
             train(config)
         results = [read_result(config.out)["validation"]["text_to_video"] for config in configs]
         columns = {column: [result[column] for result in results] for column in COLUMNS}
-        rows.append(Row(table, name, columns, [_seconds_per_step(c.out) for c in configs]))
+        rows.append(Row(table, name, columns))
+        facts = json.loads((plan[0][2][0].out / FACTS).read_text(encoding="utf-8"))
         ablation.document.parent.mkdir(parents=True, exist_ok=True)
-        ablation.document.write_text(as_markdown(ablation, rows))
+        ablation.document.write_text(as_markdown(ablation, facts, rows), encoding="utf-8")
     return rows
 
 
@@ -105,32 +105,31 @@ def _run(ablation: Ablation, overrides: dict[str, object], seed: int) -> TrainCo
     return replace(config, out=ablation.out / hashlib.sha256(settings.encode()).hexdigest()[:16])
 
 
-def _seconds_per_step(folder: Path) -> float:
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return statistics.median(line["seconds"] for line in lines if "seconds" in line)
+def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> str:
+    """Mean ± standard deviation of each column, one table for each of the paper's.
 
-
-def as_markdown(ablation: Ablation, rows: list[Row]) -> str:
-    """Mean ± standard deviation of each column, one table for each of the paper's."""
+    Args:
+        facts: what the first run was, as in its run.json.
+        rows: those that are measured.
+    """
+    told = "; ".join(facts[name] for name in ("train", "validation", "steps"))
     lines = [
         "# What the parts are worth",
         "",
-        f"`python -m hbi_core.evaluate ablation`: text to video on the validation split, mean ± "
-        f"standard deviation over {len(ablation.seeds)} seeds; {torch.get_num_threads()} CPU "
-        "threads. Seconds a step are medians, and comparable within a table only as far as the "
-        "machine was idle.",
+        "`python -m hbi_core.evaluate ablation`: text to video on the validation split, mean ± "
+        f"standard deviation over {len(ablation.seeds)} seeds. Each run: {told}.",
     ]
     for table in ablation.tables:
         known = [row for row in rows if row.table == table]
         if known:
-            lines += ["", f"## {table}", "", f"| | {' | '.join(COLUMNS)} | seconds a step |"]
-            lines.append("|---|" + "---|" * (len(COLUMNS) + 1))
+            lines += ["", f"## {table}", "", f"| | {' | '.join(COLUMNS)} |"]
+            lines.append("|---|" + "---|" * len(COLUMNS))
         for row in known:
-            cells = [_spread(row.results[column], 1) for column in COLUMNS]
-            lines.append(f"| {row.name} | {' | '.join(cells)} | {_spread(row.seconds, 3)} |")
+            cells = [_spread(row.results[column]) for column in COLUMNS]
+            lines.append(f"| {row.name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _spread(values: list[float], digits: int) -> str:
+def _spread(values: list[float]) -> str:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
+    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"

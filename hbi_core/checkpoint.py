@@ -72,6 +72,9 @@ class Checkpoint:
         weights, levels = self.retrieval.level_weights, self.config.levels
         if len(weights) != len(levels):
             raise SettingsError(f"{len(weights)} level_weights for {len(levels)} levels.")
+        frames, positions = self.retrieval.frames, self.config.positions
+        if self.config.temporal_layers and frames > positions:
+            raise SettingsError(f"{frames} frames, but the model has positions for {positions}.")
 
 
 def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:

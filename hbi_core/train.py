@@ -35,10 +35,10 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     parser.add_class_arguments(kind, as_positional=False)
     try:
         parsed = parser.parse_args(dashed)
-    except ArgumentError as error:
-        raise SettingsError(str(error)) from error
-    parsed.pop("config", None)
-    return kind(**vars(parser.instantiate(parsed)))
+        parsed.pop("config", None)
+        return kind(**vars(parser.instantiate(parsed)))
+    except (ArgumentError, UnicodeDecodeError, TypeError) as error:
+        raise SettingsError(f"The settings cannot be read: {error}") from error
 
 
 def main(argv: list[str] | None = None) -> int:

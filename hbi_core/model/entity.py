@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from hbi_core.errors import SettingsError
 from hbi_core.model.tokens import Tokens
 
 # How the names of a transformer block's tensors begin: here -> in CLIP.
@@ -90,12 +91,13 @@ class TemporalTransformer(nn.Module):
         """Tokens [B, F, D] -> [B, F, D].
 
         Raises:
-            ValueError: there are more frames than positions.
+            SettingsError: there are more frames than positions.
         """
         frames = tokens.features.shape[1]
         if frames > len(self.positions):
-            raise ValueError(
-                f"{frames} frames, but the model has positions for {len(self.positions)}"
+            raise SettingsError(
+                f"{frames} frames, but the model has positions for {len(self.positions)}: use "
+                "fewer frames."
             )
         kept = tokens.mask.unsqueeze(-1) | self.published
         features = tokens.features.masked_fill(~kept, 0.0)

@@ -15,6 +15,7 @@ from explainers.multilinear import interaction_values
 from hbi_core.estimator_file import save_estimator
 from hbi_core.settings import COUNT, POSITIVE, SEED, check, one_of
 from hbi_core.training.divergence import finite, stopping
+from hbi_core.training.folder import check_writable
 
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike
@@ -60,7 +61,9 @@ def train_estimator(config: EstimatorConfig) -> Path:
 
     Raises:
         TrainingError: the loss or a gradient is not finite; no file is written.
+        SettingsError: the file cannot be written.
     """
+    check_writable(config.out.parent)
     generator = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
     games = [random_games(config, generator) for _ in range(_HELD_OUT)]

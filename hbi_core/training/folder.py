@@ -16,6 +16,7 @@ differ: `MAY_DIFFER`. Epochs may not, since the learning rate follows from the n
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,7 @@ UNREADABLE = "unreadable.txt"
 MAY_DIFFER = (
     "out", "data.cache", "data.workers", "data.video_limits.reading_seconds", "save_every"
 )  # fmt: skip
+FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
 
 
@@ -40,11 +42,13 @@ def plain(config: TrainConfig) -> dict:
 
 
 def check_settings(config: TrainConfig) -> None:
-    """Whether the run in config.out, if one was saved there, has these settings.
+    """Whether config.out can be written, and the run in it, if one was saved, has these settings.
 
     Raises:
-        SettingsError: it has others, each of which is named, or does not tell its settings.
+        SettingsError: it has others, each of which is named, or does not tell its settings; or
+            the folder cannot be written.
     """
+    check_writable(config.out)
     if not _began(config.out):
         return
     path = config.out / _CONFIG
@@ -72,6 +76,17 @@ def check_settings(config: TrainConfig) -> None:
     )
 
 
+def check_writable(folder: Path) -> None:
+    """Whether a folder, which need not exist, can be written; told before hours of work.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    known = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not known.is_dir() or not os.access(known, os.W_OK | os.X_OK):
+        raise SettingsError(f"{folder} cannot be written: choose another folder, out=FOLDER.")
+
+
 def _began(folder: Path) -> bool:
     return (folder / BEST).exists() or bool(saved_states(folder))
 
@@ -91,7 +106,7 @@ def write_start(
     if not _began(folder):
         text = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
         (folder / _CONFIG).write_text(text, encoding="utf-8")
-    (folder / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     lines = "".join("\t".join(line) + "\n" for line in left_out)
     path = folder / "missing.txt"
     path.unlink(missing_ok=True)

@@ -85,7 +85,7 @@ def test_the_heads_we_ship_read_what_they_were_trained_on():
 @pytest.mark.parametrize(
     "wrong",
     [{"frames": 0}, {"words": 2.5}, {"level_weights": [1, 1]}, {"level_weights": [0, 0, 0]},
-     {"level_weights": [1, -1, 1]}, {"seconds": 3}],
+     {"level_weights": [1, -1, 1]}, {"seconds": 3}, {"frames": 78}],
 )  # fmt: skip
 def test_settings_that_are_refused(saved, wrong):
     rewritten(saved, lambda settings: settings["retrieval"].update(wrong))

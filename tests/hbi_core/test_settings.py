@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hbi_core.ablation import Ablation, planned
 from hbi_core.data import read_corpus
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.model import ModelConfig
-from hbi_core.train import main, read_config
+from hbi_core.train import main
 from hbi_core.training import loop
 from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
-from hbi_core.training.estimator import EstimatorConfig
+from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.loop import train
 from small_runs import settings
 from toy import ToyEncoder
@@ -182,6 +181,14 @@ def test_what_does_not_fit_the_encoder_or_the_data_is_told_at_once(small, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(small, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        train(settings(tmp_path / "file" / "run", small), ToyEncoder())
+    with pytest.raises(SettingsError, match="cannot be written"):
+        train_estimator(EstimatorConfig(tmp_path / "file" / "x.safetensors"))
+
+
 @pytest.mark.parametrize("validation", ["train", "train+validation"])
 def test_what_is_trained_on_chooses_nothing(small, tmp_path, validation):
     with pytest.raises(
@@ -247,16 +254,6 @@ def test_configurations_can_be_read(file, asked):
     assert not config.data.validation.startswith("test")
 
 
-def test_rows_of_the_ablations_can_be_read():
-    file = next(c for c in CONFIGS if c.stem.startswith("ablation"))
-    ablation = read_config(Ablation, ["--config", str(file)])
-    assert len(ablation.seeds) == 3
-    rows = planned(replace(ablation, seeds=(0,)))
-    folders = {config.out for _, _, configs in rows for config in configs}
-    assert 20 < len(folders) < len(rows)
-    assert {c.out for c in rows[-1][2]} == {c.out for c in rows[4][2]}  # both are the whole model
-
-
 def test_settings_on_the_command_line(asked, tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text(
@@ -289,6 +286,8 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["loss.target=exact"], "exact"),
         (["level_weights=[1,2]"], "level_weights"),
         (["--config", "absent.yaml"], "absent.yaml"),
+        (["--config", "bytes.yaml"], "utf-8"),
+        (["--config", "null.yaml"], "NoneType"),
         (["--task", "juggling"], "juggling"),
         (["nonsense"], "nonsense"),
         (["optimiser.learning_rat=1"], "learning_rat"),
@@ -299,7 +298,10 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["loss.interaction_scale=[1]"], "interaction_scale"),
     ],
 )
-def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp_path):
+def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "null.yaml").write_text("model: null\n")
     base = ["out=x", "data.dataset=msvd", f"data.root={tmp_path}"]
     try:
         status = main([*base, *arguments])

@@ -1,0 +1,81 @@
+"""Rows of an ablation: trained once each, and told as they were measured."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hbi_core.ablation import Ablation, planned, run_ablation
+from hbi_core.errors import SettingsError
+from hbi_core.train import read_config
+from hbi_core.training import loop
+from hbi_core.training.folder import plain
+from small_runs import settings
+from toy import ToyEncoder
+
+FILE = Path(__file__).parents[2] / "configs" / "ablation_flickr.yaml"
+
+
+def test_rows_that_we_measured_can_be_read():
+    ablation = read_config(Ablation, ["--config", str(FILE)])
+    assert len(ablation.seeds) == 3
+    rows = planned(replace(ablation, seeds=(0,)))
+    folders = {config.out for _, _, configs in rows for config in configs}
+    assert 20 < len(folders) < len(rows)
+    assert {c.out for c in rows[-1][2]} == {c.out for c in rows[4][2]}  # both are the whole model
+
+
+@pytest.fixture
+def ablation(small, tmp_path, monkeypatch):
+    """Two rows and a twin of the first, two seeds, of runs of two steps."""
+    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
+    base = tmp_path / "base.yaml"
+    base.write_text(json.dumps(plain(settings(tmp_path / "x", small, optimiser={"epochs": 1}))))
+    rows = {"without": {"loss.target": "none"}, "with": {}}
+    return Ablation(
+        base,
+        {"data.clips": 32, "loss.distillation": [], "encoder": "lite"},
+        {"Tab. 1: one": rows, "Tab. 2: other": {"again": {"loss.target": "none"}}},
+        (0, 1),
+        tmp_path / "runs",
+        tmp_path / "docs" / "ablation.md",
+    )
+
+
+def test_each_row_is_trained_once(ablation, monkeypatch):
+    first, second, again = run_ablation(ablation)
+    folders = list(ablation.out.iterdir())
+    assert len(folders) == 4
+    results = [json.loads((f / "result.json").read_text())["validation"] for f in folders]
+    measured = sorted(result["text_to_video"]["MnR"] for result in results)
+    assert sorted(first.results["MnR"] + second.results["MnR"]) == measured
+    assert again.results == first.results
+    text = ablation.document.read_text()
+    mean, deviation = (f(first.results["MnR"]) for f in (statistics.mean, statistics.stdev))
+    assert text.count(f" {mean:.1f} ± {deviation:.1f} |") >= 2
+    assert "over 2 seeds" in text
+    assert "train: 32 clips, 32 captions" in text
+    monkeypatch.setattr("hbi_core.training.run.read_corpus", None)  # nothing is trained again
+    run_ablation(ablation)
+    assert ablation.document.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seeds": ()}, "needs a seed"),
+        ({"seeds": (-1,)}, "seeds"),
+        ({"tables": {"Tab. 1": {}}}, "a row in each table"),
+        ({"tables": {"Tab. 1": {"a": {}, "b": {"optimiser.epochs": 0}}}}, "epochs is 0"),
+        ({"tables": {"Tab. 1": {"a": {}, "b": {"optimiser.epoch": 1}}}}, "epoch"),
+        ({"tables": {"Tab. 1": {"a": {"data.validation": None}}}}, "must not be null"),
+    ],
+)
+def test_wrong_rows_are_told_before_the_first_is_trained(ablation, changes, told):
+    with pytest.raises(SettingsError, match=told):
+        run_ablation(replace(ablation, **changes))
+    assert not ablation.out.exists()
