@@ -140,7 +140,7 @@ def _comparison_tab(explanation: gr.State) -> None:
     with gr.Row():
         seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
         first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
-        limit = gr.Slider(0, 120, 3, step=1, label="Limit of enumeration, s")
+        limit = gr.Slider(0, 120, 3, step=1, label="Limit of enumeration, s (0 runs none)")
     button = gr.Button("Compare", variant="primary", elem_id="compare")
     message = gr.Markdown(elem_id="comparison-message")
     notes = gr.Markdown(elem_id="comparison-notes")

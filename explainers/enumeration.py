@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -111,19 +111,21 @@ def enumerate_coalitions(
     if isinstance(game, SimilarityGame):
         back = game.similarity.dtype
         chunk = chunk_coalitions or _CHUNK.get(device.type, _CPU_CHUNK)
-        streams, places = _streams(game, chunk, dtype)
-        shape = (*game.similarity.shape[:-2], sum(game.similarity.shape[-2:]))
+        streams = _streams(game, chunk, dtype)
+        real = torch.cat([game.video_mask, game.text_mask], dim=-1)
+        counts, shape = real.sum(-1).flatten().tolist(), tuple(real.shape)
     else:
         back = dtype
         chunk = chunk_coalitions or _FUNCTION_CHUNK
-        streams = [FunctionStream(game, players, chunk, dtype, device)]
-        places, shape = [torch.arange(players, device=device)], (players,)
-    meter = _Meter(streams, limit_seconds, device, progress, clock)
+        stream = FunctionStream(game, players, chunk, dtype, device)
+        streams = [(stream, torch.arange(players, device=device))]
+        counts, shape = [players], (players,)
+    meter = _Meter(counts, limit_seconds, device, progress, clock)
 
     def compute() -> tuple[Tensor, Tensor]:
-        values = torch.zeros(len(streams), shape[-1], shape[-1], dtype=dtype, device=device)
-        singles = values.new_zeros(len(streams), shape[-1])
-        for number, (stream, place) in enumerate(zip(streams, places, strict=True)):
+        values = torch.zeros(len(counts), shape[-1], shape[-1], dtype=dtype, device=device)
+        singles = values.new_zeros(len(counts), shape[-1])
+        for number, (stream, place) in enumerate(streams):
             points = joining_probabilities(index, probability, stream.players)
             value, single = stream.reduce(points, meter)
             values[number, place.unsqueeze(-1), place] = value.fill_diagonal_(0.0)
@@ -170,10 +172,15 @@ class _Meter:
     """
 
     def __init__(
-        self, streams: list, limit: float, device: torch.device, tell: Progress | None, clock: Clock
+        self,
+        players: list[int],
+        limit: float,
+        device: torch.device,
+        tell: Progress | None,
+        clock: Clock,
     ) -> None:
-        self.players = max((stream.players for stream in streams), default=0)
-        self.total = sum(2**stream.players for stream in streams)
+        self.players = max(players, default=0)
+        self.total = sum(2**count for count in players)
         self.limit, self.device, self.tell, self.clock = limit, device, tell, clock
         self.done = 0
         self.warm: tuple[float, int] | None = None  # when, and how many, after the first tile
@@ -212,24 +219,19 @@ class _Meter:
 
 def _streams(
     game: SimilarityGame, chunk: int, dtype: torch.dtype
-) -> tuple[list[SimilarityStream], list[Tensor]]:
+) -> Iterator[tuple[SimilarityStream, Tensor]]:
     """Each game of the batch without its padding, and where its players stand."""
     videos, texts = game.similarity.shape[-2:]
-    batch = zip(
+    for similarity, video_logits, text_logits, video_mask, text_mask in zip(
         game.similarity.detach().reshape(-1, videos, texts).to(dtype),
         game.video_logits.detach().reshape(-1, videos).to(dtype),
         game.text_logits.detach().reshape(-1, texts).to(dtype),
         game.video_mask.reshape(-1, videos),
         game.text_mask.reshape(-1, texts),
         strict=True,
-    )
-    streams, places = [], []
-    for similarity, video_logits, text_logits, video_mask, text_mask in batch:
-        streams.append(
-            SimilarityStream(
-                similarity[video_mask][:, text_mask],
-                video_logits[video_mask], text_logits[text_mask], game.weighting, chunk,
-            )
+    ):
+        stream = SimilarityStream(
+            similarity[video_mask][:, text_mask],
+            video_logits[video_mask], text_logits[text_mask], game.weighting, chunk,
         )  # fmt: skip
-        places.append(torch.cat([video_mask, text_mask]).nonzero().flatten())
-    return streams, places
+        yield stream, torch.cat([video_mask, text_mask]).nonzero().flatten()
