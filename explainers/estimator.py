@@ -29,6 +29,7 @@ class Estimator(nn.Module):
     Attributes:
         error: its error against exact interactions, by name, as it was measured after training;
             empty where it was not.
+        note: what one must know to use it.
     """
 
     def __init__(self, channels: int = 64, unit: float = 1.0, input_scale: float = 1.0) -> None:
@@ -37,6 +38,7 @@ class Estimator(nn.Module):
         self.unit = unit
         self.input_scale = input_scale
         self.error: dict[str, float] = {}
+        self.note = ""
         self.network = CellNetwork("cnn+sa", channels)
 
     def forward(self, game: SimilarityGame) -> Tensor:

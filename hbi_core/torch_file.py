@@ -16,7 +16,8 @@ from torch import Tensor
 from hbi_core.encoders.open_clip import is_torchscript
 from hbi_core.errors import CheckpointError
 
-_NESTED = ("model", "state_dict", "model_state_dict")
+_USUAL = ("model", "state_dict", "model_state_dict", "module")  # keys of a model's state dict
+_WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _STORAGES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,
@@ -61,22 +62,62 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], list[str]]:
     return _state_dict(loaded, path.name)
 
 
+def without_wrappers(tensors: dict[str, Tensor], file: str) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors by the names that they have without what runs their modules, anywhere in a name.
+
+    That is DataParallel, torch.compile, FSDP and activation checkpointing.
+
+    Returns:
+        The tensors, and what was taken off.
+
+    Raises:
+        CheckpointError: two tensors have the same name then.
+    """
+    bare: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        short = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+        if short in bare:
+            raise CheckpointError(
+                f"{file} has {short} twice, wrapped and not: save one of the two."
+            )
+        bare[short] = value
+    found = {part for name in tensors for part in name.split(".")}
+    return bare, [f"{wrapper}." for wrapper in _WRAPPERS if wrapper in found]
+
+
 def _state_dict(loaded: object, name: str) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors under whatever training scripts wrap them in, and what else there is."""
     others: list[str] = []
-    while isinstance(loaded, dict):
-        inner = next((key for key in _NESTED if isinstance(loaded.get(key), dict)), None)
-        if inner is None:
-            break
+    while isinstance(loaded, dict) and (inner := _inner(loaded, name)) is not None:
         others += [str(key) for key in loaded if key != inner]
         loaded = loaded[inner]
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{name} holds a {type(loaded).__name__}, not a state dict.")
     tensors = {str(key): value for key, value in loaded.items() if isinstance(value, Tensor)}
     others += [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]
-    if all(key.startswith("module.") for key in tensors):  # of DataParallel
-        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors, others
+
+
+def _inner(loaded: dict, name: str) -> str | None:
+    """The key of the state dict in a dictionary; None where that is one itself."""
+    if any(isinstance(value, Tensor) and "." in str(key) for key, value in loaded.items()):
+        return None
+    inside = [key for key, value in loaded.items() if _has_tensors(value)]
+    usual = [key for key in _USUAL if key in inside]
+    if len(inside) > 1 and not usual:
+        raise CheckpointError(
+            f"{name} holds several state dicts ({', '.join(map(str, inside))}): save one alone."
+        )
+    return next(iter((*usual, *inside)), None)
+
+
+def _has_tensors(value: object) -> bool:
+    """Whether it is a state dict, or holds one. An optimiser's names its tensors by numbers."""
+    return (
+        isinstance(value, dict)
+        and all(isinstance(key, str) for key in value)
+        and any(isinstance(inner, Tensor) or _has_tensors(inner) for inner in value.values())
+    )
 
 
 def _read_archive(path: Path) -> dict[str, Tensor]:

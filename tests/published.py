@@ -63,13 +63,37 @@ def frame_features(state, pixels):
     return norm(state, "clip.visual.ln_post", x[0]) @ state["clip.visual.proj"]
 
 
-def text_features(state, ids):
-    """Token ids [N], padded with 0 -> the projected state of every token [N, D]."""
+def read_text(words, most=24, start=49406, end=49407):
+    """Ids of a caption's tokens -> ids with start and end, cut and padded; which are real."""
+    ids = [*[start, *words][: most - 1], end]
+    real = torch.arange(most) < len(ids)
+    return torch.tensor(ids + [0] * (most - len(ids))), real
+
+
+def text_features(state, ids, real):
+    """Token ids [N], padded with 0 -> the projected state of every token [N, D].
+
+    No token sees one after it, or padding: what stands in the padding sees the real ones alone.
+    """
     x = state["clip.token_embedding.weight"][ids]
     x = x + state["clip.positional_embedding"][: len(ids)]
-    causal = torch.full((len(ids), len(ids)), -torch.inf, dtype=x.dtype).triu(1)
-    x = transformer(state, "clip.transformer", x, x.shape[1] // 64, causal)
+    mask = torch.zeros(len(ids), len(ids), dtype=x.dtype)
+    for query in range(len(ids)):
+        for key in range(len(ids)):
+            if key > query or not real[key]:
+                mask[query, key] = -torch.inf
+    x = transformer(state, "clip.transformer", x, x.shape[1] // 64, mask)
     return norm(state, "clip.ln_final", x) @ state["clip.text_projection"]
+
+
+def read_video(state, frames, most=12):
+    """The pixels of a video's frames -> features [most, D], and which frames are real.
+
+    A frame that the video lacks is zeros instead of pixels, and encoded like any other.
+    """
+    missing = [torch.zeros_like(frames[0])] * (most - len(frames))
+    features = torch.stack([frame_features(state, pixels) for pixels in (*frames, *missing)])
+    return features, torch.arange(most) < len(frames)
 
 
 def temporal(state, frames, mask):

@@ -6,7 +6,6 @@ import os
 import pickle
 import zipfile
 
-import open_clip
 import pytest
 import torch
 from conftest import CAFE
@@ -15,103 +14,41 @@ from safetensors.torch import load_file
 from torch import nn
 
 import published
-from hbi_core.checkpoint import load_checkpoint
-from hbi_core.convert import main, published_model
+from explainers import SimilarityGame
+from hbi_core.convert import _clip, main
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError
 from hbi_core.estimator_file import load_estimator
 from hbi_core.model import Tokens
 from hbi_core.pipeline import explain
+from hbi_core.published_names import published_model
 from hbi_core.torch_file import read_torch_file
+from published_files import (
+    CLIP,
+    SMALL,
+    D,
+    clip_shapes,
+    double,
+    heads_shapes,
+    know_small_clip,
+    random_state,
+    whole_state,
+)
 
-CLIP = "ViT-B-32-quickgelu"
-D = 512
 LENGTHS = (24, 3, 4, 5, 11)  # tokens of the texts, start and end included
 FRAMES = (12, 3, 7, 1, 5)
-
-
-def clip_shapes(model=CLIP):
-    with torch.device("meta"):
-        network = open_clip.CLIP(**open_clip.get_model_config(model))
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
-
-
-def heads_shapes():
-    """All of a published checkpoint but its CLIP, by name."""
-    shapes = {"frame_position_embeddings.weight": (77, D)}
-
-    def linear(name, out, width=D):
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (out, width), (out,)
-
-    def norm(name, width=D):
-        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (width,)
-
-    for block in (f"transformerClip.resblocks.{n}" for n in range(4)):
-        shapes[f"{block}.attn.in_proj_weight"] = (3 * D, D)
-        shapes[f"{block}.attn.in_proj_bias"] = (3 * D,)
-        linear(f"{block}.attn.out_proj", D)
-        linear(f"{block}.mlp.c_fc", 4 * D)
-        linear(f"{block}.mlp.c_proj", D, 4 * D)
-        norm(f"{block}.ln_1")
-        norm(f"{block}.ln_2")
-    for fc in (f"{side}_weight_fc{n}" for side in ("text", "video") for n in ("", "0", "1")):
-        linear(f"{fc}.0", 2 * D)
-        linear(f"{fc}.2", 1, 2 * D)
-    for side, n in ((side, n) for side in "tv" for n in "01"):
-        shapes[f"{side}_ctm{n}.conv.conv.weight"] = (D, D, 3)
-        norm(f"{side}_ctm{n}.norm")
-        linear(f"{side}_ctm{n}.score", 1)
-        norm(f"{side}_block{n}.norm1")
-        linear(f"{side}_block{n}.attn.q", D)
-        linear(f"{side}_block{n}.attn.kv", 2 * D)
-        linear(f"{side}_block{n}.attn.proj", D)
-    for head in ("model", "model0", "model1", "teacher"):
-        for part in "QKV":
-            shapes[f"banzhaf{head}.{part}"] = (64, 64)
-        shapes[f"banzhaf{head}.cnn1.weight"], shapes[f"banzhaf{head}.cnn1.bias"] = (
-            (64, 1, 3, 3),
-            (64,),
-        )
-        shapes[f"banzhaf{head}.cnn2.weight"], shapes[f"banzhaf{head}.cnn2.bias"] = (
-            (1, 64, 3, 3),
-            (1,),
-        )
-        norm(f"banzhaf{head}.bn", 64)
-        shapes[f"banzhaf{head}.bn.running_mean"] = shapes[f"banzhaf{head}.bn.running_var"] = (64,)
-        shapes[f"banzhaf{head}.bn.num_batches_tracked"] = ()
-    return shapes
-
-
 UNUSED = {name for name in heads_shapes() if ".bn." in name}
-
-
-def random_state(shapes, seed=0):
-    """Weights at which every part matters: logits of attention, scores and weights of size 1."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(name, shape):
-        if name.endswith("num_batches_tracked"):
-            return torch.tensor(7)
-        values = torch.randn(shape, generator=generator)
-        if name.endswith("logit_scale"):
-            return torch.tensor(4.6)
-        if name.endswith("score.bias"):
-            return torch.full(shape, -12.0)  # weights beside which 1e-6 is something
-        if len(shape) > 1 and "embedding" not in name:
-            fan_in = values[0].numel() if "proj" not in name or "." in name else shape[0]
-            return values * fan_in**-0.5 * (3.0 if ".2.weight" in name else 1.0)
-        is_scale = name.endswith("weight") and len(shape) == 1
-        return 0.3 * values + 1.0 if is_scale else 0.5 * values
-
-    return {name: draw(name, shape) for name, shape in shapes.items()}
-
-
-def double(state):
-    return {name: value.double() for name, value in state.items()}
 
 
 def masks(lengths, most):
     return torch.arange(most) < torch.tensor(lengths)[:, None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_clip_is_known(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        know_small_clip(patch, tmp_path_factory.mktemp("small"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -120,24 +57,18 @@ def converted(tmp_path_factory):
 
     Saved as a training script might: nested, from DataParallel, CLIP in half precision.
     """
-    shapes = {f"clip.{name}": shape for name, shape in clip_shapes().items()} | heads_shapes()
-    assert len(shapes) == 475
-    state = random_state(shapes)
-    for name, value in state.items():
-        if name.startswith("clip.") and value.dim() > 1:
-            state[name] = value.half()
+    state = whole_state()
     folder = tmp_path_factory.mktemp("converted")
     source, target = folder / "pytorch_model.bin", folder / "hbi.safetensors"
     stored = {f"module.{name}": value for name, value in state.items()}
-    stored["module.left_over.weight"] = torch.ones(2)
+    stored["module.n_averaged"] = torch.tensor(3)
     torch.save({"epoch": 5, "model_state_dict": stored}, source)
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("builtins.print", lambda *words, **_: said.append(" ".join(map(str, words))))
         assert main([str(source), str(target)]) == 0
     source.unlink()
-    yield state, target, "\n".join(said)
-    target.unlink()  # 600 MB
+    return state, target, "\n".join(said)
 
 
 def ours(hierarchy, frames, video_mask, text, text_mask):
@@ -156,35 +87,6 @@ def random_batch(seed):
     frames = torch.randn(len(FRAMES), 12, D, generator=generator)
     text = torch.randn(len(LENGTHS), 24, D, generator=generator)
     return frames, masks(FRAMES, 12), text, masks(LENGTHS, 24)
-
-
-def test_the_whole_model_computes_what_the_published_one_does(converted):
-    """From pixels and token ids, through the file and its loaders."""
-    state, path, _ = converted
-    checkpoint = load_checkpoint(path)
-    encoder = load_encoder(checkpoint.encoder, checkpoint=checkpoint.path)
-    generator = torch.Generator().manual_seed(1)
-    pixels = torch.randn(3, 3, 224, 224, generator=generator)
-    videos = torch.tensor([[0, 1, 2], [2, 0, 1]])
-    ids = torch.zeros(3, 77, dtype=torch.long)
-    for row, length in zip(ids, (24, 3, 9), strict=True):
-        row[0], row[length - 1] = 49406, 49407
-        row[1 : length - 1] = torch.randint(1, 49000, (length - 2,), generator=generator)
-    video_mask, text_mask = masks((3, 2), 3), ids[:, :24] > 0
-
-    exact = double(state)
-    frames = torch.stack([published.frame_features(exact, x) for x in pixels.double()])[videos]
-    texts = [published.text_features(exact, row) for row in ids[:, :24]]
-    expected = published.similarities(exact, frames, video_mask, texts, text_mask)
-
-    with torch.inference_mode():
-        features = encoder.model.encode_image(pixels)[videos]
-        states = encoder.token_states(ids)[:, :24]
-    assert difference(features, frames) < 1e-4
-    assert difference(states, texts) < 1e-4
-    result = ours(checkpoint.hierarchy, features, video_mask, states, text_mask)
-    assert difference(result, expected) < 1e-5
-    assert encoder.model.logit_scale == state["clip.logit_scale"]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -236,7 +138,10 @@ def test_prediction_heads(part):
 def test_what_the_command_says_and_writes(converted):
     state, path, said = converted
     unused = next(line for line in said.splitlines() if line.startswith("Not used (22)"))
-    assert set(unused.split(": ")[1].split(", ")) == {"epoch", "left_over.weight", *UNUSED}
+    assert set(unused.split(": ")[1].split(", ")) == {"epoch", "n_averaged", *UNUSED}
+    assert "Taken off the names: module.\n" in said
+    assert "24 words, level weights [1.0, 0.0, 0.0]" in said
+    assert "wrong interactions" in said
     beside = path.with_suffix(".estimator.safetensors")
     assert said.splitlines()[-2:] == [str(path), str(beside)]
     assert not list(path.parent.glob("*.partial"))
@@ -251,7 +156,7 @@ def test_what_the_command_says_and_writes(converted):
 def test_explain_with_a_converted_checkpoint(converted):
     _, path, _ = converted
     result = explain(CAFE, "an extraordinarily chonky cat", checkpoint=path)
-    assert result.encoder == f"open_clip:{CLIP}:checkpoint"
+    assert result.encoder == f"open_clip:{SMALL}:checkpoint"
     entity, action, event = result.levels
     labels = [token.text for token in entity.text_tokens]
     assert (labels[0], labels[-1]) == ("[BOS]", "[EOS]")
@@ -269,7 +174,10 @@ def hollow(shapes):
 
 @pytest.fixture(scope="module")
 def every_shape():
-    return {f"clip.{name}": shape for name, shape in clip_shapes().items()} | heads_shapes()
+    """Of the released retrieval model, at full size."""
+    shapes = {f"clip.{name}": shape for name, shape in clip_shapes(CLIP).items()} | heads_shapes()
+    assert len(shapes) == 475
+    return shapes
 
 
 def refusal(source, capsys, target="target.safetensors"):
@@ -309,6 +217,122 @@ def test_another_clip(every_shape, tmp_path, capsys):
     error = refusal(tmp_path / "a.bin", capsys)
     assert "[1024, 3, 14, 14]" in error
     assert "ViT-B-32-quickgelu, ViT-B-16-quickgelu" in error
+
+
+def test_the_released_model_at_full_size(every_shape):
+    """475 tensors; all of them but those of the batch norms are used."""
+    tensors = hollow(every_shape)
+    config, hierarchy, _, used = published_model(tensors)
+    name, network, of_clip = _clip(tensors, "clip.")
+    assert (name, network.visual.proj.shape) == (CLIP, (768, 512))
+    assert used | of_clip == set(every_shape) - UNUSED
+    assert (config.reads_padding, config.text_players) == (True, "tokens")
+    assert len(hierarchy.state_dict()) + len(of_clip) + 7 == len(used | of_clip)  # the estimator's
+
+
+def estimator_state():
+    """One of the six estimator files: the bare module."""
+    state = {
+        name: value for name, value in random_state(heads_shapes()).items() if "teacher" in name
+    }
+    return {name.removeprefix("banzhafteacher."): value for name, value in state.items()}
+
+
+WRAPPED = {
+    "as they are": lambda name: name,
+    "compiled": lambda name: f"_orig_mod.{name}",
+    "parallel and compiled": lambda name: f"module._orig_mod.{name}",
+    "lightning": lambda name: f"model.{name}",
+    "all of them": lambda name: f"model.module._orig_mod.{name}",
+    "inside another model": lambda name: f"net.estimator.{name}",
+    "a part alone": lambda name: name.replace("cnn1.", "cnn1._orig_mod.module."),
+    "sharded": lambda name: f"_fsdp_wrapped_module.{name}".replace(
+        "cnn2.", "cnn2._checkpoint_wrapped_module."
+    ),
+}
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+@pytest.mark.parametrize("keys", ["", "state_dict", "model", "module", "weights", "run net"])
+def test_names_in_wrappers(tmp_path, capsys, how, keys):
+    """With an epoch beside them, as a tensor too, and an optimiser."""
+    wrap, state = WRAPPED[how], estimator_state()
+    stored = {wrap(name): value for name, value in state.items()} | {"epoch": torch.tensor(5)}
+    for key in reversed(keys.split()):
+        momentum = {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": []}
+        stored = {key: stored, "epoch": 5, "optimizer": momentum}
+    torch.save(stored, tmp_path / "a.bin")
+    assert main([str(tmp_path / "a.bin"), str(tmp_path / "a.safetensors")]) == 0
+    _, _, taken_off, unused, *_ = capsys.readouterr().out.splitlines()
+    assert "epoch" in unused
+    before = {part for name in state for part in wrap(name).split(".")}
+    before -= {part for name in state for part in name.split(".")}
+    assert all(f"{part}." in taken_off for part in before)
+    assert before or taken_off.endswith("nothing")
+    tensors = load_file(tmp_path / "a.safetensors")
+    assert torch.equal(tensors["network.attention.query"], state["Q"])
+    assert torch.equal(tensors["network.encode.weight"], state["cnn1.weight"].mT)
+
+
+def test_an_estimator_of_the_authors(tmp_path, capsys, caplog):
+    """Half the channels, as another setting of theirs; what is wrong with it, is said again."""
+    state = {
+        name: torch.randn([min(size, 32) for size in value.shape])
+        for name, value in estimator_state().items()
+        if "num_batches" not in name
+    }
+    torch.save(state, tmp_path / "a.pth")
+    target = tmp_path / "a.safetensors"
+    assert main([str(tmp_path / "a.pth"), str(target)]) == 0
+    out = capsys.readouterr().out
+    assert "It is an estimator of interactions" in out
+    assert "Note: The estimators that the paper's authors released date from 2023-10-15" in out
+    assert not caplog.text
+    estimator = load_estimator(target)
+    assert "trained on wrong interactions" in caplog.text
+    assert (estimator.channels, estimator.error) == (32, {})
+    cells = 0.1 * torch.randn(5, 7, generator=torch.Generator().manual_seed(0))  # [V, T]
+    game = SimilarityGame(cells, torch.zeros(5), torch.zeros(7))
+    there = {f"x.{name}": value for name, value in double(state).items()}
+    expected = published.prediction_head(there, "x", 1000 * cells.T.double()).T / 1000
+    with torch.inference_mode():
+        difference = estimator(game) - expected
+    assert difference.abs().max() < 1e-5 * expected.abs().max()
+
+
+def test_a_note_is_said_only_where_there_is_one(caplog):
+    load_estimator()
+    assert not caplog.text
+
+
+def test_question_answering_is_refused(every_shape, tmp_path, capsys):
+    more = {"classifier.0.weight": (8192, 4096), "classifier1.2.bias": (1500,), "v_proj.bias": (9,)}
+    torch.save(hollow({f"module.{k}": v for k, v in (every_shape | more).items()}), tmp_path / "a")
+    error = refusal(tmp_path / "a", capsys)
+    assert "question answering (classifier.0.weight, classifier1.2.bias)" in error
+
+
+def test_another_task_is_refused(every_shape, tmp_path, capsys):
+    torch.save(hollow(every_shape | {"decoder.bias": (4,), "epoch": ()}), tmp_path / "a.bin")
+    error = refusal(tmp_path / "a.bin", capsys)
+    assert "1 tensors that a retrieval model of the paper has not (decoder.bias)" in error
+
+
+def test_several_models_in_a_file(tmp_path, capsys):
+    state = estimator_state()
+    both = {
+        f"{part}.{name}": value for part in ("student", "teacher") for name, value in state.items()
+    }
+    torch.save(both, tmp_path / "a.bin")
+    error = refusal(tmp_path / "a.bin", capsys)
+    assert "holds 2 models, whose names begin with 'student.', 'teacher.'" in error
+    torch.save({"one": state, "other": state}, tmp_path / "a.bin")
+    assert "several state dicts (one, other)" in refusal(tmp_path / "a.bin", capsys)
+    torch.save({"one": state, "model": {}, "n": 3}, tmp_path / "a.bin")
+    assert main([str(tmp_path / "a.bin"), str(tmp_path / "a.safetensors")]) == 0
+    torch.save(state | {"module.Q": state["Q"]}, tmp_path / "b.bin")
+    assert main([str(tmp_path / "b.bin"), str(tmp_path / "b.safetensors")]) == 2
+    assert "has Q twice" in capsys.readouterr().err
 
 
 def test_files_that_are_none(converted, tmp_path, capsys):
@@ -414,7 +438,6 @@ def test_tensors_of_torchscript(tmp_path, how):
 
 
 def test_clip_of_openai_becomes_an_encoder(converted, tmp_path, monkeypatch, capsys):
-    """At full size."""
     state, _, _ = converted
     clip = {k.removeprefix("clip."): v for k, v in state.items() if k.startswith("clip.")}
     torch.jit.script(Holder(clip | SCALARS)).save(str(tmp_path / "ViT-B-32.pt"))
@@ -426,12 +449,11 @@ def test_clip_of_openai_becomes_an_encoder(converted, tmp_path, monkeypatch, cap
     unused = next(line for line in said.splitlines() if line.startswith("Not used (3)"))
     assert set(unused.split(": ")[1].split(", ")) == set(SCALARS)
     tensors = load_file(target)
-    assert {name: tuple(value.shape) for name, value in tensors.items()} == clip_shapes()
+    assert {name: tuple(value.shape) for name, value in tensors.items()} == clip_shapes(SMALL)
     for name, value in clip.items():
         assert tensors[name].dtype == torch.float32
         assert torch.equal(tensors[name], value.half().float()), name
-    encoder = load_encoder(f"open_clip:{CLIP}:{target}")
-    target.unlink()
+    encoder = load_encoder(f"open_clip:{SMALL}:{target}")
     assert torch.equal(encoder.model.visual.proj, clip["visual.proj"].float())
 
 
