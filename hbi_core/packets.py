@@ -148,7 +148,9 @@ def list_pictures(path: str) -> Pictures:
                 entry = bitstream.entry(bytes(packet))
             if entry is not None:
                 entries[len(packets)] = entry
-            packets.append((packet.pts, packet.dts, packet.duration, packet.is_discard))
+            is_hidden = context.name == "vp8" and not bytes(packet)[0] & 16  # show_frame, RFC 6386
+            is_discarded = packet.is_discard or is_hidden
+            packets.append((packet.pts, packet.dts, packet.duration, is_discarded))
         if not packets or all(is_discarded for *_, is_discarded in packets):
             raise VideoError(
                 f"{file_name(path)} has a video stream without a frame. It is empty or damaged."

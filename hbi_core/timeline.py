@@ -54,11 +54,13 @@ def join_parts(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray) -> np.
     steps = np.diff(decoded)
     typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
     sound = np.sort(sound)
+    long = max(_JUMP, 10 * typical)
+    jumps = (steps < -4 * typical) | (steps > long) | (np.diff(shown) > long)
     begins = []
-    for number in np.flatnonzero((steps < -4 * typical) | (steps > max(_JUMP, 10 * typical))):
-        before, after = decoded[number], decoded[number + 1]
+    for number in np.flatnonzero(jumps):
+        before, after = decoded[number], max(decoded[number + 1], shown[number + 1])
         bridge = sound[(sound > before) & (sound < after)]
-        if after < before or np.diff([before, *bridge, after]).max() > _JUMP:
+        if steps[number] < 0 or np.diff([before, *bridge, after]).max() > _JUMP:
             begins.append(number + 1)
     parts, end = [], 0.0
     for part in np.split(shown, begins):

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -32,7 +33,8 @@ class VideoLimits:
     Attributes:
         bytes: largest file.
         seconds: longest video.
-        reading_seconds: time limit for one reader.
+        reading_seconds: time limit for reading; pictures larger than 1920 x 1080 have as many
+            times more, up to four times.
         short_side: larger frames are scaled down to this many pixels.
     """
 
@@ -47,7 +49,8 @@ class Video:
     """Frames chosen from a video.
 
     Attributes:
-        frames: uint8 [F, H, W, 3], RGB in [0, 255], upright.
+        frames: uint8 [F, H, W, 3], RGB in [0, 255], upright, with square pixels, HDR mapped to
+            SDR. Where a video changes its size, all are in the largest shape, with black around.
         times: seconds from the first frame of the video to each frame, increasing.
         duration: seconds.
         name: file name, without its folder.
@@ -63,7 +66,9 @@ def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = 
     """Read frames at the mid-points of equal segments of a video, in a process of its own.
 
     Args:
-        path: any file that FFmpeg can read.
+        path: a file in a container of hbi_core.packets that FFmpeg can decode: MP4, MOV, MKV, WebM,
+            AVI, MPEG-TS and -PS, FLV, ASF, Ogg, MXF, GIF, APNG, and more. No address, no list of
+            files.
         frames: frames wanted, at least 1. A video with fewer gives all that it has.
         limits: see VideoLimits.
 
@@ -114,7 +119,7 @@ class Decoder:
         child = self._started()
         request = [os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
         told, pixels = {}, b""
-        with _TimeLimit(child, limits.reading_seconds) as limit, contextlib.suppress(OSError):
+        with TimeLimit(child, limits.reading_seconds) as limit, contextlib.suppress(OSError):
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
             while not {"shape", "error"} & set(told):
@@ -124,11 +129,11 @@ class Decoder:
                 part = json.loads(line)
                 told |= part
                 if "size" in part:
-                    limit.extend(math.prod(part["size"]) / _USUAL_PIXELS)
+                    limit.extend(part["size"])
             pixels = child.stdout.read(math.prod(told.get("shape", [0])))
         if limit.is_over:
             self.close()
-            raise VideoTimeoutError(_too_slow(path, limit.seconds, told))
+            raise VideoTimeoutError(too_slow(path, limit.seconds, told))
         if "error" in told:
             raise VideoError(told["error"])
         if "shape" not in told or len(pixels) < math.prod(told["shape"]):
@@ -161,7 +166,7 @@ class Decoder:
         return self._child
 
 
-class _TimeLimit:
+class TimeLimit:
     """Kills a process when its time is over."""
 
     def __init__(self, child: subprocess.Popen, seconds: float) -> None:
@@ -169,10 +174,10 @@ class _TimeLimit:
         self._child, self._started = child, time.monotonic()
         self._timer = self._running(seconds)
 
-    def extend(self, factor: float) -> None:
-        """More time for a larger video, if the factor is more than 1."""
+    def extend(self, size: tuple[int, int]) -> None:
+        """More time for pictures of this width and height, if they are large."""
         self._timer.cancel()
-        self.seconds *= min(max(factor, 1.0), _MOST_PATIENCE)
+        self.seconds *= min(max(math.prod(size) / _USUAL_PIXELS, 1.0), _MOST_PATIENCE)
         self._timer = self._running(self._started + self.seconds - time.monotonic())
 
     def _running(self, seconds: float) -> threading.Timer:
@@ -185,7 +190,7 @@ class _TimeLimit:
         self.is_over = True
         self._child.kill()
 
-    def __enter__(self) -> _TimeLimit:
+    def __enter__(self) -> TimeLimit:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,7 +198,8 @@ class _TimeLimit:
         self._timer.join()
 
 
-def _too_slow(path: Path, seconds: float, told: dict) -> str:
+def too_slow(path: Path, seconds: float, told: dict) -> str:
+    """What is said then; `told` is what the child said of the video before."""
     begin = f"Reading {file_name(path)} took longer than {seconds:g} s, so it was stopped."
     if "size" not in told:
         return f"{begin} The file may be damaged; convert it to MP4 (H.264), or cut a shorter clip."
@@ -218,7 +224,10 @@ def _checked_count(frames: int) -> int:
 
 def _check_file(path: Path, limits: VideoLimits) -> None:
     if not path.is_file():
-        raise VideoError(f"There is no video file {os.fsencode(path).decode('utf-8', 'replace')}.")
+        name = os.fsencode(path).decode("utf-8", "replace")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
+            raise VideoError(f"{name} is an address, not a file. Download the video first.")
+        raise VideoError(f"There is no video file {name}.")
     size = path.stat().st_size
     if size == 0:
         raise VideoError(f"{file_name(path)} is empty (0 bytes). Was it fully uploaded?")

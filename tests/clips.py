@@ -19,22 +19,29 @@ LEVEL = 4
 def write_clip(
     path: Path, count: int = 50, *, codec: str = "libx264", rate: int = 25, size=(96, 64),
     stamps=None, faststart: bool = True, pixel_format: str = "yuv420p", marked: bool = False,
-    codec_options=None,
+    codec_options=None, first: int = 0, pixel_aspect: Fraction | None = None,
+    metadata=None, sound: int = 0,
 ) -> Path:  # fmt: skip
     """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
 
-    `marked` puts a white corner at the top left, to tell which way up a frame is.
+    `marked` puts a white corner at the top left, to tell which way up a frame is. The first
+    frame's number is `first`. With `sound`, that many seconds of silence go along.
     """
     width, height = size
     options = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
     with av.open(path, "w", options=options) as container:
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        container.metadata.update(metadata or {})
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if sound:
+            silence = container.add_stream("mp2", rate=44100, layout="mono")
         if stamps is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
             stream.time_base = Fraction(1, 1000)
         for index in range(count):
-            pixels = np.full((height, width, 3), LEVEL * index, np.uint8)
+            pixels = np.full((height, width, 3), LEVEL * (first + index), np.uint8)
             if marked:
                 pixels[: height // 4, : width // 4] = 255
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -42,6 +49,13 @@ def write_clip(
                 frame.pts, frame.time_base = stamps[index], Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        if sound:
+            samples = av.AudioFrame.from_ndarray(
+                np.zeros((1, 44100 * sound), np.int16), "s16", "mono"
+            )
+            samples.sample_rate = 44100
+            container.mux(silence.encode(samples))
+            container.mux(silence.encode())
     return path
 
 
@@ -56,13 +70,19 @@ def write_sound(path: Path) -> Path:
     return path
 
 
-def rotate(source: Path, target: Path) -> Path:
-    """Mark an MP4 as to be shown turned by 90 degrees clockwise, as a phone does."""
+def rotate(source: Path, target: Path, matrix=(0, 1, -1, 0)) -> Path:
+    """Give an MP4 the display matrix a, b, c, d; the default turns by 90 degrees clockwise."""
     data = bytearray(source.read_bytes())
-    matrix = data.index(b"tkhd") + 4 + 40  # version 0: flags, times, layer, volume before it
-    fixed = 1 << 16
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, fixed, 0, -fixed, 0, 0, 0, 0, 1 << 30)
+    start = data.index(b"tkhd") + 4 + 40  # version 0: flags, times, layer, volume before it
+    a, b, c, d = (number << 16 for number in matrix)
+    data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     target.write_bytes(data)
+    return target
+
+
+def join(target: Path, *sources: Path) -> Path:
+    """Write one file after another, as `cat` does."""
+    target.write_bytes(b"".join(source.read_bytes() for source in sources))
     return target
 
 

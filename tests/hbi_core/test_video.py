@@ -16,6 +16,7 @@ import pytest
 from clips import LEVEL, rotate, trim, write_clip, write_sound
 from PIL import Image
 
+from hbi_core import video
 from hbi_core.errors import VideoError
 from hbi_core.timeline import choose_frames
 from hbi_core.video import Decoder, VideoLimits, read_video
@@ -192,6 +193,12 @@ def test_missing_file(tmp_path):
         read_video(tmp_path / "nothing.mp4")
 
 
+@pytest.mark.parametrize("kind", [str, Path])
+def test_an_address_is_no_file(kind):
+    with pytest.raises(VideoError, match="Download the video first"):
+        read_video(kind("https://example.com/a.mp4"))
+
+
 def test_limits(clip):
     with pytest.raises(VideoError, match="too large"):
         read_video(clip, limits=VideoLimits(bytes=100))
@@ -231,6 +238,19 @@ def test_a_decoder_that_hangs_is_killed(clip, decoder):
     with pytest.raises(VideoError, match=r"took longer than 0\.5 s"):
         read_video(clip, limits=VideoLimits(reading_seconds=0.5))
     assert set(psutil.Process().children(recursive=True)) <= before
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds"), [((320, 240), 1000), ((2880, 1620), 2250), ((7680, 4320), 4000)]
+)
+def test_a_large_video_has_more_time_and_is_not_called_damaged(size, seconds):
+    with video.TimeLimit(None, 1000) as limit:
+        limit.extend(size)
+    message = video.too_slow(Path("a.mp4"), limit.seconds, {"size": size, "pictures": 600})
+    assert f"longer than {seconds} s" in message
+    assert f"600 pictures of {size[0]} x {size[1]}" in message
+    assert "damaged" not in message
+    assert not limit.is_over
 
 
 def test_a_decoder_that_crashes_is_survived(clip, decoder):

@@ -1,0 +1,249 @@
+"""The picture shown is the frame whose time is told, whatever the coding and the container."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+from clips import LEVEL, join, write_clip
+
+from hbi_core.errors import VideoError
+from hbi_core.timeline import join_parts
+from hbi_core.video import Decoder
+
+RATE = 25
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    with Decoder() as decoder:
+        yield decoder
+
+
+def levels(video):
+    """Which frame of `write_clip` each frame is."""
+    return video.frames.mean((1, 2, 3)) / LEVEL
+
+
+def x264(parameters):
+    return "libx264", {"x264-params": parameters}
+
+
+def x265(parameters):
+    return "libx265", {"x265-params": f"log-level=none:{parameters}"}
+
+
+ALT_REF = {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "16"}
+B_FRAMES = {"g": "12", "bf": "2"}
+
+
+@pytest.mark.parametrize("frames", [3, 5, 12])
+@pytest.mark.parametrize(
+    ("name", "coding"),
+    [
+        ("closed.mp4", x264("keyint=12:bframes=3")),
+        ("closed.avi", x264("keyint=12:bframes=3")),  # its stamps do not tell the order
+        ("closed.mxf", x264("keyint=12:bframes=3")),
+        ("closed.h264", x264("keyint=12:bframes=3")),  # without any stamps
+        ("fields.mkv", x264("keyint=12:bframes=3:interlaced=1")),
+        ("open.mp4", x264("open-gop=1:keyint=12:bframes=3:scenecut=0")),
+        ("open.ts", x264("open-gop=1:keyint=12:bframes=3:scenecut=0")),
+        ("refresh.mp4", x264("intra-refresh=1:keyint=12")),
+        ("refresh.ts", x264("intra-refresh=1:keyint=12")),
+        ("refresh.mkv", x264("intra-refresh=1:keyint=12:slices=4")),
+        ("open265.mkv", x265("keyint=12")),
+        ("open265.mp4", x265("keyint=12")),
+        ("open265.ts", x265("keyint=12")),
+        ("open265.hevc", x265("keyint=12")),
+        ("closed265.mp4", x265("keyint=12:open-gop=0:radl=2")),
+        ("layers265.mp4", x265("keyint=24:temporal-layers=3")),
+        ("altref.webm", ("libvpx", ALT_REF)),
+        ("altref9.webm", ("libvpx-vp9", ALT_REF)),
+        ("av1.mkv", ("libsvtav1", {"g": "12", "preset": "12"})),
+        ("program.mpg", ("mpeg2video", B_FRAMES)),
+        ("transport.ts", ("mpeg2video", B_FRAMES)),
+        ("mpeg2.mxf", ("mpeg2video", B_FRAMES)),
+        ("mpeg4.avi", ("mpeg4", B_FRAMES)),
+        ("mpeg4.3gp", ("mpeg4", {"g": "12"})),
+        ("photographs.avi", ("mjpeg", {})),
+        ("intra.mov", ("prores_ks", {})),
+        ("real.rm", ("rv20", {})),
+        ("windows.wmv", ("wmv2", {})),
+        ("flash.flv", ("flv", {})),
+        ("open.nut", ("libx264", {"g": "12"})),
+        ("lossless.mkv", ("ffv1", {})),
+        ("layered.apng", ("apng", {})),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_pictures_have_their_times(decoder, clips_of_codings, name, coding, frames):
+    video = decoder.read(clips_of_codings(name, *coding), frames)
+    middles = (np.arange(frames) + 0.5) * 60 / frames
+    assert [time * RATE for time in video.times] == pytest.approx(np.floor(middles), abs=0.1)
+    assert levels(video) == pytest.approx(np.floor(middles), abs=0.8)  # old codecs are lossy
+    assert video.duration == pytest.approx(60 / RATE, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def clips_of_codings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("codings")
+    formats = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p", "apng": "rgb24"}
+
+    def clip(name, codec, options):
+        path = folder / name
+        if not path.exists():
+            pixel_format = formats.get(codec, "yuv420p")
+            write_clip(path, 60, codec=codec, codec_options=options, pixel_format=pixel_format)
+        return path
+
+    return clip
+
+
+def test_every_container_that_is_opened(decoder, tmp_path):
+    """Digital video tapes have one size only; and their pixels are not square."""
+    path = write_clip(
+        tmp_path / "tape.dv", 3, codec="dvvideo", size=(720, 576), pixel_format="yuv420p"
+    )
+    assert levels(decoder.read(path, 3)) == pytest.approx([0, 1, 2], abs=0.6)
+
+
+def marks_of_keys(path):
+    with av.open(path) as container:
+        return sum(packet.is_keyframe for packet in container.demux(video=0))
+
+
+def test_key_frames_that_are_none(decoder, tmp_path):
+    """Every packet of this file is marked as a key frame, and but the first none is."""
+    source = write_clip(
+        tmp_path / "a.avi",
+        60,
+        codec="msmpeg4",
+        codec_options={"g": "100", "sc_threshold": "1000000000"},
+    )
+    data = source.read_bytes()
+    index = data.index(b"idx1")
+    entries = bytearray(data[index + 8 :])
+    for at in range(4, len(entries) - 12, 16):
+        entries[at] |= 16  # AVIIF_KEYFRAME
+    path = tmp_path / "keys.avi"
+    path.write_bytes(data[: index + 8] + entries)
+    assert marks_of_keys(path) > 50 > marks_of_keys(source)
+    assert (decoder.read(path, 4).frames == decoder.read(source, 4).frames).all()
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_parameters_that_come_once(decoder, tmp_path, codec):
+    """The second half has another shape, and only its first packet says so."""
+    sets = {"libx264": {7, 8, 6}, "libx265": {32, 33, 34, 39}}[codec]
+    suffix = {"libx264": "h264", "libx265": "hevc"}[codec]
+    options = dict([x264("keyint=4:bframes=0"), x265("keyint=4:bframes=0:open-gop=0")])[codec]
+    first, second = (
+        write_clip(tmp_path / f"{number}.{suffix}", 24, codec=codec, size=size, first=number,
+                   codec_options=options)
+        for number, size in ((0, (64, 48)), (24, (96, 48)))
+    )  # fmt: skip
+    units = second.read_bytes().replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
+    kinds = [(u[0] >> 1) & 63 if codec == "libx265" else u[0] & 31 for u in units]
+    pictures = [number for number, kind in enumerate(kinds) if kind not in sets]
+    kept = [unit for number, unit in enumerate(units) if number < pictures[1] or number in pictures]
+    path = tmp_path / f"both.{suffix}"
+    path.write_bytes(first.read_bytes() + b"".join(b"\0\0\0\1" + unit for unit in kept))
+    video = decoder.read(path, 4)
+    assert video.frames.shape == (4, 48, 96, 3)
+    middle = video.frames[:, :, 40:56].mean((1, 2, 3)) / LEVEL
+    assert middle == pytest.approx([6, 18, 30, 42], abs=0.8)
+
+
+def test_parts_of_another_size(decoder, tmp_path):
+    """All are shown in the shape of the largest, the others with black beside them."""
+    small = write_clip(tmp_path / "1.ts", 25, size=(64, 64), first=10)
+    large = write_clip(tmp_path / "2.ts", 25, size=(192, 96), first=35)
+    video = decoder.read(join(tmp_path / "both.ts", small, large), 10)
+    assert video.frames.shape == (10, 96, 192, 3)
+    shown = video.frames[:, 8:-8, 60:-60].mean((1, 2, 3)) / LEVEL
+    assert shown == pytest.approx([12, 17, 22, 27, 32, 37, 42, 47, 52, 57], abs=0.6)
+    assert (video.frames[:5, :, :40] == 0).all()
+    assert (video.frames[:5, :, -40:] == 0).all()
+
+
+def later(source, target, seconds, sound=False):
+    """The packets of a transport stream with later stamps."""
+    with av.open(source) as old, av.open(target, "w") as new:
+        streams = {stream: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.dts is not None:
+                shift = round(seconds / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream]
+                new.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("seconds", [0, 600, 7200])
+@pytest.mark.parametrize("name", ["a.ts", "with sound.ts", "a.mpg"])
+def test_joined_recordings(decoder, tmp_path, name, seconds):
+    """Two files of a second each, with the same stamps or with a clock that jumps."""
+    codec = "mpeg2video" if name == "a.mpg" else "libx264"
+    sound = int("sound" in name)
+    one, two = (
+        write_clip(tmp_path / f"{first}{name}", 25, codec=codec, first=first, sound=sound)
+        for first in (0, 25)
+    )
+    if seconds:
+        two = later(two, tmp_path / f"later {name}", seconds)
+    video = decoder.read(join(tmp_path / name, one, two), 5)
+    assert video.duration == pytest.approx(2.0, abs=0.05)
+    assert levels(video) == pytest.approx([5, 15, 25, 35, 45], abs=0.8)
+    assert video.times == pytest.approx([0.2, 0.6, 1.0, 1.4, 1.8], abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["slides.ts", "slides.mp4", "slides.mkv"])
+def test_slides_are_no_jumps(decoder, tmp_path, name):
+    stamps = [20_000 * number for number in range(6)]
+    video = decoder.read(write_clip(tmp_path / name, 6, stamps=stamps), 6)
+    assert video.times == pytest.approx([0, 20, 40, 60, 80, 100], abs=0.01)
+
+
+def test_a_pause_of_the_picture_while_sound_goes_on():
+    shown = np.array([0, 0.04, 0.08, 30.0, 30.04])
+    assert join_parts(shown, shown, np.arange(0, 30, 0.5)) == pytest.approx(shown)
+    joined = np.array([0, 0.04, 0.08, 0.12, 0.16])
+    assert join_parts(shown, shown, np.array([0, 0.1, 29.9])) == pytest.approx(joined)
+
+
+@pytest.mark.parametrize("name", ["title.avi", "title.mp4", "title.mkv"])
+def test_tags_of_any_bytes(decoder, tmp_path, name):
+    path = write_clip(tmp_path / name, 10, codec="mpeg4", metadata={"title": "caffè"})
+    data = path.read_bytes()
+    assert "caffè".encode() in data
+    path.write_bytes(data.replace("caffè".encode(), b"caf\xff\xfe\x8f"))
+    assert levels(decoder.read(path, 2)) == pytest.approx([2, 7], abs=0.8)
+
+
+@pytest.mark.parametrize("name", ["two.mkv", "two.mp4"])
+def test_the_default_track_is_shown(decoder, tmp_path, name):
+    """The first track is a small preview."""
+    path = tmp_path / name
+    disposition = av.stream.Disposition
+    with av.open(path, "w") as container:
+        tracks = []
+        for side, kind in ((32, disposition(0)), (64, disposition.default)):
+            track = container.add_stream("libx264", rate=RATE)
+            track.width = track.height = side
+            track.pix_fmt, track.disposition = "yuv420p", kind
+            tracks.append(track)
+        for track, level in zip(tracks, (200, 100), strict=True):
+            for _ in range(5):
+                pixels = np.full((track.height, track.width, 3), level, np.uint8)
+                container.mux(track.encode(av.VideoFrame.from_ndarray(pixels)))
+            container.mux(track.encode())
+    video = decoder.read(path, 1)
+    assert video.frames.shape == (1, 64, 64, 3)
+    assert video.frames.mean() == pytest.approx(100, abs=3)
+
+
+def test_animated_webp_is_named(decoder, tmp_path):
+    path = tmp_path / "a.webp"
+    path.write_bytes(b"RIFF\x64\0\0\0WEBPVP8X" + bytes(80))
+    with pytest.raises(VideoError, match=r"WebP.*Convert it to MP4 or GIF"):
+        decoder.read(path)
