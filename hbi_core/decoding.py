@@ -113,7 +113,7 @@ def _frames(container, stream, pictures: Pictures, owed: deque) -> Iterator[tupl
             yield from ((begin, frame) for frame in context.decode(None))
 
 
-def _read(path: str, count: int, limits: VideoLimits) -> Iterator[dict | bytes]:
+def answer(path: str, count: int, limits: VideoLimits) -> Iterator[dict | bytes]:
     """The answer to one request, part by part."""
     try:
         pictures = list_pictures(path)
@@ -162,7 +162,7 @@ def _main() -> None:
     requests = _requests()
     while True:
         path, count, limits = json.loads(requests.get())
-        for part in _read(os.fsdecode(bytes.fromhex(path)), count, VideoLimits(**limits)):
+        for part in answer(os.fsdecode(bytes.fromhex(path)), count, VideoLimits(**limits)):
             answers.write(json.dumps(part).encode() + b"\n" if isinstance(part, dict) else part)
             answers.flush()
 

@@ -35,22 +35,20 @@ class Bitstream:
         self._is_hevc = codec == "hevc"
         self._parameters = {32, 33, 34} if self._is_hevc else {7, 8, 13, 15}
         self._sequence = 33 if self._is_hevc else 7
-        self._known = self._length_bytes = None
+        self._known = extradata or b""
+        self._length_bytes = self._length_of(self._known)
         self._changed: set[bytes] = set()  # parameters that came after the start of the file
         self.layered = False
-        self.configure(extradata or b"")
 
-    def configure(self, extradata: bytes) -> None:
-        """The parameters that the container itself holds, at first or from the next packet on."""
-        if self._known is not None:
-            self._changed = {extradata}
-        self._known = extradata
-        in_container = len(extradata) > 22 and extradata[0] == 1
-        at = 21 if self._is_hevc else 4
-        self._length_bytes = (extradata[at] & 3) + 1 if in_container else 0
+    def entry(self, packet: bytes, extradata: bytes | None = None) -> Entry | None:
+        """What the next packet of the stream is, if decoding can start there.
 
-    def entry(self, packet: bytes) -> Entry | None:
-        """What the next packet of the stream is, if decoding can start there."""
+        Args:
+            packet: its bytes.
+            extradata: parameters that the container gives along with it, in place of the first.
+        """
+        if extradata:
+            self._length_bytes = self._length_of(extradata)
         found, parameters, slices, recovers = None, {}, [], False
         for unit in _units(packet, self._length_bytes):
             kind = (unit[0] >> 1) & 63 if self._is_hevc else unit[0] & 31
@@ -70,7 +68,15 @@ class Bitstream:
                 slices.append(_slice_type(unit))
         if found is None and recovers and slices and all(kind in (2, 4) for kind in slices):
             found = Entry.OPEN
+        if extradata:
+            parameters[extradata] = self._sequence
         return found if self._has_all(parameters) else None
+
+    def _length_of(self, extradata: bytes) -> int:
+        """Bytes of the length before each unit; 0 if start codes part them."""
+        in_container = len(extradata) > 6 and extradata[0] == 1  # avcC or hvcC
+        at = 21 if self._is_hevc else 4
+        return (extradata[at] & 3) + 1 if in_container and len(extradata) > at else 0
 
     def _has_all(self, parameters: dict[bytes, int]) -> bool:
         """Whether a packet brings what has changed since the start, if anything has."""

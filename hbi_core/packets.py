@@ -143,9 +143,9 @@ def list_pictures(path: str) -> Pictures:
             is_key = packet.is_keyframe and context.name not in _LAYERED
             entry = Entry.OPEN if is_key else None
             if bitstream is not None:
-                if packet.has_sidedata("new_extradata"):
-                    bitstream.configure(bytes(packet.get_sidedata("new_extradata")))
-                entry = bitstream.entry(bytes(packet))
+                changes = packet.has_sidedata("new_extradata")
+                extradata = bytes(packet.get_sidedata("new_extradata")) if changes else None
+                entry = bitstream.entry(bytes(packet), extradata)
             if entry is not None:
                 entries[len(packets)] = entry
             is_hidden = context.name == "vp8" and not bytes(packet)[0] & 16  # show_frame, RFC 6386

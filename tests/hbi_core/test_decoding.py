@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 from clips import LEVEL, join, write_clip
 
+from hbi_core import decoding
 from hbi_core.errors import VideoError
+from hbi_core.nal import Bitstream, Entry
+from hbi_core.packets import list_pictures
 from hbi_core.timeline import join_parts
-from hbi_core.video import Decoder
+from hbi_core.video import Decoder, VideoLimits
 
 RATE = 25
 
@@ -112,6 +117,36 @@ def marks_of_keys(path):
         return sum(packet.is_keyframe for packet in container.demux(video=0))
 
 
+CLOSED, OPEN = Entry.CLOSED, Entry.OPEN
+
+
+@pytest.mark.parametrize(
+    ("coding", "kinds", "layered"),
+    [
+        (x264("keyint=10:bframes=3"), [CLOSED, CLOSED, CLOSED], False),
+        (x264("keyint=10:bframes=3:open-gop=1:scenecut=0"), [CLOSED, OPEN, OPEN], False),
+        (x264("keyint=10:intra-refresh=1"), [CLOSED], False),
+        (x264("keyint=10:intra-refresh=1:slices=4"), [CLOSED], False),
+        (x265("keyint=10:scenecut=0"), [CLOSED, OPEN, OPEN], False),
+        (x265("keyint=10:scenecut=0:open-gop=0:bframes=0"), [CLOSED, CLOSED, CLOSED], False),
+        (x265("keyint=10:scenecut=0:intra-refresh=1"), [CLOSED], False),
+        (x265("keyint=30:scenecut=0:temporal-layers=3"), [CLOSED], True),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_where_decoding_can_start(tmp_path, suffix, coding, kinds, layered):
+    codec, options = coding
+    path = write_clip(tmp_path / f"a.{suffix}", 30, codec=codec, codec_options=options)
+    with av.open(path) as container:
+        context = container.streams.video[0].codec_context
+        bitstream = Bitstream(context.name, context.extradata)
+        found = [
+            bitstream.entry(bytes(packet)) for packet in container.demux(video=0) if packet.size
+        ]
+    assert [entry for entry in found if entry is not None] == kinds
+    assert bitstream.layered == layered
+
+
 def test_key_frames_that_are_none(decoder, tmp_path):
     """Every packet of this file is marked as a key frame, and but the first none is."""
     source = write_clip(
@@ -119,6 +154,7 @@ def test_key_frames_that_are_none(decoder, tmp_path):
         60,
         codec="msmpeg4",
         codec_options={"g": "100", "sc_threshold": "1000000000"},
+        marked=True,
     )
     data = source.read_bytes()
     index = data.index(b"idx1")
@@ -129,6 +165,63 @@ def test_key_frames_that_are_none(decoder, tmp_path):
     path.write_bytes(data[: index + 8] + entries)
     assert marks_of_keys(path) > 50 > marks_of_keys(source)
     assert (decoder.read(path, 4).frames == decoder.read(source, 4).frames).all()
+
+
+def test_a_recovery_that_takes_pictures_is_no_entry():
+    """Recovery points of ITU-T H.264, D.1.8, before an I slice: after 0, 1 and 2 pictures."""
+    slice_of_i = bytes([0, 0, 1, 0x41, 0b1_0001000, 0x80])  # first_mb 0, slice_type 7
+    slice_of_p = bytes([0, 0, 1, 0x41, 0b1_00110_00, 0x80])  # slice_type 5
+    for bits, entry in ((0b1_1_0_00_1_00, OPEN), (0b010_1_0_00_1, None), (0b011_1_0_00_1, None)):
+        recovery = bytes([0, 0, 1, 6, 6, 1, bits, 0x80])
+        assert Bitstream("h264", None).entry(recovery + slice_of_i) is entry
+        assert Bitstream("h264", None).entry(recovery + slice_of_i + slice_of_p) is None
+    assert Bitstream("h264", None).entry(slice_of_i) is None
+
+
+def test_pictures_drawn_over_others(decoder, tmp_path):
+    """In APNG a picture can be marked as a key, and those before it are shown again after it."""
+    path = tmp_path / "a.apng"
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    drawn = []
+    with av.open(path, "w") as container:
+        stream = container.add_stream("apng", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for number in range(30):
+            pixels[number : number + 8, 2 * number : 2 * number + 4] = 8 * number
+            drawn.append(np.full_like(pixels, 90) if number == 12 else pixels.copy())
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(drawn[-1])))
+        container.mux(stream.encode())
+    assert marks_of_keys(path) > 1
+    assert (decoder.read(path, 3).frames == np.stack(drawn)[[5, 15, 25]]).all()
+
+
+def test_an_order_that_was_guessed_wrongly(monkeypatch, clips_of_codings):
+    """As in AVIs whose packets hold two pictures: the decoder knows it better."""
+    path = str(clips_of_codings("mpeg4.avi", "mpeg4", B_FRAMES))
+    right = list_pictures(path)
+    order = np.arange(len(right.numbers))
+    assert (right.numbers != order).any()
+    wrong = replace(right, numbers=order, ranks=order, moments=order, entries=right.entries[:1])
+    monkeypatch.setattr(decoding, "list_pictures", lambda _: wrong)
+    _, told, pixels = decoding.answer(path, 12, VideoLimits())
+    frames = np.frombuffer(pixels, np.uint8).reshape(told["shape"])
+    middles = (np.arange(12) + 0.5) * 5
+    assert frames.mean((1, 2, 3)) / LEVEL == pytest.approx(np.floor(middles), abs=0.8)
+
+
+def test_a_header_of_its_own_for_the_second_half(decoder, tmp_path):
+    options = {"x264-params": "keyint=4:bframes=0"}
+    first, second = (
+        write_clip(tmp_path / f"{number}.flv", 24, size=size, first=number, codec_options=options,
+                   stamps=[40 * (number + later) for later in range(24)])
+        for number, size in ((0, (64, 48)), (24, (96, 48)))
+    )  # fmt: skip
+    path = tmp_path / "both.flv"
+    path.write_bytes(first.read_bytes() + second.read_bytes()[13:])
+    video = decoder.read(path, 4)
+    assert video.frames.shape == (4, 48, 96, 3)
+    middle = video.frames[:, :, 40:56].mean((1, 2, 3)) / LEVEL
+    assert middle == pytest.approx([6, 18, 30, 42], abs=0.8)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
