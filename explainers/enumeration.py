@@ -20,8 +20,8 @@ Progress = Callable[[int, int], None]
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
 _CPU_CHUNK = 2**20  # tiles that stay in a processor's cache
 _FUNCTION_CHUNK = 2**14
-_TRIAL = 0.1  # of the limit, before what all will take is known, and at most
-_LONGEST_TRIAL = 0.5  # seconds
+_TRIAL = 0.1  # of the limit, before it is known what all would take; at most
+_TRIAL_SECONDS = 0.5
 _ASKED = 1.0  # seconds; the limit where only the estimate is wanted
 
 
@@ -61,7 +61,7 @@ def enumerate_coalitions(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
-    clock: Clock = time.perf_counter,
+    clock: Clock | None = None,
 ) -> Interactions:
     """Interactions (HBI, Eq. 3) of all pairs by evaluating every coalition once.
 
@@ -87,7 +87,7 @@ def enumerate_coalitions(
             it lies.
         progress: called with the coalitions done and all of them. An exception that it raises
             ends the run.
-        clock: tells the seconds that limit_seconds is about.
+        clock: tells the seconds that limit_seconds is about; None is time.perf_counter.
 
     Returns:
         Interactions; with pairs="all" they have player_values. Not differentiable: use
@@ -120,6 +120,7 @@ def enumerate_coalitions(
         stream = FunctionStream(game, players, chunk, dtype, device)
         streams = [(stream, torch.arange(players, device=device))]
         counts, shape = [players], (players,)
+    clock = time.perf_counter if clock is None else clock
     meter = _Meter(counts, limit_seconds, device, progress, clock)
 
     def compute() -> tuple[Tensor, Tensor]:
@@ -184,7 +185,7 @@ class _Meter:
         self.limit, self.device, self.tell, self.clock = limit, device, tell, clock
         self.done = 0
         self.warm: tuple[float, int] | None = None  # when, and how many, after the first tile
-        self.trial = min(_TRIAL * limit, _LONGEST_TRIAL) if limit < math.inf else None
+        self.trial = min(_TRIAL * limit, _TRIAL_SECONDS) if limit < math.inf else None
         if limit == 0:
             raise TooManyCoalitionsError(self.players, self.total, math.nan, limit)
         self.started = self.now = clock()

@@ -51,7 +51,7 @@ def sample_coalitions(
     control_variates: bool = True,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], None] | None = None,
-    clock: Clock = time.perf_counter,
+    clock: Clock | None = None,
 ) -> Interactions:
     """Estimate the Banzhaf interactions (HBI, Eq. 3) of any game from random coalitions.
 
@@ -84,7 +84,7 @@ def sample_coalitions(
             it lies.
         progress: called with the values of φ taken and all that will be, of all games together, or
             0 where that is not known. An exception that it raises ends the run.
-        clock: tells the seconds that `seconds` is about.
+        clock: tells the seconds that `seconds` is about; None is time.perf_counter.
 
     Returns:
         Interactions with the standard error of each, from the spread of what the polynomial leaves:
@@ -119,6 +119,7 @@ def sample_coalitions(
     each = 2 if antithetic else 1
     limits = _limits(coalitions, seconds, target_error, each)
     folds = _FOLDS if control_variates and limits.observations >= _FEWEST else 1
+    clock = time.perf_counter if clock is None else clock
     sample = _Sample(source, antithetic, pairs == "all", folds, generator, clock)
     if progress:
         total = 0 if limits.open else limits.observations * each * sample.games
