@@ -9,7 +9,13 @@ import pytest
 import torch
 
 import oracles
-from explainers import WEIGHTINGS, SimilarityGame, closed_form
+from explainers import (
+    WEIGHTINGS,
+    SimilarityGame,
+    closed_form,
+    enumerate_coalitions,
+    sample_coalitions,
+)
 from oracles import random_game
 
 
@@ -73,9 +79,44 @@ def test_value_has_gradients_at_empty_coalitions():
     assert torch.equal(logits.grad, torch.zeros(2, dtype=torch.float64))
 
 
-def test_half_precision_is_computed_in_float32():
-    game = SimilarityGame(torch.ones(2, 2).bfloat16(), torch.zeros(2), torch.zeros(2))
-    assert game.grand_value().dtype == torch.float32
+METHODS = {
+    "closed form": closed_form,
+    "enumeration": enumerate_coalitions,
+    "sampling": lambda g: sample_coalitions(g, 64, torch.Generator().manual_seed(0)),
+}
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+
+@every_method
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(method, dtype):
+    game = random_game(2, 3)
+    halves = [x.to(dtype) for x in (game.similarity, game.video_logits, game.text_logits)]
+    half, single = (SimilarityGame(*tensors) for tensors in (halves, [x.float() for x in halves]))
+    assert half.grand_value().dtype == torch.float32
+    assert torch.equal(method(half).values, method(single).values)
+
+
+@every_method
+def test_the_layout_in_memory_changes_nothing(method):
+    """Turned, every second one, one for all."""
+    game = random_game(4, 6)
+    similarity = torch.zeros(12, 8, dtype=torch.float64)[::2, ::2].copy_(game.similarity.mT).mT
+    logits = torch.zeros(1, dtype=torch.float64).expand(4)
+    strange = SimilarityGame(similarity, logits, game.text_logits)
+    plain = SimilarityGame(game.similarity, torch.zeros(4), game.text_logits)
+    assert torch.equal(method(strange).values, method(plain).values)
+
+
+@pytest.mark.parametrize("method", [enumerate_coalitions, sample_coalitions])
+def test_no_gradient_comes_out_of_what_is_not_differentiable(method):
+    game = random_game(2, 3)
+    learned = SimilarityGame(
+        game.similarity.requires_grad_(), game.video_logits.requires_grad_(), game.text_logits
+    )
+    results = [method(learned), method(learned.coalition_values, players=5)]
+    assert not any(result.values.requires_grad for result in results)
+    assert closed_form(learned).values.requires_grad
 
 
 def test_the_game_keeps_what_it_was_given():
