@@ -18,7 +18,12 @@ import tyro
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from hbi_core.checkpoint import PUBLISHED_RETRIEVAL, Checkpoint, save_checkpoint
+from hbi_core.checkpoint import (
+    PUBLISHED_RETRIEVAL,
+    Checkpoint,
+    RetrievalSettings,
+    save_checkpoint,
+)
 from hbi_core.command_line import parsed, refused
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
 from hbi_core.errors import CheckpointError, InputError
@@ -55,6 +60,10 @@ class Arguments:
     """The PyTorch file."""
     target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
     """The file to write, NAME.safetensors."""
+    frames: int = PUBLISHED_RETRIEVAL.frames
+    """Of each video, for a retrieval checkpoint: 64 for ActivityNet and DiDeMo."""
+    words: int = PUBLISHED_RETRIEVAL.words
+    """Of each text at most, likewise."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class Conversion:
 def main(argv: list[str] | None = None) -> int:
     try:
         arguments = parsed(Arguments, "convert", argv)
-        done = convert(arguments.source, arguments.target)
+        read = replace(PUBLISHED_RETRIEVAL, frames=arguments.frames, words=arguments.words)
+        done = convert(arguments.source, arguments.target, read)
     except InputError as error:
         return refused(error)
     print(f"It is {done.kind}")
@@ -97,8 +107,15 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def convert(source: Path, target: Path) -> Conversion:
+def convert(
+    source: Path, target: Path, retrieval: RetrievalSettings = PUBLISHED_RETRIEVAL
+) -> Conversion:
     """Read a PyTorch file and write its tensors in float32.
+
+    Args:
+        source: the file.
+        target: the file to write.
+        retrieval: what a retrieval model reads, and how it scores; its file does not say.
 
     Raises:
         CheckpointError: the source cannot be read safely, lacks a tensor or has one of another
@@ -112,7 +129,7 @@ def convert(source: Path, target: Path) -> Conversion:
     model = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     others += [name for name in tensors if not name.startswith(prefix)]
     try:
-        done = write(model, source.name, target)
+        done = write(model, source.name, target, retrieval)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{target} cannot be written: {error}") from error
     unused = (*others, *(name for name in model if name not in done.used))
@@ -120,7 +137,9 @@ def convert(source: Path, target: Path) -> Conversion:
     return replace(done, unused=unused, taken_off=taken_off)
 
 
-def _write_published(tensors: dict[str, Tensor], source: str, target: Path) -> Conversion:
+def _write_published(
+    tensors: dict[str, Tensor], source: str, target: Path, retrieval: RetrievalSettings
+) -> Conversion:
     if answers := [name for name in tensors if name.startswith("classifier")]:
         raise CheckpointError(
             f"{source} is a checkpoint for question answering ({first_names(answers)}), which is "
@@ -141,27 +160,26 @@ def _write_published(tensors: dict[str, Tensor], source: str, target: Path) -> C
     save_estimator(beside, estimator)
     training = {"converted_from": source}
     checkpoint = Checkpoint(
-        encoder.name, config, hierarchy, PUBLISHED_RETRIEVAL, target.name, target, training
+        encoder.name, config, hierarchy, retrieval, target.name, target, training
     )
     save_checkpoint(target, checkpoint, encoder)
-    read = PUBLISHED_RETRIEVAL
     return Conversion(
         f"a retrieval model of the paper, for the encoder {encoder.name}",
         (target, beside),
         used,
-        f"token merges keep {RATES[0]}, then {RATES[1]} of the tokens; {read.frames} frames, "
-        f"{read.words} words, level weights {list(read.level_weights)}",
+        f"token merges keep {RATES[0]}, then {RATES[1]} of the tokens; {retrieval.frames} frames, "
+        f"{retrieval.words} words, level weights {list(retrieval.level_weights)}",
         OLD_TARGETS,
     )
 
 
-def _write_clip(tensors: dict[str, Tensor], source: str, target: Path) -> Conversion:
+def _write_clip(tensors: dict[str, Tensor], source: str, target: Path, *_) -> Conversion:
     model, network, used = _clip(tensors)
     write_tensors(target, network.state_dict(), {"format": "pt", "converted_from": source})
     return Conversion(f"a CLIP, for the encoder open_clip:{model}:{target}", (target,), used)
 
 
-def _write_estimator(tensors: dict[str, Tensor], source: str, target: Path) -> Conversion:
+def _write_estimator(tensors: dict[str, Tensor], source: str, target: Path, *_) -> Conversion:
     estimator, used = published_estimator(tensors)
     save_estimator(target, estimator)
     assumed = "similarities and interactions were scaled by 1000; its error is not known"

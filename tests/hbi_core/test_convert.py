@@ -15,7 +15,8 @@ from torch import nn
 
 import published
 from explainers import SimilarityGame
-from hbi_core.convert import _clip, main
+from hbi_core.checkpoint import RetrievalSettings, load_checkpoint
+from hbi_core.convert import Conversion, _clip, main
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError
 from hbi_core.estimator_file import load_estimator
@@ -37,6 +38,7 @@ from published_files import (
 
 LENGTHS = (24, 3, 4, 5, 11)  # tokens of the texts, start and end included
 FRAMES = (12, 3, 7, 1, 5)
+DONE = Conversion("nothing", (), set())
 UNUSED = {name for name in heads_shapes() if ".bn." in name}
 
 
@@ -109,7 +111,7 @@ def test_three_levels(seed):
 def test_every_part_matters():
     """Without any one tensor our model is another: the equality above tests them all."""
     _, hierarchy, _, _ = published_model(random_state(heads_shapes()))
-    batch = [x[:2] for x in random_batch(0)]
+    batch = [x[:2, :10] for x in random_batch(0)]
     whole = ours(hierarchy.eval(), *batch)
     for name, parameter in hierarchy.named_parameters():
         idle = (".head.", "logits.2.bias", "score.bias")  # training only; shifts inside a softmax
@@ -142,6 +144,7 @@ def test_what_the_command_says_and_writes(converted):
     assert "Taken off the names: module.\n" in said
     assert "24 words, level weights [1.0, 0.0, 0.0]" in said
     assert "wrong interactions" in said
+    assert load_checkpoint(path).retrieval == RetrievalSettings(12, 24, (1.0, 0.0, 0.0))
     beside = path.with_suffix(".estimator.safetensors")
     assert said.splitlines()[-2:] == [str(path), str(beside)]
     assert not list(path.parent.glob("*.partial"))
@@ -151,6 +154,16 @@ def test_what_the_command_says_and_writes(converted):
         stored = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
     assert set(stored.values()) == {"F32"}
     assert len(stored) == len(state) - len(UNUSED) - len(load_file(beside))
+
+
+def test_what_a_model_of_another_data_set_reads(monkeypatch, tmp_path, capsys):
+    asked = []
+    monkeypatch.setattr("hbi_core.convert.convert", lambda *given: asked.append(given) or DONE)
+    command = [str(tmp_path / "a.bin"), str(tmp_path / "a.safetensors")]
+    assert main([*command, "--frames", "64", "--words", "64"]) == 0
+    assert asked[0][2] == RetrievalSettings(64, 64, (1.0, 0.0, 0.0))
+    assert main([*command, "--words", "0"]) == 2
+    assert "words" in capsys.readouterr().err
 
 
 def test_explain_with_a_converted_checkpoint(converted):

@@ -16,7 +16,12 @@ import torch
 from PIL import Image
 
 import published
-from hbi_core.checkpoint import load_checkpoint
+from hbi_core.checkpoint import (
+    Checkpoint,
+    RetrievalSettings,
+    load_checkpoint,
+    save_checkpoint,
+)
 from hbi_core.convert import convert
 from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.encoding import encode_corpus
@@ -26,7 +31,7 @@ from hbi_core.encoders import encode_text, load_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.evaluate import main as evaluate
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
-from hbi_core.model import ModelConfig
+from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.text import parse_caption
@@ -196,6 +201,30 @@ def test_explain_and_evaluate_read_the_same(released, loaded):
     text = encode_text(encoder, parse_caption(CAPTIONS[3]), "tokens", 24, padded=True)
     assert text.labels == tuple(labels)
     assert (features.caption(3) - text.features).abs().max() < 2e-3  # half precision
+
+
+@pytest.mark.parametrize("players", ["words", "tokens"])
+def test_a_model_of_our_own_reads_the_same_everywhere(released, loaded, tmp_path, players):
+    """At most six players of a caption, with [BOS] and [EOS]; no padding in any of it."""
+    _, corpus, _, _ = released
+    _, encoder, _ = loaded
+    config = ModelConfig(text_players=players, temporal_layers=0)
+    torch.manual_seed(0)
+    heads = Checkpoint(
+        encoder.architecture, config, build_hierarchy(config).eval(),
+        RetrievalSettings(4, 6, (1.0, 0.0, 0.0)), "a", tmp_path / "a.safetensors",
+    )  # fmt: skip
+    save_checkpoint(heads.path, heads, encoder)
+    features = encode_corpus(encoder, corpus, 4, players=players, words=6)
+    scores = similarity_scores(heads.hierarchy, features, 6, heads.retrieval.level_weights)
+    for n, clip in enumerate(corpus.clips):
+        result = explain(clip.files[0], CAPTIONS[n], checkpoint=heads.path, frames=4)
+        entity = result.levels[0]
+        labels = [token.text for token in entity.text_tokens]
+        assert (labels[0], labels[-1]) == ("[BOS]", "[EOS]")
+        assert len(labels) == min(6, len(features.caption(n)))
+        assert bool(result.words_left_out) == (n > 0)
+        assert entity.score == pytest.approx(scores[n, n].item(), abs=TOLERANCE)
 
 
 class PaddedEncoder(ToyEncoder):
