@@ -15,6 +15,7 @@ from explainers import (
     estimate,
     sample_coalitions,
 )
+from explainers.estimator import CellNetwork
 from oracles import random_game
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -80,3 +81,21 @@ def test_estimator_and_comparison():
     assert (result.estimates[0].values.cpu() - expected).abs().max() < 1e-4
     assert result.rows[1].agreement.max_error < 1e-12
     assert {row.device for row in result.rows} == {"cuda:0"}
+
+
+def test_attention_of_the_prediction_head():
+    """Its fused kernels, with a matrix that is all padding, in an odd size."""
+    torch.manual_seed(0)
+    network = CellNetwork("cnn+sa", 16)
+    masks = torch.arange(7) < torch.tensor([[7], [4], [0]]), torch.arange(9) < torch.tensor([[9]])
+    results = []
+    for device in ("cpu", "cuda"):
+        network.to(device).zero_grad()
+        similarity = random_game(7, 9, batch=(3,)).similarity.float().to(device).requires_grad_()
+        values = network(similarity, masks[0].to(device), masks[1].expand(3, -1).to(device))
+        values.square().sum().backward()
+        gradients = [similarity.grad, *(p.grad for p in network.parameters())]
+        results.append([x.detach().cpu().clone() for x in (values, *gradients)])
+    for one, other in zip(*results, strict=True):
+        assert other.isfinite().all()
+        assert (one - other).abs().max() < 1e-3 * one.abs().max().clamp(min=1)  # TF32 allowed
