@@ -48,7 +48,7 @@ def encode_corpus(
     Several processes each encode a share of the clips, clips[rank::processes], and find those of
     the others in the cache. They wait for files, not for each other in a collective, so no process
     group runs out of time; and all of them get the same features. One that has to stop at a clip
-    tells the others.
+    tells the others; one that is killed leaves them waiting, until the launcher ends them.
 
     Args:
         encoder: on its device, in evaluation mode.
@@ -198,8 +198,9 @@ class _Encoded:
         if "stopped" in told:
             raise DataError(told["stopped"])
         self.unreadable |= told["unreadable"]
-        left = [clip for clip in left if clip.id not in self.unreadable]
-        self.add(left, f"the rest of {share}")  # files that were there once, for an earlier run
+        lost = [clip for clip in left if clip.id not in self.unreadable]
+        if lost:  # files of an earlier run that told the same
+            self.add(lost, f"the rest of {share}")
 
     def _report(self, rank: int, processes: int) -> Path:
         """Where a process tells that its share is done; for these clips and settings alone."""

@@ -100,7 +100,7 @@ def locate(
             f"{report} Put them there under these names"
             + (', or choose missing="skip" to go on without them.' if rule == "stop" else ".")
         )
-    _LOG.warning("%s They are left out.", report)
+    _LOG.warning("%s They are left out; `missing` of the result lists all of them.", report)
     return {id: file for id, file in found.items() if file is not None}, missing
 
 
