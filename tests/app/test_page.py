@@ -209,7 +209,7 @@ def test_endpoint(server, explanation):
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
 
-    client = Client(server, verbose=False)
+    client = Client(server, verbose=False, httpx_kwargs={"timeout": LONG})
     result = client.predict(
         video=handle_file(str(CAFE)), caption=CAFE_CAPTION, frames=12, api_name="/explain"
     )
