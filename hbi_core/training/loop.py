@@ -100,15 +100,15 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                     run.average.update_parameters(run.task)
                 progress.step += 1
                 numbers |= {"learning_rate": rates[0], "encoder_learning_rate": rates[1]}
-                now = time.perf_counter()
-                numbers |= {"seconds": now - began, "data_seconds": read - began}
-                began = now
+                seconds = time.perf_counter() - began
+                numbers |= {"seconds": seconds, "data_seconds": read - began}
                 metrics.write(progress.step, numbers)
                 bar.update()
                 bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
                 due = progress.step % config.save_every == 0 and accelerator.sync_gradients
                 if due and progress.step < first + len(batches):
                     save_state(accelerator, config.out, progress.step)
+                began = time.perf_counter()
             progress.epochs += 1
             if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
                 rates = learning_rates(config.optimiser, progress.step - 1, run.steps)

@@ -260,6 +260,9 @@ class Run:
             told = f"; {left_out} left out, see missing.txt" if left_out else ""
             return f"{split}: {len(clips):,} clips, {captions:,} captions{told}"
 
+        parts = data.validation_parts
+        montages = f", in montages of {parts}" if parts > 1 else ""
+
         def parameters(module: nn.Module) -> str:
             count = sum(p.numel() for p in module.parameters())
             learn = sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -270,9 +273,11 @@ class Run:
             "folder": str(config.out),
             "data set": f"{data.dataset} in {data.root}",
             "train": counted(data.train, self.source.clips),
-            "validation": counted(data.validation, self.validation.clips)
-            if self.validation
-            else "none",
+            "validation": (
+                counted(data.validation, self.validation.clips) + montages
+                if self.validation
+                else "none"
+            ),
             "steps": f"{self.steps:,} in {optimiser.epochs} epochs, batches of "
             f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
             "model": f"{parameters(self.task.hierarchy)}; levels {levels}",

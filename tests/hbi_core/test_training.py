@@ -375,6 +375,8 @@ def test_montages_that_are_validated_on_do_not_depend_on_the_seed(small, tmp_pat
         train(config, ToyEncoder())
     assert seen[0] == seen[1]
     assert len(seen[0]) == 5
+    facts = json.loads((config.out / "run.json").read_text())
+    assert facts["validation"] == "validation: 16 clips, 16 captions, in montages of 3"
 
 
 def test_losses_are_logged_by_name(small, tmp_path):
@@ -387,6 +389,8 @@ def test_losses_are_logged_by_name(small, tmp_path):
     step = losses(tmp_path)[0]
     rates = {"learning_rate", "encoder_learning_rate"}
     assert set(step) == names | rates | {"loss/total", "gradient_norm", "step"}
+    (first, *_) = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    assert 0 < first["data_seconds"] < first["seconds"]  # waiting for data is part of a step
     weights = {"contrastive": 1.0, "banzhaf": 1.0, "distillation": 2.0}
     total = sum(weights[name.split("/")[1]] * step[name] for name in names)
     assert step["loss/total"] == pytest.approx(total, rel=1e-5)
