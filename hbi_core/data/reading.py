@@ -68,13 +68,13 @@ class ClipReader:
     ) -> None:
         self.unreadable: dict[str, str] = {}
         self._listed = listed
-        self._requests: list[tuple] = []
+        self._requests = _Requests()
         self._source = _Source(encoder, limits)
         options = {}
         if workers:
             options = {"persistent_workers": True, "prefetch_factor": max(2, ahead // workers)}
         self._loader = DataLoader(
-            self._source, batch_size=None, sampler=_Requests(self), collate_fn=_as_it_is,
+            self._source, batch_size=None, sampler=self._requests, collate_fn=_as_it_is,
             num_workers=workers, **options,
             generator=torch.Generator(),  # torch's own is left as it is, for a run that goes on
         )  # fmt: skip
@@ -105,7 +105,7 @@ class ClipReader:
         """
         if not clips:
             return  # and start no workers
-        self._requests = [(clip, frames, views, seed) for clip in clips]
+        self._requests.now = [(clip, frames, views, seed) for clip in clips]
         for clip, read in zip(clips, self._loader, strict=True):
             if isinstance(read, VideoTimeoutError):
                 raise VideoTimeoutError(
@@ -147,14 +147,14 @@ class ClipReader:
 class _Requests:
     """What a reader is asked for at the moment, anew for each pass of its loader."""
 
-    def __init__(self, reader: ClipReader) -> None:
-        self.reader = reader
+    def __init__(self) -> None:
+        self.now: list[tuple[Clip, int, int, int]] = []
 
-    def __iter__(self) -> Iterator[tuple]:
-        return iter(self.reader._requests)
+    def __iter__(self) -> Iterator[tuple[Clip, int, int, int]]:
+        return iter(self.now)
 
     def __len__(self) -> int:
-        return len(self.reader._requests)
+        return len(self.now)
 
 
 class _Source(Dataset):

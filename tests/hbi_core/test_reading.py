@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import os
 import shutil
 import threading
@@ -126,6 +128,22 @@ def test_workers_and_their_decoders_live_on(videos, tmp_path, monkeypatch):
     assert os.getpid() not in pids[0]
     assert pids[0] == pids[1] == pids[2]
     assert sorted(started.read_text().split()) == sorted(map(str, pids[0]))
+
+
+def test_workers_end_with_their_reader(photographs):
+    """At once, closed or forgotten: an ablation makes one reader after another."""
+    gc.disable()
+    try:
+        for forgotten in (False, True):
+            reader = ClipReader(Process(), workers=2)
+            pids = {int(own.frames.flatten()[0]) for own in reader(photographs, 2)}
+            assert pids <= {child.pid for child in multiprocessing.active_children()}
+            if not forgotten:
+                reader.close()
+            del reader
+            assert not pids & {child.pid for child in multiprocessing.active_children()}
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
