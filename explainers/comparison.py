@@ -24,7 +24,6 @@ from explainers.settings import check_game, whole_number
 
 METHODS = ("closed_form", "enumeration", "estimator", "sampling")
 BUDGETS = (256, 1024, 4096, 16384)  # coalitions
-_LIMIT = 60.0  # seconds
 # A method of one's own: a game, a number of coalitions, a seed -> its interactions.
 Method = Callable[[SimilarityGame, int, int], Interactions]
 Progress = Callable[[float, str], None]
@@ -143,12 +142,12 @@ class Comparison:
 def compare(
     game: SimilarityGame,
     methods: Sequence[str] | Mapping[str, Method] = ("closed_form", "enumeration", "sampling"),
-    budgets: Iterable[int] | None = None,
-    seeds: Iterable[int] | None = None,
+    budgets: Iterable[int] = BUDGETS,
+    seeds: Iterable[int] = (0,),
     *,
     estimator: Estimator | None = None,
     top: int = 10,
-    limit_seconds: float | None = None,
+    limit_seconds: float = 60.0,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run methods on one game and compare each with the closed form.
@@ -157,19 +156,18 @@ def compare(
         game: one game, similarity [V, T]. What its masks leave out is not compared.
         methods: names out of METHODS, or methods of one's own by name; those are run for every
             budget and seed, as sampling is. Each is given a copy of the game.
-        budgets: coalitions that a method may evaluate; None takes BUDGETS. Repetitions of methods,
-            budgets and seeds are dropped.
-        seeds: of random numbers, 0 to 2^63 - 1; None takes 0.
+        budgets: coalitions that a method may evaluate, for those that draw some. Repetitions of
+            methods, budgets and seeds are dropped.
+        seeds: of random numbers, 0 to 2^63 - 1.
         estimator: the learned network of the method "estimator".
         top: k, the strongest links that `Agreement.top_links` looks at.
-        limit_seconds: an enumeration that would take longer becomes a row without results; None
-            takes 60.
+        limit_seconds: an enumeration that would take longer becomes a row without results.
         progress: called with a fraction in [0, 1] and the method that runs.
 
     Raises:
         TypeError: the game is no SimilarityGame.
         ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, no
-            estimator for "estimator", or an argument is out of range or has no effect.
+            estimator for "estimator", or a number out of range.
     """
     check_game(game, "compare")
     if game.similarity.dim() != 2:
@@ -180,16 +178,8 @@ def compare(
     top = whole_number("top", top, 1)
     if not isinstance(methods, Mapping):
         methods = (methods,) if isinstance(methods, str) else tuple(dict.fromkeys(methods))
-    _check_effect(methods, budgets, seeds, estimator, limit_seconds)
-    budgets = [
-        whole_number("a budget", budget, 1)
-        for budget in dict.fromkeys(BUDGETS if budgets is None else budgets)
-    ]
-    seeds = [
-        whole_number("a seed", seed, 0, 2**63 - 1)
-        for seed in dict.fromkeys((0,) if seeds is None else seeds)
-    ]
-    limit_seconds = _LIMIT if limit_seconds is None else limit_seconds
+    budgets = [whole_number("a budget", budget, 1) for budget in dict.fromkeys(budgets)]
+    seeds = [whole_number("a seed", seed, 0, 2**63 - 1) for seed in dict.fromkeys(seeds)]
     runs = _runs(methods, budgets, seeds, estimator, limit_seconds)
     if not runs:
         raise ValueError("nothing to run: give a method, and for sampling a budget and a seed")
@@ -249,20 +239,6 @@ def _mean_ranks(values: np.ndarray) -> np.ndarray:
     """Ascending; equal values share the mean of their ranks."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[place]
-
-
-def _check_effect(methods, budgets, seeds, estimator, limit_seconds) -> None:
-    """Raises ValueError where an argument is for a method that is not run."""
-    own = isinstance(methods, Mapping)
-    drawn = own or "sampling" in methods
-    for name, value, method, runs in (
-        ("budgets", budgets, "sampling", drawn),
-        ("seeds", seeds, "sampling", drawn),
-        ("estimator", estimator, "estimator", not own and "estimator" in methods),
-        ("limit_seconds", limit_seconds, "enumeration", not own and "enumeration" in methods),
-    ):
-        if value is not None and not runs:
-            raise ValueError(f"{name} is for the method {method!r}, which is not run: leave it out")
 
 
 def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
