@@ -73,11 +73,14 @@ class LevelComparison:
             "device": self.device,
             "estimator_known_error": self.known_error,
         }
-        return json.dumps(data | runs, ensure_ascii=False, indent=1)
+        return json.dumps(data | runs, ensure_ascii=False, indent=1, allow_nan=False)
 
     def to_csv(self) -> str:
         """The contents of comparison.csv: a line for each run of each method."""
-        return self.comparison.to_csv()
+        from hbi_core.export import to_csv  # it draws comparisons, so it knows them
+
+        records = self.comparison.table()
+        return to_csv(list(records[0]), [list(record.values()) for record in records])
 
     def save(self, directory: str | Path, width: str = "text") -> list[Path]:
         """Write comparison.pdf, .svg, .png, .csv and .json.

@@ -24,9 +24,9 @@ from hbi_core.checkpoint import (
     RetrievalSettings,
     save_checkpoint,
 )
-from hbi_core.command_line import parsed, refused
+from hbi_core.command_line import command, parsed
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
-from hbi_core.errors import CheckpointError, InputError
+from hbi_core.errors import CheckpointError
 from hbi_core.estimator_file import save_estimator
 from hbi_core.published_names import (
     OLD_TARGETS,
@@ -89,13 +89,11 @@ class Conversion:
     unused: tuple[str, ...] = ()
 
 
-def main(argv: list[str] | None = None) -> int:
-    try:
-        arguments = parsed(Arguments, "convert", argv)
-        read = replace(PUBLISHED_RETRIEVAL, frames=arguments.frames, words=arguments.words)
-        done = convert(arguments.source, arguments.target, read)
-    except InputError as error:
-        return refused(error)
+@command
+def main(argv: list[str] | None = None) -> None:
+    arguments = parsed(Arguments, "convert", argv)
+    read = replace(PUBLISHED_RETRIEVAL, frames=arguments.frames, words=arguments.words)
+    done = convert(arguments.source, arguments.target, read)
     print(f"It is {done.kind}")
     print(f"Assumed, because the file does not say it: {done.assumed}")
     print(f"Taken off the names: {', '.join(done.taken_off) or 'nothing'}")
@@ -104,7 +102,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Note: {done.note}")
     for path in done.written:
         print(path)
-    return 0
 
 
 def convert(

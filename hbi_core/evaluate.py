@@ -11,12 +11,11 @@ from typing import Annotated
 import tyro
 
 from hbi_core.checkpoint import RetrievalSettings
-from hbi_core.command_line import parsed, refused
+from hbi_core.command_line import command, parsed
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import ClipReader
-from hbi_core.errors import InputError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
@@ -142,12 +141,9 @@ Command = (
 )
 
 
-def main(argv: list[str] | None = None) -> int:
-    try:
-        parsed(Command, "evaluate", argv).run()
-    except InputError as error:
-        return refused(error)
-    return 0
+@command
+def main(argv: list[str] | None = None) -> None:
+    parsed(Command, "evaluate", argv).run()
 
 
 if __name__ == "__main__":

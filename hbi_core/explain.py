@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import parsed, refused
-from hbi_core.errors import InputError
+from hbi_core.command_line import command, parsed
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 
@@ -43,20 +42,18 @@ class Arguments:
     """Of the figure: text (6.875 in) or column (3.25 in)."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    try:
-        arguments = parsed(Arguments, "explain", argv)
-        explanation = explain(
-            arguments.video,
-            arguments.caption,
-            encoder=arguments.encoder,
-            frames=arguments.frames,
-            checkpoint=arguments.checkpoint,
-            weighting=arguments.weighting,
-        )
-        written = explanation.save(arguments.out, arguments.width)
-    except InputError as error:
-        return refused(error)
+@command
+def main(argv: list[str] | None = None) -> None:
+    arguments = parsed(Arguments, "explain", argv)
+    explanation = explain(
+        arguments.video,
+        arguments.caption,
+        encoder=arguments.encoder,
+        frames=arguments.frames,
+        checkpoint=arguments.checkpoint,
+        weighting=arguments.weighting,
+    )
+    written = explanation.save(arguments.out, arguments.width)
     undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
@@ -66,7 +63,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:
         print(path)
-    return 0
 
 
 if __name__ == "__main__":

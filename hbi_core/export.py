@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 
@@ -21,68 +24,99 @@ CSV_COLUMNS = (
     "level", "video_token", "frames", "text_token", "text",
     "interaction", "similarity", "rank",
 )  # fmt: skip
+# How formulas begin, in full width too, and what a spreadsheet skips before one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def save_explanation(explanation: Explanation, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
-    with _folder(directory, width) as directory:
-        numbers = directory / "explanation.json"
+    with _folder(directory, width) as (folder, written):
+        numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
-        table = directory / "interactions.csv"
-        write_csv(explanation, table)
-        graph = directory / "graph.graphml"
+        table = folder / "interactions.csv"
+        _write_csv(table, to_csv(CSV_COLUMNS, _interactions(explanation)))
+        graph = folder / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
-        figures = save_figure(coalition_print(explanation, width), directory / "figure")
-    return [numbers, *figures, table, graph]
+        figures = save_figure(coalition_print(explanation, width), folder / "figure")
+        written += [numbers, *figures, table, graph]
+    return written
 
 
 def save_comparison(comparison: LevelComparison, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `LevelComparison.save`; see there."""
-    with _folder(directory, width) as directory:
-        numbers = directory / "comparison.json"
+    with _folder(directory, width) as (folder, written):
+        numbers = folder / "comparison.json"
         numbers.write_text(comparison.to_json() + "\n", encoding="utf-8")
-        table = directory / "comparison.csv"
-        table.write_text(comparison.to_csv(), encoding="utf-8")
-        figure = methods_print(comparison, width)
-        figures = save_figure(figure, directory / "comparison")
-    return [numbers, *figures, table]
+        table = folder / "comparison.csv"
+        _write_csv(table, comparison.to_csv())
+        figures = save_figure(methods_print(comparison, width), folder / "comparison")
+        written += [numbers, *figures, table]
+    return written
 
 
 @contextmanager
-def _folder(directory: str | Path, width: str) -> Iterator[Path]:
-    """The directory, made if it is not there; what cannot be written is the user's to mend."""
+def _folder(directory: str | Path, width: str) -> Iterator[tuple[Path, list[Path]]]:
+    """A folder to write to and a list of what was written; all of it is moved to the directory.
+
+    The directory is made if it is not there. What cannot be written is the user's to mend; the
+    directory then has none of the files.
+    """
     if width not in WIDTHS:
         raise InputError(f"The figure's width is {width!r}; use one of {', '.join(WIDTHS)}.")
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        yield directory
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=directory) as partial:
+            written: list[Path] = []
+            yield Path(partial), written
+            written[:] = [file.replace(directory / file.name) for file in written]
     except OSError as error:
         raise InputError(f"Cannot write to {directory}: {error.strerror or error}.") from error
 
 
-def write_csv(explanation: Explanation, path: Path) -> None:
+def to_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as CSV, with a line of names first.
+
+    Spreadsheets take a cell that begins with one of = + - @ for a formula and run it. A text that
+    does so gets an apostrophe before it; numbers stay as they are.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows([[_as_text(cell) for cell in row] for row in rows])
+    return text.getvalue()
+
+
+def _as_text(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _write_csv(file: Path, text: str) -> None:
+    """As UTF-8 with a byte order mark, without which Excel reads letters beyond ASCII wrongly."""
+    file.write_text(text, encoding="utf-8-sig", newline="")
+
+
+def _interactions(explanation: Explanation) -> list[tuple]:
     """One row per pair of a video and a text token, level by level, the strongest first.
 
     Frames are indices into the chosen frames, separated by spaces; both tokens count from 0.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(CSV_COLUMNS)
-        for level in explanation.levels:
-            rank = ranks(level.interactions.values)
-            rows = [
-                (
-                    level.name,
-                    video,
-                    " ".join(map(str, video_token.frames)),
-                    text,
-                    text_token.text,
-                    float(level.interactions.values[video, text]),
-                    float(level.similarity[video, text]),
-                    int(rank[video, text]),
-                )
-                for video, video_token in enumerate(level.video_tokens)
-                for text, text_token in enumerate(level.text_tokens)
-            ]
-            writer.writerows(sorted(rows, key=lambda row: row[-1]))
+    table = []
+    for level in explanation.levels:
+        rank = ranks(level.interactions.values)
+        rows = [
+            (
+                level.name,
+                video,
+                " ".join(map(str, video_token.frames)),
+                text,
+                text_token.text,
+                float(level.interactions.values[video, text]),
+                float(level.similarity[video, text]),
+                int(rank[video, text]),
+            )
+            for video, video_token in enumerate(level.video_tokens)
+            for text, text_token in enumerate(level.text_tokens)
+        ]
+        table += sorted(rows, key=lambda row: row[-1])
+    return table

@@ -15,6 +15,7 @@ from explainers import WEIGHTINGS, SimilarityGame, closed_form
 from hbi_core.checkpoint import SHIPPED, UNTRAINED, Checkpoint, load_checkpoint, untrained
 from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text, load_encoder
+from hbi_core.encoders.loading import file_identity
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.model import LevelTokens, Tokens, pad
@@ -112,6 +113,7 @@ def choose_model(
     if checkpoint is None and encoder in ("auto", "lite"):
         checkpoint = SHIPPED
     trained = checkpoint is not None and str(checkpoint) != UNTRAINED
+    before = file_identity(Path(checkpoint)) if trained else None
     heads = load_checkpoint(checkpoint) if trained else None
     if heads and encoder not in ("auto", heads.encoder):
         raise CheckpointError(
@@ -122,6 +124,11 @@ def choose_model(
     if progress:
         progress(0.3, f"Loading the encoder {name}")
     network = load_encoder(name, device, heads.path if heads else None)
+    if heads and heads.path and file_identity(heads.path) != before:
+        raise CheckpointError(
+            f"{heads.name} was written anew while it was read, so its heads and its encoder may be "
+            "of different runs. Try again."
+        )
     return network, heads or untrained(network.name, network.widths)
 
 

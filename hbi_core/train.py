@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from hbi_core.command_line import refused
-from hbi_core.errors import InputError, SettingsError
+from hbi_core.command_line import command
+from hbi_core.errors import SettingsError
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.loop import train
@@ -41,18 +41,16 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
         raise SettingsError(f"The settings cannot be read: {error}") from error
 
 
-def main(argv: list[str] | None = None) -> int:
+@command
+def main(argv: list[str] | None = None) -> None:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     first.add_argument("--task", default="retrieval", choices=list(TASKS))
     try:
         chosen, arguments = first.parse_known_args(argv)
-        settings, run = TASKS[chosen.task]
-        print(run(read_config(settings, arguments)))
     except argparse.ArgumentError as error:
-        return refused(SettingsError(str(error)))
-    except InputError as error:
-        return refused(error)
-    return 0
+        raise SettingsError(str(error)) from error
+    settings, run = TASKS[chosen.task]
+    print(run(read_config(settings, arguments)))
 
 
 if __name__ == "__main__":

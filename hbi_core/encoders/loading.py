@@ -21,6 +21,8 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder for inference; the same arguments give the same object.
 
+    A file that was written anew since then is read anew.
+
     Args:
         name: "lite"; or "open_clip", "open_clip:MODEL" or "open_clip:MODEL:WEIGHTS", where
             WEIGHTS is a pretrained tag of open_clip or a file, or "checkpoint".
@@ -32,12 +34,28 @@ def load_encoder(
         CheckpointError: the checkpoint's weights do not fit the encoder.
         InputError: no encoder has this name.
     """
+    checkpoint = checkpoint and Path(checkpoint)
+    files = (checkpoint, _weights_file(name))
     with _LOADING:  # a second request waits for the first instead of loading once more
-        return _load_encoder(name, device, checkpoint and Path(checkpoint))
+        return _load_encoder(name, device, checkpoint, tuple(map(file_identity, files)))
+
+
+def file_identity(file: Path | None) -> tuple[int, int, int] | None:
+    """Tells a file from one that is written to the same path later; None where there is none."""
+    if file is None or not file.is_file():
+        return None
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _weights_file(name: str) -> Path | None:
+    """What follows the model's name: perhaps a file, perhaps a tag."""
+    parts = name.split(":", 2) if isinstance(name, str) else []
+    return Path(parts[2]) if len(parts) == 3 else None
 
 
 @lru_cache(maxsize=2)
-def _load_encoder(name: str, device: str, checkpoint: Path | None) -> Encoder:
+def _load_encoder(name: str, device: str, checkpoint: Path | None, files: tuple) -> Encoder:
     encoder = build_encoder(name)
     if checkpoint:
         fill_encoder(encoder, checkpoint)
@@ -46,7 +64,7 @@ def _load_encoder(name: str, device: str, checkpoint: Path | None) -> Encoder:
 
 def build_encoder(name: str) -> Encoder:
     """A new encoder, for training. Arguments and errors as `load_encoder`."""
-    family, *options = name.split(":", 2)
+    family, *options = name.split(":", 2) if isinstance(name, str) else [None]
     if family == "lite" and not options:
         from hbi_core.encoders.lite import LiteEncoder
 

@@ -138,7 +138,7 @@ def test_files_hold_the_numbers(comparison, explanation, saved, tmp_path):
     assert data["exact"] == comparison.comparison.exact.values.tolist()
     for row, estimated in zip(data["rows"], comparison.comparison.estimates, strict=True):
         assert row["values"] == estimated.values.tolist()
-    rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text("utf-8-sig"))))
     table = comparison.comparison.table()
     assert [row["max_error"] for row in rows] == [str(row["max_error"]) for row in table]
     with pytest.raises(InputError, match="width is 'page'"):

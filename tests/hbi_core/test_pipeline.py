@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import CAFE, CAFE_CAPTION, ROOT, assert_for_print
+from safetensors.torch import save_file
 
 import oracles
 from explainers import SimilarityGame, coalition_graph
@@ -26,11 +29,15 @@ from hbi_core.checkpoint import (
     save_checkpoint,
     untrained,
 )
+from hbi_core.encoders import loading
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
+from hbi_core.export import to_csv
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
-from hbi_core.pipeline import explain
+from hbi_core.pipeline import choose_model, explain
+from hbi_core.tensor_file import read_tensors
+from toy import ToyEncoder
 
 FILES = {
     "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
@@ -125,7 +132,7 @@ def test_json_schema(explanation, saved):
 
 
 def test_csv(explanation, saved):
-    with (saved / "interactions.csv").open(newline="") as file:
+    with (saved / "interactions.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12 * 16 + 3 * 6 + 2 * 3
     for row in rows:
@@ -138,6 +145,43 @@ def test_csv(explanation, saved):
     assert [int(row["rank"]) for row in actions] == list(range(1, 19))
     interactions = [float(row["interaction"]) for row in actions]
     assert interactions == sorted(interactions, reverse=True)
+
+
+def test_csv_is_safe_in_spreadsheets(explanation, tmp_path):
+    """Excel takes it for UTF-8, runs nothing of it, and has numbers where there are numbers."""
+    texts = ["=1+1", "+5 猫", "-2", "@sum", "＝A1", "two = 2", "it's", "5"]
+    first = explanation.levels[0]
+    tokens = list(first.text_tokens)
+    tokens[: len(texts)] = [replace(tokens[0], text=text) for text in texts]
+    level = replace(first, text_tokens=tuple(tokens))
+    replace(explanation, levels=(level,)).save(tmp_path)
+    data = (tmp_path / "interactions.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbflevel,")
+    rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
+    shown = {int(row["text_token"]): row["text"] for row in rows}
+    assert [shown[i] for i in range(len(texts))] == [
+        "'=1+1", "'+5 猫", "'-2", "'@sum", "'＝A1", "two = 2", "it's", "5",
+    ]  # fmt: skip
+    values = [float(row["interaction"]) for row in rows]
+    assert min(values) < 0
+    assert sorted(values) == sorted(first.interactions.values.flatten().tolist())
+    assert to_csv(["a"], [["\t=1"], ["\r=1"], [-1.5], [None]]).splitlines()[1:] == [
+        "'\t=1", "\"'", "=1\"", "-1.5", '""',
+    ]  # fmt: skip
+
+
+def test_all_files_or_none(explanation, tmp_path, monkeypatch):
+    """What was there stays as it was when the disk is full at the last file."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "explanation.json").write_text("old")
+    monkeypatch.setattr("hbi_core.export.save_figure", full)
+    with pytest.raises(InputError, match=r"Cannot write to .*No space left"):
+        explanation.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["explanation.json"]
+    assert (tmp_path / "explanation.json").read_text() == "old"
 
 
 def test_graph(explanation, saved):
@@ -198,6 +242,69 @@ def test_progress_is_told():
     assert len(steps) >= 4
 
 
+def test_a_rewritten_checkpoint_is_read_anew(tmp_path, monkeypatch):
+    """Heads and encoder are of one file, also where the new one has its size and its time."""
+    loads = functools.lru_cache(maxsize=2)(loading._load_encoder.__wrapped__)
+    monkeypatch.setattr(loading, "_load_encoder", loads)
+    monkeypatch.setattr(loading, "build_encoder", lambda name: ToyEncoder())
+    path = tmp_path / "best.safetensors"
+
+    def write(number):
+        encoder = ToyEncoder()
+        encoder.pixels.weight.data.fill_(number)
+        save_checkpoint(path, untrained("toy", ToyEncoder.widths), encoder)
+        os.utime(path, ns=(0, 0))
+
+    write(1)
+    first = choose_model(path)[0]
+    assert choose_model(path)[0] is first
+    write(2)
+    second = choose_model(path)[0]
+    assert set(first.pixels.weight.flatten().tolist()) == {1}
+    assert set(second.pixels.weight.flatten().tolist()) == {2}
+    named = [loading.load_encoder(f"toy:model:{path}") for _ in range(2)]
+    assert named[0] is named[1]
+    write(3)
+    assert loading.load_encoder(f"toy:model:{path}") is not named[0]
+
+    def written_meanwhile(*arguments):
+        write(4)
+        return loading.load_encoder(*arguments)
+
+    monkeypatch.setattr("hbi_core.pipeline.load_encoder", written_meanwhile)
+    with pytest.raises(CheckpointError, match="written anew while it was read"):
+        choose_model(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "weighting"),
+    [(math.nan, "renormalised"), (math.nan, "fixed"), (math.inf, "fixed"), (3e38, "fixed")],
+)
+def test_a_diverged_checkpoint_writes_nothing(tmp_path, capsys, value, weighting):
+    """Weights of no number, or so large that what is computed of them is none."""
+    tensors, metadata = read_tensors(SHIPPED)
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    for tensor in tensors.values():
+        tensor.fill_(value)
+    save_file(tensors, tmp_path / "heads.safetensors", metadata)
+    out = tmp_path / "out"
+    status = main(
+        [str(CAFE), "a cat", "--frames", "2", "--checkpoint", str(tmp_path / "heads.safetensors"),
+         "--weighting", weighting, "--out", str(out)]
+    )  # fmt: skip
+    error = capsys.readouterr().err
+    assert status == 2, error
+    assert "not finite" in error
+    assert len(error.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_json_has_no_value_that_json_lacks(explanation):
+    broken = replace(explanation.levels[0], score=math.nan)
+    with pytest.raises(ValueError, match="JSON"):
+        replace(explanation, levels=(broken,)).to_json()
+
+
 def test_wrong_input():
     with pytest.raises(CaptionError):
         explain(CAFE, "...")
@@ -238,8 +345,6 @@ def test_the_heads_we_ship():
 
 
 def test_wrong_checkpoints(tmp_path):
-    from safetensors.torch import save_file
-
     path = tmp_path / "heads.safetensors"
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load_checkpoint(path)
