@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from explainers import SimilarityGame, sample_coalitions
 from explainers.multilinear import interaction_values
 from hbi_core.encoders import Encoder
+from hbi_core.errors import NotFiniteError
 from hbi_core.estimator_file import load_estimator
 from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens, pad
@@ -78,8 +80,7 @@ class RetrievalTask(nn.Module):
         for level, module, scale in zip(
             levels, self.hierarchy.levels, self.config.interaction_scale, strict=True
         ):
-            compared = _of_all_processes(level).game(self.config.weighting, all_pairs=True)
-            scores[level.name] = compared.grand_value()
+            scores[level.name] = self._scores(level)
             if level.name not in self.supervised:
                 continue
             losses[f"contrastive/{level.name}"] = contrastive_loss(
@@ -95,6 +96,15 @@ class RetrievalTask(nn.Module):
         weights["distillation"] = self.config.beta
         total = sum(weights[name.split("/")[0]] * loss for name, loss in losses.items())
         return losses | {"total": total}
+
+    def _scores(self, level: LevelTokens) -> Tensor:
+        """S of every video with every text of all processes, [B, B]."""
+        try:
+            game = _of_all_processes(level).game(self.config.weighting, all_pairs=True)
+        except NotFiniteError as error:
+            names = [f"loss/{n}" for n in self.losses if level.name in re.split("[/>]", n)]
+            raise NotFiniteError(f"Not finite: {', '.join(names)}. {error}") from error
+        return game.grand_value()
 
     def _temperature(self) -> Tensor:
         """τ; a learned one is kept in its range first, as CLIP's is."""

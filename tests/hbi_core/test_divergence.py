@@ -59,7 +59,7 @@ def weights(task, batch, forward):
         (one_loss, r"Not finite: loss/contrastive/action\.", 1.0),
         (gradient, r"Not finite: gradient_norm\.", 1.0),
         (gradient, r"Not finite: gradient_norm\.", 0.0),
-        (weights, r"text tokens of the action level are not finite", 1.0),
+        (weights, r"Not finite: loss/contrastive/action\..*text tokens of the action level", 1.0),
     ],
     ids=["a loss", "a gradient", "a gradient, not clipped", "the game"],
 )
