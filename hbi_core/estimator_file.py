@@ -16,14 +16,21 @@ _SCHEMA = "hbi-estimator/1"
 SHIPPED_ESTIMATOR = ASSETS / "estimator.safetensors"
 
 
-def save_estimator(path: str | Path, estimator: Estimator) -> None:
-    """Write an estimator; a reader never sees half of it."""
+def save_estimator(path: str | Path, estimator: Estimator, training: dict | None = None) -> None:
+    """Write an estimator; a reader never sees half of it.
+
+    Args:
+        path: the file, NAME.safetensors.
+        estimator: what to write.
+        training: the settings that it was trained with, to be read by people.
+    """
     settings = {
         "channels": estimator.channels,
         "unit": estimator.unit,
         "input_scale": estimator.input_scale,
         "error": estimator.error,
         "note": estimator.note,
+        "training": training or {},
     }
     metadata = {"schema": _SCHEMA, "settings": json.dumps(settings)}
     write_tensors(Path(path), estimator.state_dict(), metadata)

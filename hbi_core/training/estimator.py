@@ -15,7 +15,7 @@ from explainers.multilinear import interaction_values
 from hbi_core.estimator_file import save_estimator
 from hbi_core.settings import COUNT, POSITIVE, SEED, check, one_of
 from hbi_core.training.divergence import finite, stopping
-from hbi_core.training.folder import check_writable
+from hbi_core.training.folder import check_writable, plain
 
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike
@@ -94,7 +94,7 @@ def train_estimator(config: EstimatorConfig) -> Path:
     estimator = estimator.cpu().eval()
     estimator.error = _error(estimator, games, exact)
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    save_estimator(config.out, estimator)
+    save_estimator(config.out, estimator, plain(config))
     print(", ".join(f"{name} {value:.4g}" for name, value in estimator.error.items()))
     return config.out
 

@@ -36,8 +36,8 @@ FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
 
 
-def plain(config: TrainConfig) -> dict:
-    """The settings as JSON and YAML have them: no paths, no tuples."""
+def plain(config: object) -> dict:
+    """A dataclass of settings as JSON and YAML have them: no paths, no tuples."""
     return json.loads(json.dumps(asdict(config), default=str))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -191,6 +195,14 @@ def test_its_error_in_the_file_is_true(trained):
     assert relative < 0.95  # better than zero everywhere
     assert error["pearson"] > 0.3
     assert estimator.unit == pytest.approx(float(true.square().mean().sqrt()), rel=1e-4)
+
+
+def test_file_keeps_how_it_was_trained(trained):
+    with safe_open(trained, "pt") as file:
+        training = json.loads(file.metadata()["settings"])["training"]
+    assert training == json.loads(
+        json.dumps(asdict(EstimatorConfig(trained, **SMALL)), default=str)
+    )
 
 
 def test_file_keeps_the_network(trained, tmp_path):
