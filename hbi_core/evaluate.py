@@ -15,10 +15,11 @@ from hbi_core.command_line import command, parsed
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.files import MISSING_RULES
-from hbi_core.data.reading import ClipReader
+from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
+from hbi_core.video import VideoLimits
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Retrieval:
     """Folder to keep the features in."""
     workers: int = 2
     """Processes that read clips."""
+    video_limits: VideoLimits = LIMITS
+    """What is refused; a video that takes longer to read stops the evaluation."""
 
     def __post_init__(self) -> None:
         check(
@@ -67,7 +70,7 @@ class Retrieval:
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
         heads = replace(heads, retrieval=self._retrieval(heads.retrieval))
-        with ClipReader(encoder, workers=self.workers) as reader:
+        with ClipReader(encoder, workers=self.workers, limits=self.video_limits) as reader:
             features = encode_corpus(
                 encoder,
                 corpus,

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from hbi_core.errors import VideoError, VideoTimeoutError
+from hbi_core.settings import COUNT, POSITIVE, check
 
 _USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
 _MOST_PATIENCE = 4.0  # times the usual limit: 4K has four times the pixels
@@ -36,12 +37,18 @@ class VideoLimits:
         reading_seconds: time limit for reading; pictures larger than 1920 x 1080 have as many
             times more, up to four times.
         short_side: larger frames are scaled down to this many pixels.
+
+    Raises:
+        SettingsError: a limit is not above 0.
     """
 
     bytes: int = 500_000_000
     seconds: float = 3600.0
     reading_seconds: float = 30.0
     short_side: int = 360
+
+    def __post_init__(self) -> None:
+        check(self, bytes=COUNT, seconds=POSITIVE, reading_seconds=POSITIVE, short_side=COUNT)
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,7 +111,7 @@ class ClipReader:
                 raise VideoTimeoutError(
                     f"{clip.id}: {read} It is not left out, so that results do not depend on the "
                     "load of the machine: take the file away, or allow more seconds "
-                    "(data.video_limits.reading_seconds)."
+                    "(video_limits.reading_seconds)."
                 )
             if isinstance(read, VideoError):
                 if missing == "stop":

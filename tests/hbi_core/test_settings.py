@@ -294,6 +294,7 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["--see", "3"], "see"),
         (["--tas", "estimator"], "tas"),
         (["optimiser.epochs=0"], "epochs is 0"),
+        (["data.video_limits.reading_seconds=0"], "reading_seconds is 0"),
         (["optimiser.warmup=.nan"], "nan"),
         (["loss.interaction_scale=[1]"], "interaction_scale"),
     ],
