@@ -232,8 +232,10 @@ def _checked_count(frames: int) -> int:
 def _check_file(path: Path, limits: VideoLimits) -> None:
     if not path.is_file():
         name = os.fsencode(path).decode("utf-8", "replace")
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
-            raise VideoError(f"{name} is an address, not a file. Download the video first.")
+        if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+:/)(.*)", name):  # a Path lost one slash
+            raise VideoError(
+                f"{address[1]}/{address[2]} is an address, not a file. Download the video first."
+            )
         raise VideoError(f"There is no video file {name}.")
     size = path.stat().st_size
     if size == 0:

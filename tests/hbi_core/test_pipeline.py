@@ -384,6 +384,8 @@ def test_command_line(tmp_path, explanation):
     ("arguments", "message"),
     [
         (["nothing.mp4", "a cat"], "There is no video file nothing.mp4"),
+        (["https://example.com/a.mp4", "a cat"], "https://example.com/a.mp4 is an address"),
+        ([str(CAFE), "猫 🐶"], "Write it in English"),
         ([str(CAFE), "  "], "The caption is empty"),
         ([str(CAFE), "a cat", "--encoder", "light"], "no encoder 'light'"),
         ([str(CAFE), "a cat", "--encoder", "open_clip"], "not on this machine"),

@@ -195,7 +195,7 @@ def test_missing_file(tmp_path):
 
 @pytest.mark.parametrize("kind", [str, Path])
 def test_an_address_is_no_file(kind):
-    with pytest.raises(VideoError, match="Download the video first"):
+    with pytest.raises(VideoError, match=r"^https://example\.com/a\.mp4 is an address"):
         read_video(kind("https://example.com/a.mp4"))
 
 
