@@ -112,7 +112,7 @@ def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> s
         facts: what the first run was, as in its run.json.
         rows: those that are measured.
     """
-    told = "; ".join(facts[name] for name in ("train", "validation", "steps"))
+    told = f"{facts['train']}; {facts['validation']}; steps: {facts['steps']}"
     lines = [
         "# What the parts are worth",
         "",
