@@ -9,7 +9,8 @@ from threading import Lock
 from torch import nn
 
 from hbi_core.encoders.base import Encoder
-from hbi_core.errors import CheckpointError, InputError
+from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
+from hbi_core.errors import CheckpointError, InputError, WeightsError
 from hbi_core.tensor_file import read_tensors
 
 _LOADING = Lock()
@@ -34,6 +35,11 @@ def load_encoder(
         CheckpointError: the checkpoint's weights do not fit the encoder.
         InputError: no encoder has this name.
     """
+    if checkpoint is None and str(name).endswith(f":{IN_CHECKPOINT}"):
+        raise WeightsError(
+            f"The weights of {name} lie in a checkpoint: give the checkpoint too, or a pretrained "
+            "tag or a file of weights in place of the last part."
+        )
     checkpoint = checkpoint and Path(checkpoint)
     files = (checkpoint, _weights_file(name))
     with _LOADING:  # a second request waits for the first instead of loading once more
@@ -70,8 +76,6 @@ def build_encoder(name: str) -> Encoder:
 
         return LiteEncoder()
     if family == "open_clip":
-        from hbi_core.encoders.open_clip import load_open_clip
-
         return load_open_clip(*options)
     raise InputError(
         f"There is no encoder {name!r}. Use 'lite', 'open_clip' or 'open_clip:MODEL:WEIGHTS', "

@@ -337,6 +337,8 @@ def test_weights_of_a_checkpoint_raise_no_false_alarm(small, caplog):
     """They come from its file afterwards; open_clip's warning is right everywhere else."""
     load_open_clip(small, "checkpoint")
     assert not caplog.text
+    with pytest.raises(WeightsError, match="lie in a checkpoint"):  # which none has filled
+        load_encoder(f"open_clip:{small}:checkpoint")
     open_clip.create_model(small)
     assert "initialized randomly" in caplog.text
 
