@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hbi_core.errors import DataError
@@ -52,14 +52,25 @@ def video_stem(name: str) -> str:
     return _VIDEO_ENDING.sub("", name)
 
 
-def index_videos(root: Path) -> dict[str, Path]:
-    """All files below a folder by `video_stem`.
+def flickr_stem(name: str) -> str:
+    """As `video_stem`; of a name that Flickr gave, also without any other suffix.
+
+    Such names are USER@N.._PHOTO_SECRET and have no dot, so all that follows one is what its owner
+    called the file: "1@N00_2_ab.xyz" -> "1@N00_2_ab".
+    """
+    first = name.partition(".")[0]
+    return first if "@N" in first else video_stem(name)
+
+
+def index_videos(root: Path, stem: Callable[[str], str] = video_stem) -> dict[str, Path]:
+    """All files below a folder but photographs, by their stem.
 
     Of several, one with a video suffix comes before one without, which only a list that names it
     can mean; then the one nearest to the folder, then the first by name.
     """
-    files = sorted(_files_below(root), key=lambda path: video_stem(path.name) == path.name)
-    return {video_stem(path.name): path for path in reversed(files)}
+    files = [path for path in _files_below(root) if not is_photograph(path)]
+    files.sort(key=lambda path: video_stem(path.name) == path.name)
+    return {stem(path.name): path for path in reversed(files)}
 
 
 def index_photographs(root: Path) -> dict[str, Path]:

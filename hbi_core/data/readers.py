@@ -12,6 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from hbi_core.data.annotations import (
     read_rows,
     strings,
 )
-from hbi_core.data.files import index_photographs, index_videos, video_stem
+from hbi_core.data.files import flickr_stem, index_photographs, index_videos, video_stem
 from hbi_core.errors import DataError
 
 Texts = dict[str, list[str]]  # ids of a split in the order of its list -> sentences
@@ -123,11 +124,11 @@ def read_didemo(folder: AnnotationFolder, split: str) -> Texts:
     moments = read_json(path)
     if not isinstance(moments, list):
         raise DataError(f"{path}: expected a list of moments. Download the file again.")
-    descriptions: Texts = {video_stem(name): [] for name in names}
+    descriptions: Texts = {flickr_stem(name): [] for name in names}
     for number, moment in enumerate(moments):
         types = {"video": str, "description": str}
         video, description = fields(moment, types, f"{path}: [{number}]")
-        if (id := video_stem(video)) in descriptions:
+        if (id := flickr_stem(video)) in descriptions:
             descriptions[id].append(description)
     return {id: _paragraph(sentences) for id, sentences in descriptions.items()}
 
@@ -217,6 +218,7 @@ DATA_SETS = {
         ("didemo_data", "data"),
         "train_list.txt, val_list.txt, test_list.txt, train_data.json, val_data.json and "
         "test_data.json in the root or in annotations/, and videos/<listed name>.",
+        index=partial(index_videos, stem=flickr_stem),
     ),
     "msvd": DataSet(
         read_msvd,

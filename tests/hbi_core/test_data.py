@@ -304,7 +304,8 @@ def test_didemo_joins_descriptions_and_finds_other_extensions(didemo):
 @pytest.mark.parametrize(
     "suffix",
     [".mts", ".m2ts", ".3g2", ".3gp", ".ogv", ".flv", ".ts", ".vob", ".divx", ".asf", ".m2v", ".dv",
-     ".mpeg", ".rm", ".MOV", ".Mp4", ".", ".mov.", ".avi.mp4", ".3gpp", ".mod"],
+     ".mpeg", ".rm", ".MOV", ".Mp4", ".", ".mov.", ".avi.mp4", ".3gpp", ".mod", ".unheard",
+     ".v 1.0", ".mov.unheard"],
 )  # fmt: skip
 def test_didemo_finds_videos_as_people_uploaded_them(didemo, suffix):
     """Under the listed name, as a copy in MP4 under it or in its place, and as one clip."""
