@@ -10,7 +10,7 @@ import numpy as np
 
 from hbi_core.errors import VideoError
 from hbi_core.nal import Bitstream, Entry
-from hbi_core.timeline import join_parts, typical_step
+from hbi_core.timeline import join_parts, typical_step, without_ties
 from hbi_core.video import file_name
 
 # FFmpeg would also open texts, pictures and lists of other files.
@@ -166,6 +166,10 @@ def list_pictures(path: str) -> Pictures:
         if may_jump:
             shown = join_parts(shown, decoded, np.array(sound))
     visible = np.flatnonzero([not is_discarded for *_, is_discarded in packets])
+    if len(visible) == len(packets) and (np.diff(np.sort(shown)) <= 0).any():
+        # A program stream gives few pictures a time, and what FFmpeg guesses for the others can
+        # be that of a neighbour: then the order is not known either.
+        counted, shown = True, without_ties(np.sort(shown), rate)
     numbers = visible[np.argsort(shown[visible], kind="stable")]
     starts = shown[numbers] - shown[numbers[0]]
     ranks = np.full(len(packets), -1)
@@ -181,7 +185,7 @@ def list_pictures(path: str) -> Pictures:
         moments=shown,
         entries=np.array(sorted({0, *entries})),
         counted=counted,
-        stamped=container.format.name != "avi",
+        stamped=container.format.name not in ("avi", "mpeg"),
         skips=bitstream is not None and not bitstream.layered and not counted,
         size=(context.width, context.height),
     )

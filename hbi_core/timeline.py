@@ -35,6 +35,25 @@ def typical_step(stamps: np.ndarray) -> float:
     return float(np.median(steps)) if len(steps) else 0.0
 
 
+def without_ties(shown: np.ndarray, rate: float) -> np.ndarray:
+    """Times of pictures where several were given the same one.
+
+    Evenly, where that is as long as told; else they share the time until the next.
+
+    Args:
+        shown: float [N], seconds, not decreasing.
+        rate: pictures a second, as the stream says.
+    """
+    number = np.arange(len(shown))
+    even = shown[0] + number / rate
+    if abs(even[-1] - shown[-1]) <= 2 / rate:
+        return even
+    distinct, first = np.unique(shown, return_index=True)
+    last = max(typical_step(distinct), 1 / rate)
+    ends = (np.append(first, len(shown)), np.append(distinct, distinct[-1] + last))
+    return np.interp(number, *ends)
+
+
 def join_parts(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray) -> np.ndarray:
     """The times of a recording whose clock may jump, as one clock that does not.
 

@@ -13,7 +13,7 @@ from hbi_core import decoding
 from hbi_core.errors import VideoError
 from hbi_core.nal import Bitstream, Entry
 from hbi_core.packets import list_pictures
-from hbi_core.timeline import join_parts
+from hbi_core.timeline import join_parts, without_ties
 from hbi_core.video import Decoder, VideoLimits
 
 RATE = 25
@@ -87,6 +87,21 @@ def test_pictures_have_their_times(decoder, clips_of_codings, name, coding, fram
     assert [time * RATE for time in video.times] == pytest.approx(np.floor(middles), abs=0.1)
     assert levels(video) == pytest.approx(np.floor(middles), abs=0.8)  # old codecs are lossy
     assert video.duration == pytest.approx(60 / RATE, abs=1e-3)
+
+
+def test_every_picture_of_a_program_stream(decoder, clips_of_codings):
+    """It tells the times of few pictures; of those guessed for the others, some are the same."""
+    video = decoder.read(clips_of_codings("program.mpg", "mpeg2video", B_FRAMES), 60)
+    assert [time * RATE for time in video.times] == pytest.approx(np.arange(60), abs=0.1)
+    assert levels(video) == pytest.approx(np.arange(60), abs=0.8)
+
+
+def test_times_without_ties():
+    told = np.array([0.0, 1.0, 1.0, 2.0, 2.0, 2.0, 4.0])
+    assert without_ties(told, 7 / 5) == pytest.approx(np.arange(7) * 5 / 7)  # even, and as long
+    assert without_ties(told, 25) == pytest.approx([0, 1, 1.5, 2, 2 + 2 / 3, 2 + 4 / 3, 4])
+    assert without_ties(np.array([0.0, 1.0, 1.0]), 25) == pytest.approx([0, 1, 1.5])
+    assert without_ties(np.zeros(2), 25) == pytest.approx([0, 1 / 25])
 
 
 @pytest.fixture(scope="module")
