@@ -20,14 +20,16 @@ def write_clip(
     path: Path, count: int = 50, *, codec: str = "libx264", rate: int = 25, size=(96, 64),
     stamps=None, faststart: bool = True, pixel_format: str = "yuv420p", marked: bool = False,
     codec_options=None, first: int = 0, pixel_aspect: Fraction | None = None,
-    metadata=None, sound: int = 0,
+    metadata=None, sound: int = 0, noise: int = 0,
 ) -> Path:  # fmt: skip
     """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
 
     `marked` puts a white corner at the top left, to tell which way up a frame is. The first
-    frame's number is `first`. With `sound`, that many seconds of silence go along.
+    frame's number is `first`. With `sound`, that many seconds of silence go along. `noise` fills the
+    lower half with grey that differs from 128 by less than that.
     """
     width, height = size
+    random = np.random.default_rng(0)
     options = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
     with av.open(path, "w", options=options) as container:
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
@@ -42,6 +44,10 @@ def write_clip(
             stream.time_base = Fraction(1, 1000)
         for index in range(count):
             pixels = np.full((height, width, 3), LEVEL * (first + index), np.uint8)
+            if noise:
+                shape = (height - height // 2, width, 3)
+                drawn = random.integers(128 - noise, 128 + noise, shape)
+                pixels[height // 2 :] = drawn
             if marked:
                 pixels[: height // 4, : width // 4] = 255
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
