@@ -50,7 +50,8 @@ class DataConfig:
         validation_parts: photographs of each montage that is validated on; 1 for single ones.
         views: random views of each photograph to choose the training frames from.
         captions_per_clip: captions of each clip in an epoch, drawn anew; 0 takes them all.
-        cache: folder for frozen features.
+        cache: folder for frozen features; where several processes share the work and none is
+            given, features/ in the folder of the run.
         workers: processes that read clips, for training, validation and the cache; 0 reads them in
             the training process.
         video_limits: what is refused; a video that takes longer to read stops the run.
@@ -195,7 +196,8 @@ class TrainConfig:
 
     Attributes:
         out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on,
-            if it has the same settings (see `hbi_core.training.folder`).
+            if it has the same settings (see `hbi_core.training.folder`). Processes on several
+            machines must all see it.
         encoder: as `hbi_core.encoders.load_encoder` takes it, with its weights.
         level_weights: share of each level in the score of retrieval, entity first.
         half: whether the checkpoint is stored in half precision.

@@ -5,6 +5,7 @@
     missing.txt          clips that are left out, one a line: split, id, why
     unreadable.txt       clips with a file that could not be read, one a line: id, why
     metrics.jsonl, tensorboard/, state-STEP/        see `hbi_core.training.progress`
+    features/            of a frozen encoder, where several processes share the work without a cache
     best.safetensors     the checkpoint
     result.json          written at the end: the validation of that checkpoint
 
