@@ -217,8 +217,8 @@ def test_a_model_of_our_own_reads_the_same_everywhere(released, loaded, tmp_path
     save_checkpoint(heads.path, heads, encoder)
     features = encode_corpus(encoder, corpus, 4, players=players, words=6)
     scores = similarity_scores(heads.hierarchy, features, 6, heads.retrieval.level_weights)
-    for n, clip in enumerate(corpus.clips):
-        result = explain(clip.files[0], CAPTIONS[n], checkpoint=heads.path, frames=4)
+    for n in (0, 3):
+        result = explain(corpus.clips[n].files[0], CAPTIONS[n], checkpoint=heads.path, frames=4)
         entity = result.levels[0]
         labels = [token.text for token in entity.text_tokens]
         assert (labels[0], labels[-1]) == ("[BOS]", "[EOS]")
