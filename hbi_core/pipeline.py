@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,9 @@ def explain(
     if progress is None:  # not `or`: gradio's progress is false while it has no bar
         progress = _no_progress
     if weighting not in WEIGHTINGS:
-        raise InputError(f"The weighting is {weighting!r}; use one of {', '.join(WEIGHTINGS)}.")
+        raise InputError(
+            f"The weighting is {reprlib.repr(weighting)}; use one of {', '.join(WEIGHTINGS)}."
+        )
     frames = whole_number(frames, "{} frames were asked for", 1, MAX_FRAMES)
     device = choose_device(device)
     parsed = parse_caption(caption)

@@ -17,6 +17,7 @@ _KATAKANA = r"[\p{Katakana}&&\p{L}]"
 _LENGTHENED = "ーｰﾞﾟ"  # katakana's marks, which Unicode counts among the letters
 _LETTER = rf"[[\p{{L}}\p{{N}}]--{_IDEOGRAM}--{_KATAKANA}--[{_LENGTHENED}]]"
 _MARK = rf"[[\p{{M}}\p{{Cf}}\p{{Emoji_Modifier}}{_LENGTHENED}]--[\u200b\u200d]]"
+_LONE_MARK = rf"[{_MARK}--[\p{{Cf}}\p{{Default_Ignorable_Code_Point}}]]"  # behind nothing
 _ZWJ = r"\u200d"
 # Emoji, also those that have no name yet; other symbols; and what stands for no known character:
 # private use, not assigned, U+FFFD.
@@ -46,6 +47,7 @@ _WORD = regex.compile(
           {_LETTER} [{_LETTER}{_MARK}{_ZWJ}]* )*
       (?: (?:\++ | (?<=\p{{Lu}})\#)(?!{_LETTER}) | (?<=\p{{N}})\p{{Sc}} )?          # C++, C#, 5€
     | {_PICTURE} {_MARK}* (?: {_ZWJ} {_PICTURE} {_MARK}* )* | [*\#]\ufe0f?\u20e3
+    | {_LONE_MARK}+
     """,
     regex.VERBOSE | regex.VERSION1,
 )
