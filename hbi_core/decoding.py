@@ -12,6 +12,7 @@ the times, then the pixels of the frames; or one line with an error.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -130,6 +131,7 @@ def answer(path: str, count: int, limits: VideoLimits) -> Iterator[dict | bytes]
                 found = _decode(path, pictures, wanted, limits.short_side)
             except _DisagreementError as error:
                 pictures = error.pictures
+        gc.collect()  # streams and containers refer to each other, and hold memory
         if not found:
             raise VideoError(
                 f"No frame of {file_name(path)} can be decoded. It is damaged beyond use."
@@ -160,6 +162,7 @@ def _main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
     requests = _requests()
+    gc.freeze()  # what stays need not be looked through after every video
     while True:
         path, count, limits = json.loads(requests.get())
         for part in answer(os.fsdecode(bytes.fromhex(path)), count, VideoLimits(**limits)):

@@ -17,7 +17,7 @@ from hbi_core.video import file_name
 _CONTAINERS = (
     "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "gif", "mpegts", "mpeg",
     "flv", "asf", "ogg", "mxf", "ivf", "yuv4mpegpipe", "apng", "rm", "dv", "nut", "h264", "hevc",
-    "m4v", "mpegvideo", "obu", "gxf", "wtv", "nsv",
+    "m4v", "mpegvideo", "obu", "gxf", "wtv",
 )  # fmt: skip
 _LAYERED = ("apng", "gif")  # each picture is drawn over those before, whatever is marked as a key
 

@@ -32,10 +32,10 @@ def picture(frame, pixel_aspect: float, short_side: int) -> np.ndarray:
     is_turned = abs(matrix[0, 0]) + abs(matrix[1, 1]) < abs(matrix[0, 1]) + abs(matrix[1, 0])
     size = _shown_size(frame.width, frame.height, pixel_aspect, short_side)
     if frame.color_trc in (_PQ, _HLG):
-        code = frame.reformat(*size, format="rgb48le", interpolation="AREA").to_ndarray()
+        code = frame.reformat(*size, format="rgb48le", interpolation="AREA", threads=1).to_ndarray()
         pixels = _to_sdr(code / np.float32(65535), frame.color_trc, frame.color_primaries)
     else:
-        pixels = frame.to_ndarray(format="rgb24")
+        pixels = frame.to_ndarray(format="rgb24", threads=1)
     if is_turned:
         pixels, size = pixels.transpose(1, 0, 2), size[::-1]
     across, down = (matrix[1, 0], matrix[0, 1]) if is_turned else (matrix[0, 0], matrix[1, 1])

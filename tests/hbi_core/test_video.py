@@ -291,6 +291,16 @@ def test_after_a_hang_or_a_crash_the_next_video_is_read(clip, decoder, tmp_path,
         assert len(patient.read(clip, 3).times) == 3
 
 
+def test_nothing_is_left_of_a_video(tmp_path):
+    large = write_clip(tmp_path / "large.mp4", 30, size=(960, 540))
+    threads = []
+    with Decoder() as decoder:
+        for _ in range(4):
+            decoder.read(large, 3)
+            threads.append(psutil.Process(decoder._child.pid).num_threads())
+    assert len(set(threads)) == 1
+
+
 def test_a_decoder_in_another_process(clip):
     """A pickled one, and one that was used before the fork: each process has a child of its own."""
     with Decoder() as used:
