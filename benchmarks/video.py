@@ -11,6 +11,7 @@ running.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import tempfile
 import time
@@ -140,6 +141,7 @@ def main(settings: Settings) -> None:
     if settings.large:
         jobs += [(coding, "mp4", (60.0,), 1280, 720) for coding in ("H.264, closed", "HEVC, open")]
     rows = []
+    gc.freeze()  # as the decoder does
     with tempfile.TemporaryDirectory() as folder:
         for coding, suffix, lengths, width, height in jobs:
             paths = [Path(folder, f"{width}-{seconds}.{suffix}") for seconds in lengths]

@@ -11,7 +11,6 @@ the times, then the pixels of the frames; or one line with an error.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -61,7 +60,8 @@ def _decode(
                 begin, count, latest = number, 0, -1
                 is_checked = begin == 0 or pictures.ranks[begin] < 0
             if pictures.counted:
-                rank, count = pictures.ranks[begin] + count, count + 1
+                rank = min(pictures.ranks[begin] + count, len(pictures.starts) - 1)
+                count += 1
             else:
                 if pictures.moments[frame.pts] < pictures.moments[begin]:
                     continue  # shown before the picture where decoding started: not whole
@@ -104,14 +104,17 @@ def _frames(container, stream, pictures: Pictures, owed: deque) -> Iterator[tupl
         packet.pts = packet.dts = number
         skips = pictures.skips and number not in exact
         context.skip_frame = "NONREF" if skips else "DEFAULT"
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:  # damaged: go on with the next
-            continue
-        yield from ((begin, frame) for frame in frames if frame.pts is not None)
+        yield from ((begin, frame) for frame in _decoded(context, packet))
     if begin is not None:
-        with contextlib.suppress(av.FFmpegError):
-            yield from ((begin, frame) for frame in context.decode(None))
+        yield from ((begin, frame) for frame in _decoded(context, None))
+
+
+def _decoded(context, packet) -> list:
+    """What a packet, or the end, brings out of a decoder; nothing if it is damaged."""
+    try:
+        return [frame for frame in context.decode(packet) if frame.pts is not None]
+    except av.FFmpegError:
+        return []
 
 
 def answer(path: str, count: int, limits: VideoLimits) -> Iterator[dict | bytes]:

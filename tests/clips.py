@@ -25,8 +25,8 @@ def write_clip(
     """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
 
     `marked` puts a white corner at the top left, to tell which way up a frame is. The first
-    frame's number is `first`. With `sound`, that many seconds of silence go along. `noise` fills the
-    lower half with grey that differs from 128 by less than that.
+    frame's number is `first`. With `sound`, that many seconds of silence go along. `noise` fills
+    the lower half with grey that differs from 128 by less than that.
     """
     width, height = size
     random = np.random.default_rng(0)
