@@ -86,5 +86,8 @@ SEED = Allowed(
 )
 POSITIVE = number(above=0)
 NOT_NEGATIVE = number(least=0)
+_FASTEST = 1e30  # beyond, a step overflows float32
+LEARNING_RATE = number(above=0, most=_FASTEST)
+LEARNING_RATE_OR_ZERO = number(least=0, most=_FASTEST)
 SHARE = number(least=0, most=1)
 SHARE_BELOW_ONE = number(least=0, below=1)

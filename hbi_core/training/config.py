@@ -13,6 +13,8 @@ from hbi_core.errors import SettingsError
 from hbi_core.model import LEVEL_NAMES, ModelConfig
 from hbi_core.settings import (
     COUNT,
+    LEARNING_RATE,
+    LEARNING_RATE_OR_ZERO,
     NOT_NEGATIVE,
     POSITIVE,
     SEED,
@@ -182,8 +184,9 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         check(
             self,
-            learning_rate=POSITIVE,
-            **dict.fromkeys(("encoder_learning_rate", "weight_decay", "clip_norm"), NOT_NEGATIVE),
+            learning_rate=LEARNING_RATE,
+            encoder_learning_rate=LEARNING_RATE_OR_ZERO,
+            **dict.fromkeys(("weight_decay", "clip_norm"), NOT_NEGATIVE),
             **dict.fromkeys(("warmup", "average"), SHARE_BELOW_ONE),
             **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNT),
             precision=one_of(PRECISIONS),

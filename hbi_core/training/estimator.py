@@ -13,7 +13,7 @@ from tqdm import tqdm
 from explainers import WEIGHTINGS, Estimator, SimilarityGame
 from explainers.multilinear import interaction_values
 from hbi_core.estimator_file import save_estimator
-from hbi_core.settings import COUNT, POSITIVE, SEED, check, one_of
+from hbi_core.settings import COUNT, LEARNING_RATE, SEED, check, one_of
 from hbi_core.training.divergence import finite, stopping
 from hbi_core.training.folder import check_writable, plain
 
@@ -47,7 +47,7 @@ class EstimatorConfig:
         check(
             self,
             **dict.fromkeys(("batch_size", "channels", "frames", "words", "steps"), COUNT),
-            learning_rate=POSITIVE,
+            learning_rate=LEARNING_RATE,
             weighting=one_of(WEIGHTINGS),
             seed=SEED,
         )

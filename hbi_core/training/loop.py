@@ -107,12 +107,15 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
                 due = progress.step % config.save_every == 0 and accelerator.sync_gradients
                 if due and progress.step < first + len(batches):
+                    with _stopping(progress.step, rates):
+                        run.check_weights()
                     save_state(accelerator, config.out, progress.step)
                 began = time.perf_counter()
             progress.epochs += 1
-            if progress.epochs % config.evaluate_every == 0 or progress.epochs == len(run.epochs):
-                rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
-                with _stopping(progress.step, rates):
+            rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
+            with _stopping(progress.step, rates):
+                run.check_weights()
+                if progress.epochs % config.evaluate_every == 0 or progress.step == run.steps:
                     results = run.validate()
                     metrics.write(progress.step, _flat(results))
                     if not results or recall_sum(results) > progress.best:

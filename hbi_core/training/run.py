@@ -19,7 +19,7 @@ from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features, join_clips
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder
-from hbi_core.errors import InputError, SettingsError
+from hbi_core.errors import InputError, NotFiniteError, SettingsError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.model import Hierarchy, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
@@ -206,6 +206,16 @@ class Run:
         if self.accelerator.is_main_process:
             shutil.rmtree(folder, ignore_errors=True)
         self.accelerator.wait_for_everyone()
+
+    def check_weights(self) -> None:
+        """Before they take the place of earlier ones on the disk.
+
+        Raises:
+            NotFiniteError: the weights have diverged.
+        """
+        for name, weights in self.task.named_parameters():
+            if not weights.isfinite().all():
+                raise NotFiniteError(f"The weights {name} are not finite.")
 
     def validate(self) -> dict[str, dict[str, float]]:
         """Retrieval on the validation split; nothing if there is none.

@@ -103,6 +103,28 @@ def test_it_stops_even_if_no_step_follows(small, tmp_path, monkeypatch, validati
     assert save_state is not loop.save_state
 
 
+def test_weights_that_diverged_replace_no_state(small, tmp_path):
+    """Where they are infinite after the step that was to be saved."""
+    config = settings(
+        tmp_path, small, data={"clips": 32}, optimiser={"epochs": 2}, save_every=1, **QUICK
+    )
+
+    class TooFar(torch.optim.AdamW):
+        """Its third step goes too far."""
+
+        def step(self, closure=None):
+            super().step(closure)
+            weights = self.param_groups[0]["params"][0]
+            if self.state[weights]["step"] == 3:
+                weights.data.view(-1)[0] = float("inf")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "AdamW", TooFar)
+        with pytest.raises(TrainingError, match=r"diverged at step 3: The weights .* not finite"):
+            train(config, ToyEncoder())
+    assert [path.name for path in saved_states(tmp_path)] == ["state-00000002"]
+
+
 def test_a_learning_rate_without_measure(small, tmp_path, capsys, monkeypatch):
     """From the command line: status 2, one line, no checkpoint."""
     monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())

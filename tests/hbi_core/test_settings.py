@@ -73,7 +73,7 @@ RANGES = {
         "distillation": (("entity",), ("entity>scene",), ("entity>action>event",)),
     },
     OptimiserConfig: {
-        "learning_rate": POSITIVE,
+        "learning_rate": (1e39, *POSITIVE),
         **dict.fromkeys(("encoder_learning_rate", "weight_decay", "clip_norm"), NUMBERS),
         **dict.fromkeys(("warmup", "average"), SHARES_BELOW_ONE),
         **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNTS),
@@ -99,7 +99,7 @@ RANGES = {
     },
     EstimatorConfig: {
         **dict.fromkeys(("steps", "batch_size", "channels", "frames", "words"), COUNTS),
-        "learning_rate": POSITIVE,
+        "learning_rate": (1e39, *POSITIVE),
         "weighting": ("softmax",),
         "seed": WHOLE,
     },
