@@ -34,7 +34,7 @@ def padded_tokens(
         texts: encoded with their padding, up to `words`.
         frames, words: tokens of each video and text; 12 and 24 in the research code.
     """
-    missing = encoder.frame_padding().to(videos[0].dtype)
+    missing = encoder.frame_padding()
     return (
         pad(videos, frames, [missing] * len(videos)),
         pad([text.features for text in texts], words, [text.padding for text in texts]),

@@ -35,7 +35,7 @@ class Tokens:
 def pad(
     sequences: Sequence[Tensor], length: int, padding: Sequence[Tensor] | None = None
 ) -> Tokens:
-    """Sequences [n, D] -> Tokens [B, length, D]; what is longer is cut.
+    """Sequences [n, D] -> Tokens [B, length, D], at least in float32; what is longer is cut.
 
     Args:
         sequences: of each sample.
@@ -43,7 +43,8 @@ def pad(
         padding: features of the padding of each sample, [length - n, D] or [1, D]; zeros where
             None. Only released checkpoints read it.
     """
-    features = sequences[0].new_zeros(len(sequences), length, sequences[0].shape[-1])
+    dtype = torch.promote_types(sequences[0].dtype, torch.float32)
+    features = sequences[0].new_zeros(len(sequences), length, sequences[0].shape[-1], dtype=dtype)
     mask = torch.zeros(features.shape[:2], dtype=torch.bool, device=features.device)
     for row, own in enumerate(sequences):
         own = own[:length]
