@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,30 +13,23 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
-from hbi_core.data import Clip, Corpus, read_corpus, shared_with_test
+from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features, join_clips
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder
-from hbi_core.errors import InputError, NotFiniteError, SettingsError
+from hbi_core.errors import NotFiniteError, SettingsError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.model import Hierarchy, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.text import parse_caption
-from hbi_core.training.batches import (
-    LARGEST_MONTAGE,
-    FeatureBatches,
-    PixelBatches,
-    batches_of_epoch,
-)
+from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.config import OptimiserConfig, TrainConfig
+from hbi_core.training.fit import check_fit, too_few
 from hbi_core.training.folder import UNREADABLE, plain
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.progress import Progress
 
-_LOG = logging.getLogger(__name__)
 _MONTAGES = 0  # seed of the montages that are validated on: the same in every run
-_FEW = 50  # clips; one is worth 2 % of a recall then
 
 
 class Run:
@@ -65,7 +57,7 @@ class Run:
         with accelerator.main_process_first():  # which draws the synthetic clips
             corpus = self._corpus(config.data.train)
             self.validation = config.data.validation and self._corpus(config.data.validation)
-        self._check(corpus)
+        check_fit(config, encoder, corpus, self.validation, accelerator.num_processes)
         self.model_config = replace(
             config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
         )
@@ -109,7 +101,7 @@ class Run:
         ]
         self.steps = sum(map(len, self.epochs))
         if not self.steps:
-            raise SettingsError(_too_few(self.source.clips, config))
+            raise SettingsError(too_few(self.source.clips, config))
         self.facts = self._facts(start)
 
     def _corpus(self, split: str) -> Corpus:
@@ -118,61 +110,6 @@ class Run:
         self.left_out += [(split, id, "no file") for id in corpus.missing]
         self.left_out += [(split, id, "no caption") for id in corpus.without_text]
         return corpus.subset(data.clips) if data.clips else corpus
-
-    def _check(self, corpus: Corpus) -> None:
-        """Raise one SettingsError of all that does not fit the encoder or the data."""
-        config, wrong = self.config, []
-        video, text = self.encoder.widths
-        if not config.model.projection and not video == text == config.model.width:
-            wrong.append(
-                f"{self.encoder.name} has {video} features for frames and {text} for words: set "
-                "model.projection=true" + (f" or model.width={video}" if video == text else "")
-            )
-        model = config.model
-        try:
-            self.encoder.text_features(
-                [parse_caption("a word")], model.text_players, config.data.words,
-                model.reads_padding,
-            )  # fmt: skip
-        except InputError as error:
-            wrong.append(f"model.text_players={model.text_players} does not fit: {error}")
-        longest = config.data.frames * max(
-            config.data.validation_parts, LARGEST_MONTAGE if config.data.montages else 1
-        )
-        if config.model.temporal_layers and longest > config.model.positions:
-            wrong.append(
-                f"the temporal transformer has {config.model.positions} positions for up to "
-                f"{longest} frames: set model.positions={longest} or fewer data.frames"
-            )
-        batch, processes = config.optimiser.batch_size, self.accelerator.num_processes
-        if batch < processes * (LARGEST_MONTAGE if config.data.montages else 1):
-            wrong.append(f"optimiser.batch_size={batch} is too few for {processes} processes")
-        if not batches_of_epoch(corpus.clips, config.data, batch, config.seed, 0):
-            wrong.append(_too_few(corpus.clips, config))
-        if self.validation:
-            wrong += self._wrong_validation(corpus)
-        if wrong:
-            raise SettingsError("; ".join(wrong) + ".")
-
-    def _wrong_validation(self, corpus: Corpus) -> list[str]:
-        data, wrong = self.config.data, []
-        tested = shared_with_test(self.validation, data.root)
-        trained = self.validation.overlap(corpus)
-        for shared, split in ((tested, "the test split"), (trained, f"{data.train}, trained on")):
-            if shared:
-                wrong.append(
-                    f"data.validation={data.validation} has {len(shared)} clips of {split}: use "
-                    "another split, or null"
-                )
-        samples = len(self.validation.clips) // data.validation_parts
-        if not samples:
-            wrong.append(f"data.validation={data.validation} has too few clips for a montage")
-        elif samples < _FEW:
-            _LOG.warning(
-                "%d clips are few to choose a checkpoint on: each is worth %.1f %% of a recall.",
-                samples, 100 / samples,
-            )  # fmt: skip
-        return wrong
 
     def _encoded(self, corpus: Corpus, cache: Path | None, views: int = 0) -> Features:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
@@ -310,10 +247,3 @@ def _groups(task: RetrievalTask, config: OptimiserConfig) -> list[dict]:
         {"params": encoder, "weight_decay": config.weight_decay, "rate": 1},
         {"params": temperature, "weight_decay": 0.0, "rate": 1 if encoder else 0},
     ]
-
-
-def _too_few(clips: Sequence[Clip], config: TrainConfig) -> str:
-    return (
-        f"{len(clips)} clips of {config.data.train} have fewer samples than a batch of "
-        f"{config.optimiser.batch_size}: set optimiser.batch_size lower"
-    )
