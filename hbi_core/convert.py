@@ -57,7 +57,7 @@ class Arguments:
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """The PyTorch file."""
+    """The PyTorch file, or the same tensors in a safetensors file."""
     target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
     """The file to write, NAME.safetensors."""
     frames: int = PUBLISHED_RETRIEVAL.frames

@@ -1,4 +1,4 @@
-"""Files of torch.save and torch.jit.save, read without running anything in them."""
+"""Files of torch.save, torch.jit.save and safetensors, read without running anything in them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hbi_core.encoders.open_clip import is_torchscript
 from hbi_core.errors import CheckpointError
+from hbi_core.tensor_file import read_tensors
 
 _USUAL = ("model", "state_dict", "model_state_dict", "module")  # keys of a model's state dict
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -30,22 +31,20 @@ _STORAGES = {
 
 
 def read_torch_file(path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """The state dict in a file of torch.save or torch.jit.save, without running anything.
+    """The state dict in a file of torch.save, torch.jit.save or safetensors; nothing is run.
 
     Returns:
         Tensors by name, and the names of what else is in it.
 
     Raises:
-        CheckpointError: there is no such file, or it holds more than tensors in containers.
+        CheckpointError: there is no such file, it holds more than tensors in containers, or it is
+            one of this program.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
     with path.open("rb") as file:
         if file.read(9)[8:] == b"{":
-            raise CheckpointError(
-                f"{path.name} is a safetensors file already: use it as it is, as a checkpoint or "
-                "as an encoder open_clip:MODEL:FILE."
-            )
+            return _safetensors(path), []
     try:
         if is_torchscript(path):
             return _read_archive(path), []
@@ -60,6 +59,17 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], list[str]]:
             f"{path.name} is no file of PyTorch, or damaged: {type(error).__name__}: {error}"
         ) from error
     return _state_dict(loaded, path.name)
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    """What somebody has saved anew, by the names of the PyTorch file."""
+    tensors, metadata = read_tensors(path)
+    if "schema" in metadata or "converted_from" in metadata:
+        raise CheckpointError(
+            f"{path.name} is a file of this program already: use it as it is, as a checkpoint or "
+            "as an encoder open_clip:MODEL:FILE."
+        )
+    return tensors
 
 
 def without_wrappers(tensors: dict[str, Tensor], file: str) -> tuple[dict[str, Tensor], list[str]]:

@@ -10,13 +10,13 @@ import pytest
 import torch
 from conftest import CAFE
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import published
 from explainers import SimilarityGame
 from hbi_core.checkpoint import RetrievalSettings, load_checkpoint
-from hbi_core.convert import Conversion, _clip, main
+from hbi_core.convert import Conversion, _clip, convert, main
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError
 from hbi_core.estimator_file import load_estimator
@@ -363,7 +363,17 @@ def test_files_that_are_none(converted, tmp_path, capsys):
     assert "cannot be written" in refusal(path, capsys, target="target.bin")
     assert "cannot be written" in refusal(path, capsys, target="nowhere/target.safetensors")
     (tmp_path / "ours.bin").symlink_to(converted[1])
-    assert "a safetensors file already" in refusal(tmp_path / "ours.bin", capsys)
+    assert "a file of this program already" in refusal(tmp_path / "ours.bin", capsys)
+
+
+def test_a_file_that_was_saved_anew(tmp_path):
+    """As safetensors, by the names of the research code."""
+    state = estimator_state()
+    save_file({f"model.{name}": value for name, value in state.items()}, tmp_path / "a.safetensors")
+    convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert torch.equal(
+        load_estimator(tmp_path / "b.safetensors").network.decode.bias, state["cnn2.bias"]
+    )
 
 
 class Evil:
