@@ -36,7 +36,7 @@ _FULL_STOP = (
 )
 _WORD = regex.compile(
     rf"""
-      (?<!{_LETTER}) [A-Za-z][A-Za-z0-9+.-]*:// [[!-~]--[<>"]]* [A-Za-z0-9/]       # an address
+      (?<!{_LETTER}) [A-Za-z][A-Za-z0-9+.-]{{0,20}}:// [[!-~]--[<>"]]* [A-Za-z0-9/]    # an address
     | {_IDEOGRAM} {_MARK}*
     | {_KATAKANA} [{_KATAKANA}{_MARK}]*
     | \p{{Regional_Indicator}}{{1,2}}                                              # a flag

@@ -101,6 +101,7 @@ def test_long_captions_take_no_longer_for_their_signs():
     """Each is read once: a pattern that tried anew at every sign would not come to an end."""
     for sign in "+$.<-@":
         assert parse_caption(sign * 200_000 + "a").words[0].text == "a"
+    assert parse_caption("aa.A" * 50_000).words[0].text == "aa"
 
 
 def test_what_is_no_text():
