@@ -29,6 +29,8 @@ from hbi_core.picture import as_one_size, picture
 from hbi_core.timeline import choose_frames
 from hbi_core.video import VideoLimits, file_name
 
+_COLOURS = ("color_trc", "color_primaries", "colorspace")
+_UNSPECIFIED = 2  # of each of them, ITU-T H.273
 _FEW_PIXELS = 640 * 480  # up to here one thread is as good as several
 
 
@@ -54,6 +56,7 @@ def _decode(
         of_container = stream.sample_aspect_ratio
         if of_container == context.sample_aspect_ratio:
             of_container = None  # the stream itself says it, and may change it
+        colours = {name: getattr(context, name) for name in _COLOURS}
         begin = count = None
         for number, frame in _frames(container, stream, pictures, owed):
             if number != begin:
@@ -73,6 +76,9 @@ def _decode(
                 raise _DisagreementError(pictures.as_decoded())
             latest = rank
             if rank >= owed[0]:
+                for name, of_file in colours.items():
+                    if getattr(frame, name) == _UNSPECIFIED:  # what only the container says
+                        setattr(frame, name, of_file)
                 aspect = float(of_container or context.sample_aspect_ratio or 1)
                 found[int(rank)] = picture(frame, aspect, short_side)
                 while owed and owed[0] <= rank:

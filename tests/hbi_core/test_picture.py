@@ -98,7 +98,7 @@ def hlg(light):
     return np.where(e <= 1 / 12, np.sqrt(3 * e), upper)
 
 
-def write_hdr(path, signals, transfer):
+def write_hdr(path, signals, transfer, told_by_container=False):
     """Patches side by side: signals in [0, 1], R'G'B' of BT.2020, as 10-bit HEVC."""
     red, green, blue = np.repeat(signals, 32, axis=0).T
     luma = 0.2627 * red + 0.6780 * green + 0.0593 * blue
@@ -114,9 +114,18 @@ def write_hdr(path, signals, transfer):
         rows[:, : plane.width] = row
         plane.update(rows.tobytes())
     with av.open(path, "w") as container:
-        parameters = "log-level=none:colorprim=bt2020:colormatrix=bt2020nc:range=limited"
-        options = {"x265-params": f"{parameters}:transfer={transfer}:crf=4"}
+        told = (
+            ("unknown", "unknown", "unknown")
+            if told_by_container
+            else ("bt2020", "bt2020nc", transfer)
+        )
+        parameters = "crf=4:log-level=none:range=limited:colorprim={}:colormatrix={}:transfer={}"
+        options = {"x265-params": parameters.format(*told)}
         stream = container.add_stream("libx265", rate=25, options=options)
+        if told_by_container:
+            context = stream.codec_context
+            context.color_primaries, context.colorspace = 9, 9
+            context.color_trc = {"smpte2084": 16, "arib-std-b67": 18}[transfer]
         stream.width, stream.height, stream.pix_fmt = len(luma), 64, "yuv420p10le"
         for number in range(10):
             frame.pts, frame.time_base = number, Fraction(1, 25)
@@ -126,11 +135,12 @@ def write_hdr(path, signals, transfer):
 
 
 @pytest.mark.parametrize(("transfer", "signal"), [("smpte2084", pq), ("arib-std-b67", hlg)])
-def test_hdr_is_shown_as_sdr(decoder, tmp_path, transfer, signal):
+@pytest.mark.parametrize("name", ["told by the stream.ts", "told by the container.mkv"])
+def test_hdr_is_shown_as_sdr(decoder, tmp_path, transfer, signal, name):
     """SDR colours put into HDR come back."""
     code = np.array(PATCHES) / 255
     light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-    path = write_hdr(tmp_path / "a.ts", signal(light @ BT2020.T), transfer)
+    path = write_hdr(tmp_path / name, signal(light @ BT2020.T), transfer, "container" in name)
     shown = decoder.read(path, 1).frames[0]
     patches = shown.reshape(64, len(PATCHES), 32, 3)[24:40, :, 12:20].mean((0, 2))
     assert patches == pytest.approx(np.array(PATCHES), abs=6)
