@@ -64,7 +64,7 @@ class Bitstream:
                 found = Entry.CLOSED
             elif kind == 6 and not self._is_hevc:
                 recovers |= _recovers_at_once(unit)
-            elif kind in (1, 2):
+            elif recovers and kind in (1, 2):
                 slices.append(_slice_type(unit))
         if found is None and recovers and slices and all(kind in (2, 4) for kind in slices):
             found = Entry.OPEN
