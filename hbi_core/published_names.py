@@ -67,7 +67,8 @@ def published_model(
 
 def published_estimator(tensors: dict[str, Tensor], prefix: str = "") -> tuple[Estimator, set[str]]:
     """The estimator whose tensors' names begin so, and the names used. Errors as above."""
-    channels = len(tensors[f"{prefix}Q"]) if f"{prefix}Q" in tensors else 64
+    shape = tensors[f"{prefix}Q"].shape if f"{prefix}Q" in tensors else ()
+    channels = (*shape, 0)[0] or 64  # another shape than a square's is told with all the others
     with torch.device("meta"):
         estimator = Estimator(channels, _ESTIMATOR_UNIT, 1 / _ESTIMATOR_UNIT)
     estimator.note = OLD_TARGETS
@@ -110,7 +111,7 @@ def fill(module: nn.Module, prefixes: dict[str, str], tensors: dict[str, Tensor]
         The names used.
 
     Raises:
-        CheckpointError: tensors are missing or have another shape.
+        CheckpointError: tensors are missing, have another shape, or are no floating-point numbers.
     """
     wanted = module.state_dict()
     names = {}
@@ -126,6 +127,11 @@ def fill(module: nn.Module, prefixes: dict[str, str], tensors: dict[str, Tensor]
     ]
     if wrong:
         raise CheckpointError(f"{len(wrong)} tensors have another shape: {first_names(wrong)}.")
+    whole = [name for name in names.values() if not tensors[name].is_floating_point()]
+    if whole:
+        raise CheckpointError(
+            f"{len(whole)} tensors are whole numbers, which no weights are: {first_names(whole)}."
+        )
     values = {ours: tensors[name].float() for ours, name in names.items()}
     module.load_state_dict(values, assign=True)
     return set(names.values())

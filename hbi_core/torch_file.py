@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hbi_core.encoders.open_clip import is_torchscript
 from hbi_core.errors import CheckpointError
-from hbi_core.tensor_file import read_tensors
+from hbi_core.tensor_file import check_stored, read_tensors
 
 _USUAL = ("model", "state_dict", "model_state_dict", "module")  # keys of a model's state dict
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -37,8 +37,8 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], list[str]]:
         Tensors by name, and the names of what else is in it.
 
     Raises:
-        CheckpointError: there is no such file, it holds more than tensors in containers, or it is
-            one of this program.
+        CheckpointError: there is no such file, it holds more than tensors in containers, a tensor
+            is no dense array of usual numbers, or the file is one of this program.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no file {path}.")
@@ -105,6 +105,7 @@ def _state_dict(loaded: object, name: str) -> tuple[dict[str, Tensor], list[str]
         raise CheckpointError(f"{name} holds a {type(loaded).__name__}, not a state dict.")
     tensors = {str(key): value for key, value in loaded.items() if isinstance(value, Tensor)}
     others += [str(key) for key, value in loaded.items() if not isinstance(value, Tensor)]
+    check_stored(tensors, name)
     return tensors, others
 
 

@@ -313,6 +313,37 @@ def test_an_estimator_of_the_authors(tmp_path, capsys, caplog):
     assert difference.abs().max() < 1e-5 * expected.abs().max()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of what is rare
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (lambda x: torch.tensor(1.0), "Q is [], not [64, 64]"),
+        (lambda x: torch.ones(0, 64), "Q is [0, 64], not [64, 64]"),
+        (lambda x: x[None, :, 0], "Q is [1, 64], not ["),
+        (lambda x: x.to_sparse(), "Q is sparse_coo"),
+        (lambda x: x.to_sparse_csr(), "Q is sparse_csr"),
+        (lambda x: torch.nested.nested_tensor([x, x[:3]]), "Q is nested"),
+        (lambda x: x.to("meta"), "Q is without values"),
+        (lambda x: x.to(torch.complex64), "Q is complex64"),
+        (lambda x: x.to(torch.float8_e4m3fn), "Q is float8_e4m3fn"),
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "Q is qint8"),
+        (lambda x: x.long(), "whole numbers, which no weights are: Q."),
+        (lambda x: x > 0, "whole numbers, which no weights are: Q."),
+    ],
+)
+def test_a_tensor_that_is_no_weight_is_named(tmp_path, capsys, changed, told):
+    state = estimator_state()
+    torch.save(state | {"Q": changed(state["Q"])}, tmp_path / "a.pth")
+    assert told in refusal(tmp_path / "a.pth", capsys)
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.float8_e4m3fn])
+def test_so_is_one_that_was_saved_anew(tmp_path, capsys, kind):
+    state = estimator_state()
+    save_file(state | {"Q": state["Q"].to(kind)}, tmp_path / "a.in")
+    assert f"Q is {str(kind).removeprefix('torch.')}" in refusal(tmp_path / "a.in", capsys)
+
+
 def test_a_note_is_said_only_where_there_is_one(caplog):
     load_estimator()
     assert not caplog.text
