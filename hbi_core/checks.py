@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from numbers import Real
 from typing import Any
@@ -10,7 +11,7 @@ from explainers import settings
 from hbi_core.errors import InputError
 
 
-def whole_number(value: Any, told: str, least: int, most: int) -> int:
+def whole_number(value: Any, told: str, least: int, most: float = math.inf) -> int:
     """A whole number of any numeric type (12, 12.0, np.int64(12)) as an int.
 
     Args:
@@ -24,7 +25,8 @@ def whole_number(value: Any, told: str, least: int, most: int) -> int:
     try:
         return settings.whole_number("it", value, least, most)
     except ValueError as error:
-        raise _refused(value, told, f"a whole number, {least} to {most:,}") from error
+        limits = f"{least} or more" if most == math.inf else f"{least} to {most:,}"
+        raise _refused(value, told, f"a whole number, {limits}") from error
 
 
 def real_number(value: Any, told: str, least: float, most: float) -> float:

@@ -82,6 +82,7 @@ def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = 
     Raises:
         VideoError: the file is missing, too large, no video, without a video stream, damaged
             beyond use, too long, or takes too long to read. The message says which.
+        InputError: `frames` is no whole number above 0.
     """
     with Decoder() as decoder:
         return decoder.read(path, frames, limits)
@@ -101,8 +102,10 @@ class Decoder:
 
     def read(self, path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
         """As `read_video`."""
+        from hbi_core.checks import whole_number  # brings torch, which the child needs not
+
         limits = limits or VideoLimits()
-        path, frames = Path(path), _checked_count(frames)
+        path, frames = Path(path), whole_number(frames, "{} frames were asked for", 1)
         _check_file(path, limits)
         return self._read(path, frames, limits)
 
@@ -215,18 +218,6 @@ def too_slow(path: Path, seconds: float, told: dict) -> str:
         f"{begin} It has {told['pictures']:,} pictures of {width} x {height}: cut a shorter clip, "
         "or lower its resolution."
     )
-
-
-def _checked_count(frames: int) -> int:
-    is_whole = not isinstance(frames, bool | np.bool_) and (
-        isinstance(frames, int | np.integer)
-        or (isinstance(frames, float | np.floating) and float(frames).is_integer())
-    )
-    if not is_whole:
-        raise VideoError(f"frames={frames!r}: the number of frames must be a whole number.")
-    if frames < 1:
-        raise VideoError(f"{frames} frames were asked for; at least 1 is needed.")
-    return int(frames)
 
 
 def _check_file(path: Path, limits: VideoLimits) -> None:

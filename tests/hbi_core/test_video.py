@@ -14,10 +14,11 @@ import numpy as np
 import psutil
 import pytest
 from clips import LEVEL, rotate, trim, write_clip, write_sound
+from conftest import ROOT
 from PIL import Image
 
 from hbi_core import video
-from hbi_core.errors import VideoError
+from hbi_core.errors import InputError, VideoError
 from hbi_core.timeline import choose_frames
 from hbi_core.video import Decoder, VideoLimits, read_video
 
@@ -204,7 +205,7 @@ def test_limits(clip):
         read_video(clip, limits=VideoLimits(bytes=100))
     with pytest.raises(VideoError, match="too long"):
         read_video(clip, limits=VideoLimits(seconds=1.5))
-    with pytest.raises(VideoError, match="at least 1"):
+    with pytest.raises(InputError, match="0 frames were asked for; use a whole number, 1 or more"):
         read_video(clip, 0)
 
 
@@ -215,8 +216,14 @@ def test_whole_numbers_of_any_type(clip, count):
 
 @pytest.mark.parametrize("count", [2.5, True, "3", None, float("nan"), float("inf")])
 def test_what_is_no_number_of_frames(clip, count):
-    with pytest.raises(VideoError, match="whole number"):
+    with pytest.raises(InputError, match="frames were asked for; use a whole number, 1 or more"):
         read_video(clip, count)
+
+
+def test_the_decoding_process_starts_without_torch():
+    """It takes longer to load than most videos to read."""
+    code = "import sys, hbi_core.decoding; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.fixture
