@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each
 from hbi_core.shipped import ASSETS
-from hbi_core.tensor_file import read_tensors, write_tensors
+from hbi_core.tensor_file import read_metadata, read_tensors, write_tensors
 
 _SCHEMA = "hbi-checkpoint/2"
 _WITHOUT_RETRIEVAL = "hbi-checkpoint/1"  # what it retrieves by follows from how it was trained
@@ -125,27 +127,53 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     tensors, metadata = read_tensors(path, without=ENCODER_PREFIX)
-    if metadata.get("schema") not in (_SCHEMA, _WITHOUT_RETRIEVAL):
-        raise CheckpointError(
-            f"{path.name} is a safetensors file, but no checkpoint of this program: its metadata "
-            f"lacks the schema {_SCHEMA}."
-        )
-    try:
-        settings = json.loads(metadata["settings"])
-        config = ModelConfig(**_as_tuples(settings["config"]))
-        if metadata["schema"] == _WITHOUT_RETRIEVAL:
-            settings["retrieval"] = _retrieval_of_training(settings["training"], config)
+    with _fitting(path):
+        settings, config, retrieval = _settings(path, metadata)
         hierarchy = build_hierarchy(config)
         hierarchy.load_state_dict(_in_float(tensors))
         return Checkpoint(
             settings["encoder"],
             config,
             hierarchy.eval(),
-            RetrievalSettings(**_as_tuples(settings["retrieval"])),
+            retrieval,
             path.name,
             path if settings["encoder_in_file"] else None,
             settings["training"],
         )
+
+
+def read_settings(path: str | Path) -> tuple[ModelConfig, RetrievalSettings]:
+    """The shape of a checkpoint's model and what it reads, without its tensors.
+
+    Errors as `load_checkpoint`.
+    """
+    path = Path(path)
+    with _fitting(path):
+        _, config, retrieval = _settings(path, read_metadata(path))
+    return config, retrieval
+
+
+def _settings(path: Path, metadata: dict) -> tuple[dict, ModelConfig, RetrievalSettings]:
+    """What the metadata of a checkpoint says: as a dictionary, and the parts that have a type."""
+    if metadata.get("schema") not in (_SCHEMA, _WITHOUT_RETRIEVAL):
+        raise CheckpointError(
+            f"{path.name} is a safetensors file, but no checkpoint of this program: its metadata "
+            f"lacks the schema {_SCHEMA}."
+        )
+    settings = json.loads(metadata["settings"])
+    config = ModelConfig(**_as_tuples(settings["config"]))
+    if metadata["schema"] == _WITHOUT_RETRIEVAL:
+        settings["retrieval"] = _retrieval_of_training(settings["training"], config)
+    return settings, config, RetrievalSettings(**_as_tuples(settings["retrieval"]))
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """What goes wrong within is told as an error of the checkpoint."""
+    try:
+        yield
+    except CheckpointError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path.name} does not fit this version of the program: {error}"

@@ -34,7 +34,12 @@ class Arguments:
     that the checkpoint was trained with, lite without a checkpoint."""
     checkpoint: str | None = None
     """Trained heads; those we ship for lite where none are given, "untrained" for none."""
-    frames: int = 12
+    frames: Annotated[
+        int | None,
+        tyro.conf.arg(
+            metavar="INT", help_behavior_hint="(default: 12, or what a converted checkpoint reads)"
+        ),
+    ] = None
     """Frames to look at, 1 to 64."""
     weighting: Literal[WEIGHTINGS] = "renormalised"
     """Of the tokens in a coalition."""

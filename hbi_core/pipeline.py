@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import reprlib
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,14 @@ import numpy as np
 import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form
-from hbi_core.checkpoint import SHIPPED, UNTRAINED, Checkpoint, load_checkpoint, untrained
+from hbi_core.checkpoint import (
+    SHIPPED,
+    UNTRAINED,
+    Checkpoint,
+    load_checkpoint,
+    read_settings,
+    untrained,
+)
 from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text, load_encoder
 from hbi_core.encoders.loading import file_identity
@@ -24,7 +32,9 @@ from hbi_core.model.published import padded_tokens
 from hbi_core.text import Caption, parse_caption
 from hbi_core.video import VideoLimits, read_video
 
+_LOG = logging.getLogger(__name__)
 MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
+USUAL_FRAMES = 12  # the paper's of a short one (MSR-VTT)
 
 Progress = Callable[[float, str], None]
 
@@ -33,7 +43,7 @@ def explain(
     video: str | Path,
     caption: str,
     encoder: str = "auto",
-    frames: int = 12,
+    frames: int | None = None,
     checkpoint: str | Path | None = None,
     weighting: str = "renormalised",
     device: str | None = None,
@@ -47,7 +57,9 @@ def explain(
         caption: a text of at least one word.
         encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
             was trained with, lite without a checkpoint.
-        frames: frames to look at, 1 to 64.
+        frames: frames to look at, 1 to 64. None takes 12; or, of a checkpoint that reads padding,
+            as released ones do, as many as it reads. With another number such a checkpoint gives
+            other scores, about which a warning is logged.
         checkpoint: trained heads; None takes the ones we ship for lite and runs other encoders
             without; "untrained" runs every encoder without.
         weighting: of the game, "renormalised" or "fixed".
@@ -65,6 +77,8 @@ def explain(
         raise InputError(
             f"The weighting is {reprlib.repr(weighting)}; use one of {', '.join(WEIGHTINGS)}."
         )
+    if frames is None:
+        frames = _frames_of(checkpoint)
     frames = whole_number(frames, "{} frames were asked for", 1, MAX_FRAMES)
     device = choose_device(device)
     parsed = parse_caption(caption)
@@ -74,6 +88,11 @@ def explain(
     with _timed(seconds, "decoding"):
         clip = read_video(video, frames, limits)
     network, heads = choose_model(checkpoint, encoder, device, progress)
+    if heads.config.reads_padding and frames != heads.retrieval.frames:
+        _LOG.warning(
+            "%s reads %d frames of each video: with %d its scores are others than those that it "
+            "was trained for.", heads.name, heads.retrieval.frames, frames,
+        )  # fmt: skip
     progress(0.5, "Encoding frames and words")
     with _timed(seconds, "encoding"):
         tokens, text = _tokens(network, heads, clip.frames, frames, parsed)
@@ -115,7 +134,7 @@ def choose_model(
     """
     if checkpoint is None and encoder in ("auto", "lite"):
         checkpoint = SHIPPED
-    trained = checkpoint is not None and str(checkpoint) != UNTRAINED
+    trained = _is_file(checkpoint)
     before = file_identity(Path(checkpoint)) if trained else None
     heads = load_checkpoint(checkpoint) if trained else None
     if heads and encoder not in ("auto", heads.encoder):
@@ -133,6 +152,19 @@ def choose_model(
             "of different runs. Try again."
         )
     return network, heads or untrained(network.name, network.widths)
+
+
+def _is_file(checkpoint: str | Path | None) -> bool:
+    return checkpoint is not None and str(checkpoint) != UNTRAINED
+
+
+def _frames_of(checkpoint: str | Path | None) -> int:
+    """How many frames are looked at where nobody says it. Padding stands for those missing."""
+    if _is_file(checkpoint):
+        config, retrieval = read_settings(checkpoint)
+        if config.reads_padding:
+            return retrieval.frames
+    return USUAL_FRAMES
 
 
 @torch.inference_mode()

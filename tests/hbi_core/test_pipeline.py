@@ -310,6 +310,8 @@ def test_wrong_input():
         explain(CAFE, "...")
     with pytest.raises(InputError, match="weighting"):
         explain(CAFE, "a cat", weighting="softmax")
+    with pytest.raises(CheckpointError, match="no checkpoint nothing"):
+        explain(CAFE, "a cat", checkpoint="nothing")
 
 
 def test_checkpoints(tmp_path):
@@ -317,7 +319,7 @@ def test_checkpoints(tmp_path):
     config = ModelConfig(
         1664, 384, 128, projection=True, video_clusters=(4, 1), text_clusters=(0.5, 2)
     )
-    retrieval = RetrievalSettings(12, 64, (1.0, 1.0, 1.0))
+    retrieval = RetrievalSettings(4, 64, (1.0, 1.0, 1.0))  # 12 are looked at all the same
     save_checkpoint(path, Checkpoint("lite", config, build_hierarchy(config), retrieval, ""))
     result = explain(CAFE, CAFE_CAPTION, checkpoint=path)
     assert [len(level.video_tokens) for level in result.levels] == [12, 4, 1]

@@ -7,6 +7,7 @@ nothing of ours in it. Weights are random; no released file was at hand.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import starmap
 
 import av
@@ -31,6 +32,7 @@ from hbi_core.encoders import encode_text, load_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.evaluate import main as evaluate
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
+from hbi_core.explain import main as explain_command
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 from hbi_core.tasks.retrieval import RetrievalTask
@@ -137,6 +139,41 @@ def test_explain(released, pair):
         members = [frame for token in level.video_tokens for frame in token.frames]
         assert sorted(members) == list(range(min(COUNTS[video], 12)))  # padding is no player
         assert all(token.words for token in level.text_tokens)
+
+
+@pytest.fixture(scope="module")
+def of_six_frames(loaded, tmp_path_factory):
+    """A checkpoint that reads six frames of each video."""
+    heads, encoder, _ = loaded
+    path = tmp_path_factory.mktemp("six") / "six.safetensors"
+    six = replace(heads, retrieval=replace(heads.retrieval, frames=6))
+    save_checkpoint(path, six, encoder)
+    return path
+
+
+@pytest.mark.parametrize("video", [0, 3])
+def test_explain_looks_at_as_many_frames_as_the_checkpoint(released, of_six_frames, video, caplog):
+    """Of a video of three frames, and of one of twelve."""
+    _, corpus, _, (state, _, texts) = released
+    file, prepare = corpus.clips[video].files[0], open_clip.image_transform(32, is_train=False)
+    pixels = [prepare(Image.fromarray(f)).double() for f in read_video(file, 6).frames]
+    (frames, shown), (text, real) = published.read_video(state, pixels, 6), texts[2]
+    expected = published.similarities(state, [frames], [shown], [text], [real])
+    result = explain(file, CAPTIONS[2], checkpoint=of_six_frames)
+    for level, values in zip(result.levels, expected, strict=True):
+        assert level.score == pytest.approx(values.item(), abs=TOLERANCE)
+    assert not caplog.text
+
+
+def test_another_number_of_frames_is_taken_and_told(released, of_six_frames, tmp_path, caplog):
+    file = str(released[1].clips[3].files[0])
+    command = [file, "a cat", "--checkpoint", str(of_six_frames), "--out", str(tmp_path)]
+    for frames in ([], ["--frames", "6"], ["--frames", "4"]):
+        assert not caplog.text
+        assert explain_command([*command, *frames]) == 0
+        shown = json.loads((tmp_path / "explanation.json").read_text())["video"]["frame_times"]
+        assert len(shown) == int((frames or ["6"])[-1])
+    assert "six.safetensors reads 6 frames of each video: with 4 its scores" in caplog.text
 
 
 def test_features_that_are_kept(released, loaded):
