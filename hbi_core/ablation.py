@@ -11,11 +11,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hbi_core.errors import SettingsError
-from hbi_core.settings import SEED, check, each
+from hbi_core.settings import OWN_PATH, SEED, check, distinct
 from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.folder import FACTS, plain, read_result
+from hbi_core.training.folder import plain, read_facts, read_result
 from hbi_core.training.loop import train
+from hbi_core.written import check_file, write_text
 
 COLUMNS = ("R@1", "R@5", "R@10", "MnR")
 
@@ -41,7 +42,7 @@ class Ablation:
     document: Path
 
     def __post_init__(self) -> None:
-        check(self, seeds=each(SEED))
+        check(self, seeds=distinct(SEED), out=OWN_PATH)
         if not self.seeds or not self.tables or not all(self.tables.values()):
             raise SettingsError("An ablation needs a seed, a table, and a row in each table.")
 
@@ -59,8 +60,10 @@ def run_ablation(ablation: Ablation) -> list[Row]:
     """Train every row with every seed, score it on the validation split, write the document.
 
     Raises:
-        SettingsError: settings of a row are wrong; nothing is trained then.
+        SettingsError: settings of a row are wrong, or the document cannot be written; nothing is
+            trained then.
     """
+    check_file(ablation.document, "document=FILE")
     rows = []
     plan = planned(ablation)
     bar = tqdm(plan, "rows")
@@ -71,9 +74,9 @@ def run_ablation(ablation: Ablation) -> list[Row]:
         results = [read_result(config.out)["validation"]["text_to_video"] for config in configs]
         columns = {column: [result[column] for result in results] for column in COLUMNS}
         rows.append(Row(table, name, columns))
-        facts = json.loads((plan[0][2][0].out / FACTS).read_text(encoding="utf-8"))
+        facts = read_facts(plan[0][2][0].out)
         ablation.document.parent.mkdir(parents=True, exist_ok=True)
-        ablation.document.write_text(as_markdown(ablation, facts, rows), encoding="utf-8")
+        write_text(ablation.document, as_markdown(ablation, facts, rows))
     return rows
 
 

@@ -20,6 +20,7 @@ from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.video import VideoLimits
+from hbi_core.written import check_file, write_text
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Retrieval:
         )
 
     def run(self) -> None:
+        check_file(self.json, "--json FILE")
         split = self.split or ("all" if self.dataset == "flickr8k" else "test")
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
@@ -91,7 +93,7 @@ class Retrieval:
         )
         metrics = retrieval_metrics(scores, features.owners)
         self.json.parent.mkdir(parents=True, exist_ok=True)
-        self.json.write_text(json.dumps(metrics, indent=1) + "\n")
+        write_text(self.json, json.dumps(metrics, indent=1) + "\n")
         print(
             f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
             f"encoder {heads.encoder}, heads {heads.name}, frames {heads.retrieval.frames}, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hbi_core.errors import SettingsError
 
@@ -22,18 +23,19 @@ class Allowed:
     holds: Callable[[object], bool]
 
 
-def check(settings: object, **allowed: Allowed) -> None:
+def check(settings: object, section: str = "", /, **allowed: Allowed) -> None:
     """Check fields of a dataclass, from its __post_init__.
 
     Args:
         settings: the dataclass.
+        section: what stands before its fields where their user writes them, such as "loss.".
         allowed: for each field that has a range, its values.
 
     Raises:
         SettingsError: fields have other values; every one of them is named, with its range.
     """
     wrong = [
-        f"{name} is {getattr(settings, name)!r}: use {rule.says}"
+        f"{section}{name} is {getattr(settings, name)!r}: use {rule.says}"
         for name, rule in allowed.items()
         if not rule.holds(getattr(settings, name))
     ]
@@ -76,16 +78,34 @@ def optional(allowed: Allowed) -> Allowed:
 
 
 def each(allowed: Allowed) -> Allowed:
-    """Sequences of such values, empty ones too."""
-    return Allowed(f"for each {allowed.says}", lambda values: all(map(allowed.holds, values)))
+    """Tuples of such values, empty ones too."""
+    return Allowed(
+        f"a list, for each {allowed.says}",
+        lambda values: isinstance(values, tuple | list) and all(map(allowed.holds, values)),
+    )
+
+
+def distinct(allowed: Allowed) -> Allowed:
+    """Tuples of such values, none of them twice."""
+    every = each(allowed)
+    return Allowed(
+        f"{every.says}, none twice",
+        lambda values: every.holds(values) and len(set(values)) == len(values),
+    )
 
 
 COUNT = whole(1)
+TEXT = Allowed("a name", lambda value: isinstance(value, str) and bool(value))
+OWN_PATH = Allowed(
+    "a path other than the current folder",
+    lambda value: isinstance(value, str | Path) and Path(value) != Path(),
+)
 SEED = Allowed(
     "a whole number from 0 to 2^32 - 1", lambda value: whole(0).holds(value) and value < 2**32
 )
 POSITIVE = number(above=0)
 NOT_NEGATIVE = number(least=0)
+WEIGHT_DECAY = number(least=0, most=1e6)  # its product with a learning rate is in float32 too
 _FASTEST = 1e30  # beyond, a step overflows float32
 LEARNING_RATE = number(above=0, most=_FASTEST)
 LEARNING_RATE_OR_ZERO = number(least=0, most=_FASTEST)

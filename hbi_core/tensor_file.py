@@ -5,7 +5,6 @@ No tensor in them is infinite or no number: such weights are those of a run that
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hbi_core.errors import CheckpointError, NotFiniteError
+from hbi_core.written import at_once
 
 _TYPES = {
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
@@ -31,10 +31,9 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """
     if name := _not_finite(tensors):
         raise NotFiniteError(f"{path.name} is not written: {name} has values that are not finite.")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # another may write it too
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
-    give_usual_mode(partial)
-    partial.replace(path)
+    with at_once(path) as partial:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial, metadata)
+        give_usual_mode(partial)
 
 
 def give_usual_mode(file: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import TypeVar
+from dataclasses import is_dataclass
+from typing import TypeVar, get_type_hints
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from hbi_core.command_line import command
 from hbi_core.errors import SettingsError
@@ -35,10 +36,24 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     parser.add_class_arguments(kind, as_positional=False)
     try:
         parsed = parser.parse_args(dashed)
-        parsed.pop("config", None)
-        return kind(**vars(parser.instantiate(parsed)))
-    except (ArgumentError, UnicodeDecodeError, TypeError) as error:
+    except (ArgumentError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings cannot be read: {error}") from error
+    parsed.pop("config", None)
+    _check_sections(kind, parsed)
+    return kind(**vars(parser.instantiate(parsed)))
+
+
+def _check_sections(kind: type, parsed: Namespace, before: str = "") -> None:
+    """Whether sections such as "model" hold settings by name; the parser lets null through."""
+    for name, annotation in get_type_hints(kind).items():
+        if not is_dataclass(annotation):
+            continue
+        if not isinstance(parsed[name], Namespace):
+            raise SettingsError(
+                f"The settings cannot be read: {before}{name} is {parsed[name]!r}, but a section: "
+                "write settings below it, or leave it out."
+            )
+        _check_sections(annotation, parsed[name], f"{before}{name}.")
 
 
 @command

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,3 +56,9 @@ class Corpus:
         """Ids that are in both, in the order of this one."""
         known = {clip.id for clip in other.clips}
         return tuple(clip.id for clip in self.clips if clip.id in known)
+
+
+def digest(clips: Sequence[Clip]) -> str:
+    """16 hexadecimal digits that change with any id, caption or the order of clips."""
+    texts = json.dumps([(clip.id, clip.captions) for clip in clips])
+    return hashlib.sha256(texts.encode()).hexdigest()[:16]

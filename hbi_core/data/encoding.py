@@ -22,6 +22,7 @@ from hbi_core.encoders import Encoder, TextFeatures
 from hbi_core.errors import CaptionError, DataError, InputError, VideoTimeoutError
 from hbi_core.tensor_file import read_tensors, write_tensors
 from hbi_core.text import parse_caption
+from hbi_core.written import check_folder, write_text
 
 _VERSION = 2  # of what is encoded; another one where the frames or words of a file change
 _PAUSE = 0.2  # seconds between two looks for what another process encodes
@@ -132,6 +133,7 @@ class _Encoded:
         self._memory: dict[str, dict[str, Tensor]] = {}
         self._paths: dict[str, Path] = {}
         if cache is not None:
+            check_folder(cache, "cache=FOLDER")
             cache.mkdir(parents=True, exist_ok=True)
             for clip in corpus.clips:
                 if all(file.is_file() for file in clip.files):  # or the reader says what is missing
@@ -179,9 +181,9 @@ class _Encoded:
         except VideoTimeoutError:
             raise  # it may go well the next time, so nothing is written down
         except InputError as error:
-            _write_json(report, {"stopped": str(error)})
+            write_text(report, json.dumps({"stopped": str(error)}))
             raise
-        _write_json(report, {"unreadable": self.unreadable})
+        write_text(report, json.dumps({"unreadable": self.unreadable}))
         for other in range(processes):
             if other != rank:
                 self._wait(shares[other], self._report(other, processes), f"share {other + 1}")
@@ -207,12 +209,6 @@ class _Encoded:
         names = [self._paths[c.id].name if c.id in self._paths else c.id for c in self.corpus.clips]
         everything = json.dumps([names, self.settings.missing, rank, processes])
         return self.cache / f"{hashlib.sha256(everything.encode()).hexdigest()[:24]}.share.json"
-
-
-def _write_json(path: Path, value: object) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    partial.replace(path)
 
 
 def _fingerprint(encoder: Encoder, clip: Clip, settings: _Settings) -> str:

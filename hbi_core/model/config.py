@@ -79,6 +79,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            "model.",
             **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNT),
             text_players=one_of(TEXT_PLAYERS),
             noise=NOT_NEGATIVE,

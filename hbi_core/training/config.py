@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 from explainers import WEIGHTINGS
@@ -16,14 +17,20 @@ from hbi_core.settings import (
     LEARNING_RATE,
     LEARNING_RATE_OR_ZERO,
     NOT_NEGATIVE,
+    OWN_PATH,
     POSITIVE,
     SEED,
     SHARE,
     SHARE_BELOW_ONE,
+    TEXT,
+    WEIGHT_DECAY,
+    Allowed,
     check,
+    distinct,
     each,
     number,
     one_of,
+    optional,
     whole,
 )
 from hbi_core.video import VideoLimits
@@ -31,6 +38,10 @@ from hbi_core.video import VideoLimits
 TARGETS = ("closed_form", "sampling", "estimator", "none")
 PRECISIONS = ("no", "bf16")
 LOWEST_LEARNED_TEMPERATURE = 0.01  # as CLIP's
+_PAIR = Allowed(
+    f"teacher>student, two of {', '.join(LEVEL_NAMES)}",
+    lambda pair: pair in [f"{a}>{b}" for a, b in permutations(LEVEL_NAMES, 2)],
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,10 @@ class DataConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            "data.",
+            **dict.fromkeys(("dataset", "train"), TEXT),
+            validation=optional(TEXT),
+            cache=optional(OWN_PATH),
             **dict.fromkeys(("frames", "words", "validation_parts"), COUNT),
             **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), whole(0)),
             missing=one_of(MISSING_RULES),
@@ -85,8 +100,8 @@ class DataConfig:
         )
         if self.validation and self.validation.endswith("test"):
             raise SettingsError(
-                f"validation is {self.validation!r}: the best checkpoint must not be chosen on a "
-                "test split. Use another one, or null for none."
+                f"data.validation is {self.validation!r}: the best checkpoint must not be chosen "
+                "on a test split. Use another one, or null for none."
             )
 
 
@@ -126,6 +141,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            "loss.",
             **dict.fromkeys(("alpha", "beta"), NOT_NEGATIVE),
             target=one_of(TARGETS),
             coalitions=whole(4),
@@ -134,17 +150,13 @@ class LossConfig:
             temperature=(
                 number(least=LOWEST_LEARNED_TEMPERATURE) if self.learned_temperature else POSITIVE
             ),
-            supervised=each(one_of(LEVEL_NAMES)),
+            supervised=distinct(one_of(LEVEL_NAMES)),
+            distillation=distinct(_PAIR),
         )
         if self.target == "estimator" and self.estimator is None:
             raise SettingsError("The target 'estimator' needs the file of one: loss.estimator.")
-        for pair in self.distillation:
-            if pair.count(">") != 1 or not set(pair.split(">")) <= set(LEVEL_NAMES):
-                raise SettingsError(
-                    f"distillation {pair!r}: write teacher>student, of {LEVEL_NAMES}."
-                )
         if not self.supervised:
-            raise SettingsError("supervised names no level: nothing would tell pairs apart.")
+            raise SettingsError("loss.supervised names no level: nothing would tell pairs apart.")
 
     @property
     def distilled(self) -> tuple[tuple[str, str], ...]:
@@ -184,9 +196,11 @@ class OptimiserConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            "optimiser.",
             learning_rate=LEARNING_RATE,
             encoder_learning_rate=LEARNING_RATE_OR_ZERO,
-            **dict.fromkeys(("weight_decay", "clip_norm"), NOT_NEGATIVE),
+            weight_decay=WEIGHT_DECAY,
+            clip_norm=NOT_NEGATIVE,
             **dict.fromkeys(("warmup", "average"), SHARE_BELOW_ONE),
             **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNT),
             precision=one_of(PRECISIONS),
@@ -224,6 +238,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            out=OWN_PATH,
+            encoder=TEXT,
             level_weights=each(NOT_NEGATIVE),
             **dict.fromkeys(("evaluate_every", "save_every"), COUNT),
             seed=SEED,
@@ -241,6 +257,7 @@ class TrainConfig:
                 )
         if not any(self.level_weights):
             raise SettingsError("level_weights are all 0: no level would count.")
+        self._check_losses()
         if self.data.views and self.optimiser.encoder_learning_rate:
             raise SettingsError(
                 "data.views are for frozen features: set them to 0, or the "
@@ -256,4 +273,22 @@ class TrainConfig:
             raise SettingsError(
                 f"encoder is {self.encoder!r}, which has random weights: name a pretrained tag of "
                 "open_clip or a file in place of its last part."
+            )
+
+    def _check_losses(self) -> None:
+        """Whether a level is told pairs apart, and one that is scored learns."""
+        levels, loss = self.model.levels, self.loss
+        supervised = set(levels) & set(loss.supervised)
+        if not supervised:
+            raise SettingsError(
+                f"loss.supervised is {loss.supervised}: nothing would tell pairs apart. Name one "
+                f"or more of the model's levels: {', '.join(levels)}."
+            )
+        taught = {s for t, s in loss.distilled if loss.beta and {t, s} <= set(levels)}
+        scored = {level for level, w in zip(levels, self.level_weights, strict=True) if w}
+        if not scored & (supervised | taught):
+            raise SettingsError(
+                f"level_weights are {self.level_weights}, but no level with a weight has a loss: "
+                f"name one of {', '.join(sorted(scored))} in loss.supervised, or as a student in "
+                "loss.distillation."
             )

@@ -13,9 +13,10 @@ from tqdm import tqdm
 from explainers import WEIGHTINGS, Estimator, SimilarityGame
 from explainers.multilinear import interaction_values
 from hbi_core.estimator_file import save_estimator
-from hbi_core.settings import COUNT, LEARNING_RATE, SEED, check, one_of
+from hbi_core.settings import COUNT, LEARNING_RATE, OWN_PATH, SEED, check, one_of
 from hbi_core.training.divergence import finite, stopping
-from hbi_core.training.folder import check_writable, plain
+from hbi_core.training.folder import plain
+from hbi_core.written import check_file
 
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike
@@ -46,6 +47,7 @@ class EstimatorConfig:
     def __post_init__(self) -> None:
         check(
             self,
+            out=OWN_PATH,
             **dict.fromkeys(("batch_size", "channels", "frames", "words", "steps"), COUNT),
             learning_rate=LEARNING_RATE,
             weighting=one_of(WEIGHTINGS),
@@ -63,7 +65,7 @@ def train_estimator(config: EstimatorConfig) -> Path:
         TrainingError: the loss or a gradient is not finite; no file is written.
         SettingsError: the file cannot be written.
     """
-    check_writable(config.out.parent)
+    check_file(config.out, "out=FILE")
     generator = torch.Generator().manual_seed(config.seed)
     torch.manual_seed(config.seed)
     games = [random_games(config, generator) for _ in range(_HELD_OUT)]

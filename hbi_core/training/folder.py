@@ -17,8 +17,7 @@ differ: `MAY_DIFFER`. Epochs may not, since the learning rate follows from the n
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,14 +26,18 @@ import yaml
 from hbi_core.errors import SettingsError
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.progress import Progress, saved_states
+from hbi_core.written import check_folder, write_text
 
 BEST = "best.safetensors"
 UNREADABLE = "unreadable.txt"
 MAY_DIFFER = (
     "out", "data.cache", "data.workers", "data.video_limits.reading_seconds", "save_every"
 )  # fmt: skip
+DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
+_NEEDED = {_RESULT: {"step", "best_step", "validation"}}
+_ANOTHER = "Choose another folder (out=FOLDER)"
 
 
 def plain(config: object) -> dict:
@@ -43,53 +46,51 @@ def plain(config: object) -> dict:
 
 
 def check_settings(config: TrainConfig) -> None:
-    """Whether config.out can be written, and the run in it, if one was saved, has these settings.
+    """Whether config.out can be written, and the run in it, if one began, has these settings.
 
     Raises:
         SettingsError: it has others, each of which is named, or does not tell its settings; or
             the folder cannot be written.
     """
-    check_writable(config.out)
+    check_folder(config.out, "out=FOLDER")
     if not _began(config.out):
         return
-    path = config.out / _CONFIG
-    if not path.is_file():
-        raise SettingsError(
-            f"There is a run in {config.out}, but not its {_CONFIG}: it cannot be told whether it "
-            "has these settings. Choose another folder: out=FOLDER."
-        )
-    before = _dotted(yaml.safe_load(path.read_text(encoding="utf-8")))
+    before = _dotted(_told(config.out, _CONFIG, yaml.safe_load))
     now = _dotted(plain(config))
-    differing = [
-        name
-        for name in dict.fromkeys([*before, *now])
-        if name not in MAY_DIFFER and before.get(name) != now.get(name)
-    ]
+    differing = [name for name in _differing(before, now) if name not in MAY_DIFFER]
     if not differing:
         return
-    changes = ", ".join(f"{name}: {before.get(name)} -> {now.get(name)}" for name in differing)
     epochs = ""
     if "optimiser.epochs" in differing:
         epochs = " More epochs cannot be added: the learning rate falls to 0 at the last one."
     raise SettingsError(
-        f"The run in {config.out} has other settings ({changes}).{epochs} Choose another folder "
-        f"(out=FOLDER), or go on with the settings in {path}."
+        f"The run in {config.out} has other settings ({_changes(differing, before, now)}).{epochs} "
+        f"{_ANOTHER}, or go on with the settings in {config.out / _CONFIG}."
     )
 
 
-def check_writable(folder: Path) -> None:
-    """Whether a folder, which need not exist, can be written; told before hours of work.
+def check_data(folder: Path, facts: dict[str, str]) -> None:
+    """Whether the run in a folder, if one began, has the clips, captions and steps of these facts.
+
+    Its weights, its best score and its place in an epoch belong to them.
 
     Raises:
-        SettingsError: it cannot.
+        SettingsError: it has others, or does not tell them.
     """
-    known = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not known.is_dir() or not os.access(known, os.W_OK | os.X_OK):
-        raise SettingsError(f"{folder} cannot be written: choose another folder, out=FOLDER.")
+    if not _began(folder):
+        return
+    before = _told(folder, FACTS, json.loads)
+    now = {name: facts[name] for name in DATA_FACTS}
+    if differing := _differing({name: before.get(name) for name in now}, now):
+        raise SettingsError(
+            f"The run in {folder} began with other data ({_changes(differing, before, now)}). "
+            f"{_ANOTHER}, or bring back the clips and captions that it began with."
+        )
 
 
 def _began(folder: Path) -> bool:
-    return (folder / BEST).exists() or bool(saved_states(folder))
+    """Whether there is something that belongs to settings and data."""
+    return any((folder / name).exists() for name in (BEST, _RESULT)) or bool(saved_states(folder))
 
 
 def write_start(
@@ -106,13 +107,13 @@ def write_start(
     folder.mkdir(parents=True, exist_ok=True)
     if not _began(folder):
         text = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
-        (folder / _CONFIG).write_text(text, encoding="utf-8")
-    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_text(folder / _CONFIG, text)
+    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     lines = "".join("\t".join(line) + "\n" for line in left_out)
     path = folder / "missing.txt"
     path.unlink(missing_ok=True)
     if lines:
-        path.write_text(lines, encoding="utf-8", errors="backslashreplace")
+        write_text(path, lines, errors="backslashreplace")
 
 
 def write_result(folder: Path, progress: Progress) -> None:
@@ -123,13 +124,70 @@ def write_result(folder: Path, progress: Progress) -> None:
         "best_step": progress.best_step,
         "validation": progress.results,
     }
-    (folder / _RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
 
 
 def read_result(folder: Path) -> dict | None:
-    """What `write_result` wrote; None if the run has not ended."""
-    path = folder / _RESULT
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """What `write_result` wrote; None if the run has not ended.
+
+    Raises:
+        SettingsError: it cannot be read, or its checkpoint is not there.
+    """
+    if not (folder / _RESULT).exists():
+        return None
+    result = _told(folder, _RESULT, json.loads)
+    check_best(folder)
+    return result
+
+
+def read_facts(folder: Path) -> dict[str, str]:
+    """What `write_start` wrote of a run.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    return _told(folder, FACTS, json.loads)
+
+
+def check_best(folder: Path) -> None:
+    """Whether the checkpoint is there, of a run that has written one.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if not (folder / BEST).is_file():
+        raise SettingsError(
+            f"The run in {folder} has written {BEST}, which is not there: put it back. {_ANOTHER}, "
+            "to train anew."
+        )
+
+
+def _told(folder: Path, name: str, read: Callable[[str], object]) -> dict:
+    """A mapping in a file of a run."""
+    if not (folder / name).exists():
+        raise SettingsError(
+            f"There is a run in {folder}, but not its {name}, without which it cannot go on: put "
+            f"it back. {_ANOTHER}, to train anew."
+        )
+    try:
+        told = read((folder / name).read_text(encoding="utf-8"))
+        if not isinstance(told, dict) or not _NEEDED.get(name, set()) <= set(told):
+            raise ValueError("it is not what was written there")
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        mended = "remove it, and it is written anew" if name == _RESULT else "put it back"
+        raise SettingsError(
+            f"There is a run in {folder}, but its {name} cannot be read ({error}): {mended}. "
+            f"{_ANOTHER}, to train anew."
+        ) from error
+    return told
+
+
+def _differing(before: dict, now: dict) -> list[str]:
+    return [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+
+
+def _changes(names: list[str], before: dict, now: dict) -> str:
+    return ", ".join(f"{name}: {before.get(name)} -> {now.get(name)}" for name in names)
 
 
 def _dotted(settings: dict, prefix: str = "") -> dict:

@@ -17,13 +17,15 @@ from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.divergence import finite, stopping
 from hbi_core.training.folder import (
     BEST,
+    check_best,
+    check_data,
     check_settings,
     read_result,
     write_result,
     write_start,
 )
 from hbi_core.training.processes import mean_of_processes, start_processes
-from hbi_core.training.progress import Metrics, Progress, save_state, saved_states
+from hbi_core.training.progress import Metrics, Progress, load_state, save_state, saved_states
 from hbi_core.training.run import Run
 
 
@@ -51,6 +53,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
     set_seed(config.seed)
     encoder = (encoder or build_encoder(config.encoder)).to(accelerator.device)
     run = Run(config, encoder, accelerator)
+    check_data(config.out, run.facts)
     if accelerator.is_main_process:
         write_start(config, run.facts, run.left_out)
     accelerator.print("\n".join(f"{name:21}{fact}" for name, fact in run.facts.items()))
@@ -61,7 +64,9 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
     if run.average is not None:
         accelerator.register_for_checkpointing(run.average)
     if states := saved_states(config.out):
-        accelerator.load_state(str(states[-1]))
+        load_state(accelerator, states[-1])
+        if progress.best_step:
+            check_best(config.out)
     with (
         run.reader,
         Metrics(config.out, progress.step, accelerator.is_main_process) as metrics,

@@ -6,11 +6,17 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 
+import torch
 from accelerate import Accelerator
+from accelerate.utils import load
+from safetensors import SafetensorError
 from torch.utils.tensorboard import SummaryWriter
 
+from hbi_core.errors import SettingsError
 from hbi_core.tensor_file import give_usual_mode
+from hbi_core.written import write_text
 
 
 @dataclass
@@ -52,6 +58,26 @@ def save_state(accelerator: Accelerator, folder: Path, step: int) -> None:
                 shutil.rmtree(path)
 
 
+def load_state(accelerator: Accelerator, state: Path) -> None:
+    """Go on from a folder that `save_state` wrote.
+
+    Raises:
+        SettingsError: it is damaged.
+    """
+    try:
+        for file in [state / "random_states_0.pkl", *state.glob("random_states_*.pkl")]:
+            load(file)  # accelerate goes on without those that it cannot read
+        accelerator.load_state(str(state))
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, EOFError, KeyError, ValueError, RuntimeError, UnpicklingError,
+            SafetensorError) as error:  # fmt: skip
+        raise SettingsError(
+            f"The run cannot go on: its {state} cannot be read ({error}). Put it back, or choose "
+            "another folder (out=FOLDER), to train anew."
+        ) from error
+
+
 def saved_states(folder: Path) -> list[Path]:
     """Complete states, the latest last."""
     return sorted(folder.glob("state-[0-9]*"))
@@ -69,9 +95,9 @@ class Metrics:
         if not writes:
             return
         if self.path.is_file():
-            lines = self.path.read_text().splitlines()
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
             kept = [line for line in lines if _step(line) is not None and _step(line) <= step]
-            self.path.write_text("".join(line + "\n" for line in kept))
+            write_text(self.path, "".join(line + "\n" for line in kept))
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, numbers: dict[str, float]) -> None:
@@ -96,6 +122,7 @@ class Metrics:
 def _step(line: str) -> int | None:
     """The step of a line; None for one that was cut off when the program was killed."""
     try:
-        return json.loads(line)["step"]
+        read = json.loads(line)
     except ValueError:
         return None
+    return read.get("step") if isinstance(read, dict) else None

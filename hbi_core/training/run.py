@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Clip, Corpus, read_corpus
+from hbi_core.data.clips import digest
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features, join_clips
 from hbi_core.data.reading import ClipReader
@@ -207,6 +208,8 @@ class Run:
             told = f"; {left_out} left out, see missing.txt" if left_out else ""
             return f"{split}: {len(clips):,} clips, {captions:,} captions{told}"
 
+        encoded = self.validation_features or self.validation
+        validated = encoded.clips if encoded else ()
         parts = data.validation_parts
         montages = f", in montages of {parts}" if parts > 1 else ""
 
@@ -220,11 +223,9 @@ class Run:
             "folder": str(config.out),
             "data set": f"{data.dataset} in {data.root}",
             "train": counted(data.train, self.source.clips),
-            "validation": (
-                counted(data.validation, self.validation.clips) + montages
-                if self.validation
-                else "none"
-            ),
+            "digest of train": digest(self.source.clips),
+            "validation": counted(data.validation, validated) + montages if validated else "none",
+            "digest of validation": digest(validated),
             "steps": f"{self.steps:,} in {optimiser.epochs} epochs, batches of "
             f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
             "model": f"{parameters(self.task.hierarchy)}; levels {levels}",

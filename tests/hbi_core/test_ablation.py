@@ -73,6 +73,7 @@ def test_each_row_is_trained_once(ablation, monkeypatch):
         ({"tables": {"Tab. 1": {"a": {}, "b": {"optimiser.epochs": 0}}}}, "epochs is 0"),
         ({"tables": {"Tab. 1": {"a": {}, "b": {"optimiser.epoch": 1}}}}, "epoch"),
         ({"tables": {"Tab. 1": {"a": {"data.validation": None}}}}, "must not be null"),
+        ({"document": FILE.parent}, "is a folder"),
     ],
 )
 def test_wrong_rows_are_told_before_the_first_is_trained(ablation, changes, told):

@@ -251,6 +251,15 @@ def test_settings_that_are_refused(photographs, toy_heads, capsys, wrong, told):
     assert not out.exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(photographs, toy_heads, capsys):
+    arguments, out = photographs
+    path, _, measured = toy_heads
+    out.mkdir(parents=True)
+    assert main([*arguments, "--checkpoint", str(path)]) == 2
+    assert "is a folder: name a file, --json FILE" in capsys.readouterr().err
+    assert not measured
+
+
 def test_a_model_whose_values_are_not_finite(photographs, toy_heads, capsys):
     """Its weights are, but not what they compute."""
     arguments, out = photographs

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hbi_core.checkpoint import load_checkpoint
 from hbi_core.data import read_corpus
@@ -17,7 +19,7 @@ from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
-from hbi_core.training.progress import saved_states
+from hbi_core.training.progress import save_state, saved_states
 from small_runs import lines, settings
 from toy import ToyEncoder
 
@@ -38,6 +40,12 @@ def ended(small, tmp_path_factory):
 def contents(folder):
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path: path.read_bytes() for path in files}
+
+
+def copy_of(config, out):
+    """A run in another folder, to be damaged."""
+    shutil.copytree(config.out, out)
+    return replace(config, out=out)
 
 
 def test_its_settings_can_be_read_again(ended):
@@ -113,6 +121,159 @@ def test_where_nothing_was_saved_any_settings_will_do(ended, tmp_path):
     train(wrong, ToyEncoder())
     assert read_config(TrainConfig, ["--config", str(tmp_path / "config.yaml")]).seed == 7
     assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("config.yaml", ""),
+        ("config.yaml", "a: ["),
+        ("config.yaml", "- 1\n"),
+        ("config.yaml", "\udcff"),
+        ("config.yaml", "data: 3\n"),
+        ("result.json", ""),
+        ("result.json", "3"),
+        ("result.json", "{}"),
+    ],
+)
+def test_a_damaged_file_is_told(ended, tmp_path, file, text):
+    config = copy_of(ended, tmp_path / "run")
+    (config.out / file).write_bytes(text.encode("utf-8", "surrogateescape"))
+    before = contents(config.out)
+    with pytest.raises(SettingsError, match=rf"(?s){re.escape(file)}.*out=FOLDER|other settings"):
+        train(config, ToyEncoder())
+    assert contents(config.out) == before
+
+
+def test_a_result_that_was_lost_is_written_anew(ended, tmp_path):
+    config = copy_of(ended, tmp_path / "run")
+    result = (config.out / "result.json").read_text()
+    (config.out / "result.json").unlink()
+    before = contents(config.out)[config.out / BEST]
+    train(config, ToyEncoder())
+    assert (config.out / "result.json").read_text() == result
+    assert (config.out / BEST).read_bytes() == before
+
+
+def test_a_run_that_lost_its_checkpoint_is_told(ended, tmp_path):
+    config = copy_of(ended, tmp_path / "run")
+    (config.out / BEST).unlink()
+    with pytest.raises(SettingsError, match=rf"{re.escape(BEST)}, which is not there"):
+        train(config, ToyEncoder())
+    (config.out / "result.json").unlink()  # as of a run that goes on
+    with pytest.raises(SettingsError, match=rf"{re.escape(BEST)}, which is not there"):
+        train(config, ToyEncoder())
+
+
+def test_a_result_alone_has_its_settings(ended, tmp_path):
+    config = copy_of(ended, tmp_path / "run")
+    (config.out / BEST).unlink()
+    shutil.rmtree(saved_states(config.out)[0])
+    with pytest.raises(SettingsError, match=r"other settings \(seed: 0 -> 7\)"):
+        train(replace(config, seed=7), ToyEncoder())
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """Settings of a run that was stopped after its first epoch, on eight photographs; and how
+    their captions are written.
+    """
+    root = tmp_path / "data"
+    (root / "Images").mkdir(parents=True)
+    for number in range(8):
+        Image.new("RGB", (20, 20), (30 * number, 0, 0)).save(root / "Images" / f"{number}.jpg")
+
+    def write(captions):
+        rows = ["image,caption", *(f"{name}.jpg,{text}" for name, text in captions.items())]
+        (root / "captions.txt").write_text("\n".join(rows) + "\n")
+        for split, names in (("train", list(captions)[:-2]), ("dev", list(captions)[-2:])):
+            names = "".join(f"{name}.jpg\n" for name in names)
+            (root / f"Flickr_8k.{split}Images.txt").write_text(names)
+
+    write(CAPTIONS)
+    config = settings(
+        tmp_path / "run",
+        root,
+        data={"dataset": "flickr8k", "frames": 1, "workers": 0, "cache": None},
+        loss={"target": "none", "distillation": ()},
+        optimiser={"batch_size": 2},
+    )
+
+    def once(*arguments):
+        save_state(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hbi_core.training.loop.save_state", once)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, ToyEncoder())
+    return config, write
+
+
+CAPTIONS = {str(number): f"a dog {number}" for number in (0, 1, 2, 3, 6, 7)}
+
+
+@pytest.mark.parametrize(
+    ("captions", "told"),
+    [
+        ({"4": "a cat", "5": "a cow"} | CAPTIONS, r"train: 4 clips.* -> train: 6 clips.*steps: 4"),
+        (CAPTIONS | {"1": "a dog that runs"}, r"\(digest of train: \w+ -> \w+\)"),
+        (dict(sorted(CAPTIONS.items(), key=lambda item: item[0] == "0")), "digest of train"),
+        (CAPTIONS | {"6": "a cat"}, r"\(digest of validation: \w+ -> \w+\)"),
+    ],
+    ids=["more", "another caption", "another order", "validation"],
+)
+def test_other_data_are_refused(stopped, captions, told):
+    """Steps would be left out, and the best score is of other clips."""
+    config, write = stopped
+    write(captions)
+    before = contents(config.out)
+    with pytest.raises(SettingsError, match=f"began with other data.*{told}"):
+        train(config, ToyEncoder())
+    assert contents(config.out) == before
+
+
+def test_a_clip_that_can_no_longer_be_read_is_other_data(stopped):
+    config, _ = stopped
+    (config.data.root / "Images" / "2.jpg").write_text("broken")
+    with pytest.raises(SettingsError, match=r"train: 4 clips.* -> train: 3 clips"):
+        train(config, ToyEncoder())
+
+
+def test_the_same_data_go_on(stopped):
+    config, write = stopped
+    write(CAPTIONS)
+    train(config, ToyEncoder())
+    assert [line["step"] for line in lines(config.out) if "loss/total" in line] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}"])
+def test_a_run_that_does_not_tell_its_data_is_refused(stopped, text):
+    config, _ = stopped
+    if text is None:
+        (config.out / "run.json").unlink()
+    else:
+        (config.out / "run.json").write_text(text)
+    with pytest.raises(SettingsError, match=r"run\.json|other data"):
+        train(config, ToyEncoder())
+
+
+def test_a_damaged_state_is_told(stopped):
+    """Each of its files: cut off, or lost."""
+    config, _ = stopped
+    (state,) = saved_states(config.out)
+    files = [file for file in state.rglob("*") if file.is_file()]
+    assert len(files) == 4  # weights, optimiser, random states, progress
+    for file in files:
+        whole = file.read_bytes()
+        for damaged in (whole[:40], b"", None):
+            file.unlink()
+            if damaged is not None:
+                file.write_bytes(damaged)
+            with pytest.raises(SettingsError, match=rf"{state.name} cannot be read"):
+                train(config, ToyEncoder())
+            file.write_bytes(whole)
+    train(config, ToyEncoder())
 
 
 def test_what_a_run_is_stands_at_its_start(small, tmp_path, capsys, caplog):

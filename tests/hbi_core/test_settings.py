@@ -60,7 +60,9 @@ RANGES = {
         **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), WHOLE),
         "missing": ("", "warn"),
         "montages": (1.1, *NUMBERS),
-        "validation": ("test", "captioning-test"),
+        "validation": ("test", "captioning-test", ""),
+        **dict.fromkeys(("dataset", "train"), ("", None)),
+        "cache": (Path(""),),
     },
     LossConfig: {
         **dict.fromkeys(("alpha", "beta"), NUMBERS),
@@ -69,12 +71,20 @@ RANGES = {
         "interaction_scale": ((100, 0, 5), (NAN, 1, 1), (1, -1, 1)),
         "weighting": ("softmax",),
         "temperature": POSITIVE,
-        "supervised": ((), ("scene",)),
-        "distillation": (("entity",), ("entity>scene",), ("entity>action>event",)),
+        "supervised": ((), ("scene",), ("entity", "entity"), None),
+        "distillation": (
+            ("entity",),
+            ("entity>scene",),
+            ("entity>action>event",),
+            ("entity>entity",),
+            ("entity>action", "entity>action"),
+            None,
+        ),
     },
     OptimiserConfig: {
         "learning_rate": (1e39, *POSITIVE),
-        **dict.fromkeys(("encoder_learning_rate", "weight_decay", "clip_norm"), NUMBERS),
+        **dict.fromkeys(("encoder_learning_rate", "weight_decay"), (1e39, *NUMBERS)),
+        "clip_norm": NUMBERS,
         **dict.fromkeys(("warmup", "average"), SHARES_BELOW_ONE),
         **dict.fromkeys(("epochs", "batch_size", "accumulation"), COUNTS),
         "precision": ("fp16", "", 16),
@@ -82,8 +92,9 @@ RANGES = {
     TrainConfig: {
         **dict.fromkeys(("evaluate_every", "save_every"), COUNTS),
         "seed": (2**32, *WHOLE),
-        "level_weights": ((1, 1), (0, 0, 0), (1, -1, 1), (1, NAN, 1)),
-        "encoder": ("open_clip:ViT-B-32:checkpoint",),
+        "level_weights": ((1, 1), (0, 0, 0), (1, -1, 1), (1, NAN, 1), None),
+        "encoder": ("open_clip:ViT-B-32:checkpoint", "", None),
+        "out": (Path(""),),
     },
     ModelConfig: {
         **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNTS),
@@ -102,6 +113,7 @@ RANGES = {
         "learning_rate": (1e39, *POSITIVE),
         "weighting": ("softmax",),
         "seed": WHOLE,
+        "out": (Path(""),),
     },
 }
 NEEDED = {
@@ -135,10 +147,39 @@ def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(SettingsError) as told:
         OptimiserConfig(epochs=0, warmup=1.0)
     for said in (
-        "epochs is 0: use a whole number of at least 1",
-        "warmup is 1.0: use a number of at least 0 and below 1",
+        "optimiser.epochs is 0: use a whole number of at least 1",
+        "optimiser.warmup is 1.0: use a number of at least 0 and below 1",
     ):
         assert said in str(told.value)
+
+
+ONE_LEVEL = {
+    "model": ModelConfig(video_clusters=(), text_clusters=()),
+    "level_weights": (1.0,),
+}
+
+
+@pytest.mark.parametrize(
+    ("loss", "others", "told"),
+    [
+        ({"supervised": ("event",), "interaction_scale": (1.0,)}, ONE_LEVEL, "entity"),
+        ({"supervised": ("action",)}, {"level_weights": (1.0, 0.0, 0.0)}, "one of entity in"),
+        ({"supervised": ("entity",), "distillation": ()}, {"level_weights": (0, 1, 1)}, "has a"),
+        ({"supervised": ("entity",), "beta": 0.0}, {"level_weights": (0, 0, 1)}, "one of event in"),
+    ],
+)
+def test_levels_that_count_must_learn(tmp_path, loss, others, told):
+    data = DataConfig("msvd", tmp_path)
+    with pytest.raises(SettingsError, match=rf"(loss\.supervised|level_weights).*{told}"):
+        TrainConfig(tmp_path, data, loss=LossConfig(**loss), **others)
+
+
+def test_levels_that_a_model_lacks_are_left_out(tmp_path):
+    """And a student learns from its teacher."""
+    data = DataConfig("msvd", tmp_path)
+    TrainConfig(tmp_path, data, loss=LossConfig(interaction_scale=(1.0,)), **ONE_LEVEL)
+    only = LossConfig(supervised=("entity",))
+    TrainConfig(tmp_path, data, loss=only, level_weights=(0.0, 0.0, 1.0))
 
 
 def test_a_learned_temperature_starts_in_its_range():
@@ -187,6 +228,10 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(small, tmp_path)
         train(settings(tmp_path / "file" / "run", small), ToyEncoder())
     with pytest.raises(SettingsError, match="cannot be written"):
         train_estimator(EstimatorConfig(tmp_path / "file" / "x.safetensors"))
+    with pytest.raises(SettingsError, match="is a folder"):
+        train_estimator(EstimatorConfig(tmp_path))
+    with pytest.raises(SettingsError, match=r"cannot be written.*cache=FOLDER"):
+        train(settings(tmp_path / "run", small, data={"cache": tmp_path / "file"}), ToyEncoder())
 
 
 @pytest.mark.parametrize("validation", ["train", "train+validation"])
@@ -287,7 +332,7 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["level_weights=[1,2]"], "level_weights"),
         (["--config", "absent.yaml"], "absent.yaml"),
         (["--config", "bytes.yaml"], "utf-8"),
-        (["--config", "null.yaml"], "NoneType"),
+        (["--config", "null.yaml"], "model is None"),
         (["--task", "juggling"], "juggling"),
         (["nonsense"], "nonsense"),
         (["optimiser.learning_rat=1"], "learning_rat"),
@@ -297,12 +342,17 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["data.video_limits.reading_seconds=0"], "reading_seconds is 0"),
         (["optimiser.warmup=.nan"], "nan"),
         (["loss.interaction_scale=[1]"], "interaction_scale"),
+        (["--config", "limits.yaml"], "data.video_limits is None"),
+        (["--config", "weights.yaml"], "level_weights is None"),
+        (["out="], "out is "),
     ],
 )
 def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "null.yaml").write_text("model: null\n")
+    (tmp_path / "limits.yaml").write_text("data:\n  video_limits: null\n")
+    (tmp_path / "weights.yaml").write_text("level_weights: null\n")
     base = ["out=x", "data.dataset=msvd", f"data.root={tmp_path}"]
     try:
         status = main([*base, *arguments])
@@ -314,6 +364,15 @@ def test_wrong_settings_are_told_in_one_line(arguments, said, asked, capsys, tmp
     assert said in error
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+def test_errors_of_the_program_come_through(monkeypatch, tmp_path):
+    def wrong(*_):
+        raise TypeError("an argument too many")
+
+    monkeypatch.setattr(TrainConfig, "_check_losses", wrong)
+    with pytest.raises(TypeError, match="too many"):
+        main(["out=x", "data.dataset=msvd", f"data.root={tmp_path}"])
 
 
 def test_errors_of_the_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):

@@ -1,0 +1,49 @@
+"""Files that are written at once or not at all, and whether they can be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hbi_core.errors import SettingsError
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[Path]:
+    """Another path to write to; that file takes the name `path` if the block ends well."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # another may write it too
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a text as UTF-8; a reader never sees half of it."""
+    with at_once(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors=errors)
+
+
+def check_folder(folder: Path, setting: str) -> None:
+    """Whether files can be written to a folder, which need not exist; told before hours of work.
+
+    Args:
+        folder: the folder.
+        setting: how its user names another one.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    known = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not known.is_dir() or not os.access(known, os.W_OK | os.X_OK):
+        raise SettingsError(f"{folder} cannot be written: choose another folder, {setting}.")
+
+
+def check_file(path: Path, setting: str) -> None:
+    """Whether a file can be written, in a folder which need not exist; as `check_folder`."""
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder: name a file, {setting}.")
+    check_folder(path.parent, setting)

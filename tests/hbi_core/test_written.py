@@ -1,0 +1,35 @@
+"""Files are written at once or not at all; what cannot be written is told before the work."""
+
+from __future__ import annotations
+
+import pytest
+
+from hbi_core.errors import SettingsError
+from hbi_core.written import at_once, check_file, check_folder, write_text
+
+
+def test_a_file_is_whole_or_the_earlier_one(tmp_path):
+    path = tmp_path / "a.json"
+    write_text(path, "earlier ü")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half of it, and then \udcff")
+    assert path.read_text(encoding="utf-8") == "earlier ü"
+    with at_once(path) as partial:
+        partial.write_text("new")
+        assert path.read_text(encoding="utf-8") == "earlier ü"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    check_folder(tmp_path / "new" / "folder", "out=FOLDER")
+    check_file(tmp_path / "new" / "x.json", "--json FILE")
+    check_file(tmp_path / "file", "--json FILE")
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(SettingsError, match=r"cannot be written.*out=FOLDER"):
+            check_folder(folder, "out=FOLDER")
+    for path in (tmp_path, tmp_path / "file" / "x.json"):
+        with pytest.raises(SettingsError, match="--json FILE"):
+            check_file(path, "--json FILE")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
