@@ -122,6 +122,14 @@ def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> s
         "`python -m hbi_core.evaluate ablation`: text to video on the validation split, mean ± "
         f"standard deviation over {len(ablation.seeds)} seeds. Each run: {told}.",
     ]
+    measured = {(row.table, row.name) for row in rows}
+    lacking = [
+        table
+        for table, names in ablation.tables.items()
+        if not measured >= {(table, name) for name in names}
+    ]
+    if lacking:
+        lines += ["", f"Not measured, or not every row: {'; '.join(lacking)}."]
     for table in ablation.tables:
         known = [row for row in rows if row.table == table]
         if known:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hbi_core.ablation import Ablation, planned, run_ablation
+from hbi_core.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
 from hbi_core.errors import SettingsError
 from hbi_core.train import read_config
 from hbi_core.training import loop
@@ -62,6 +62,31 @@ def test_each_row_is_trained_once(ablation, monkeypatch):
     monkeypatch.setattr("hbi_core.training.run.read_corpus", None)  # nothing is trained again
     run_ablation(ablation)
     assert ablation.document.read_text() == text
+
+
+def test_tables_that_are_not_measured_are_told(ablation):
+    facts = {"train": "", "validation": "", "steps": ""}
+    rows = [
+        Row(table, name, {column: [1.0] for column in COLUMNS})
+        for table, names in ablation.tables.items()
+        for name in names
+    ]
+    told = "\nNot measured, or not every row: "
+    assert told not in as_markdown(ablation, facts, rows)
+    assert f"{told}Tab. 2: other.\n" in as_markdown(ablation, facts, rows[:2])
+    assert f"{told}Tab. 1: one; Tab. 2: other.\n" in as_markdown(ablation, facts, rows[:1])
+
+
+def test_the_document_in_docs_has_every_row():
+    """Its tables are those of the configuration; what is not measured, it names."""
+    plan = read_config(Ablation, ["--config", str(FILE)])
+    head, *tables = (FILE.parents[1] / plan.document).read_text("utf-8").split("\n## ")
+    known = {
+        title: [line.split("|")[1].strip() for line in lines[3:] if line]
+        for title, *lines in (table.split("\n") for table in tables)
+    }
+    for title, rows in plan.tables.items():
+        assert known.get(title) == list(rows) or title in head, title
 
 
 @pytest.mark.parametrize(
