@@ -2,7 +2,8 @@
 
 Written from the public description of the research code (HBI, CVPR 2023), not from our modules,
 which are not imported here. One sample, one head, one token at a time; tensors only where a row is
-multiplied by a matrix. Left out: the uniform noise below 1e-6 that breaks ties of the density.
+multiplied by a matrix. Left out: the uniform noise below 1e-6 that breaks ties of the density;
+of equally dense tokens the earlier counts as the denser, one of the outcomes of the noise.
 
 `state` is a state dict by the published names. Shapes: B samples, N tokens, F frames, D features.
 """
@@ -123,7 +124,7 @@ def cluster(samples, masks, count):
         largest = max(max(row) for row in rows)
         scores = []
         for i in tokens:
-            denser = [rows[i][j] for j in tokens if density[j] > density[i]]
+            denser = [rows[i][j] for j in tokens if (density[j], -j) > (density[i], -i)]
             scores.append(density[i] * min(denser, default=largest))
         centres = torch.tensor(scores).topk(count).indices.tolist()
         label = []
