@@ -195,7 +195,6 @@ def test_uploaded_file(tmp_path, monkeypatch):
         (2, {"a": 1}, "no encoder"),
         (2, "open_clip:ViT-B-32:/etc/passwd", "no encoder"),
         (3, "x", "'x' frames were asked for; use a whole number, 1 to 64"),
-        (3, None, "None frames were asked for"),
         (3, 2.5, "2.5 frames were asked for"),
         (3, True, "True frames were asked for"),
         (3, 65, "65 frames were asked for"),
@@ -219,10 +218,10 @@ def test_values_that_components_cannot_take(server, endpoints):
             assert answer is not None, (endpoint["api_name"], value)
 
 
-@pytest.mark.parametrize("frames", [3.0, np.int64(3)])
-def test_whole_numbers_of_any_type(frames):
+@pytest.mark.parametrize(("frames", "count"), [(3.0, 3), (np.int64(3), 3), (None, 12)])
+def test_whole_numbers_of_any_type_and_none(frames, count):
     shown = handlers.explain_on_page(str(CAFE), "a cat", "auto", frames, "fixed")
-    assert len(shown[2].video.times) == 3
+    assert len(shown[2].video.times) == count
     assert not shown[3]
 
 
