@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from hbi_core.errors import VideoError
+from hbi_core.joined import file_of
 from hbi_core.nal import Bitstream, Entry
 from hbi_core.timeline import join_parts, typical_step, without_ties
 from hbi_core.video import file_name
@@ -98,7 +99,7 @@ def open_video(path: str) -> tuple:
 
 def _unreadable(path: str) -> VideoError:
     """Why FFmpeg found nothing in a file, by its first bytes."""
-    with open(path, "rb") as file:
+    with open(file_of(path), "rb") as file:
         head = file.read(16)
     name = file_name(path)
     if head[4:8] in (b"ftyp", b"moov", b"mdat"):
@@ -157,14 +158,13 @@ def list_pictures(path: str) -> Pictures:
             )
         base, rate = float(stream.time_base), float(stream.guessed_rate or 25)
         shown, decoded = _times(packets, base, rate)
+        shown = join_parts(shown, decoded, np.array(sound) if may_jump else None)
         reorders = bool(context.has_b_frames) and len(packets) > 1
         counted = any(pts is None for pts, *_ in packets) or (
             reorders and bool((np.diff(shown) > 0).all())
         )
         if counted:
             shown = np.sort(shown)
-        if may_jump:
-            shown = join_parts(shown, decoded, np.array(sound))
     visible = np.flatnonzero([not is_discarded for *_, is_discarded in packets])
     if len(visible) == len(packets) and (np.diff(np.sort(shown)) <= 0).any():
         # A program stream gives few pictures a time, and what FFmpeg guesses for the others can

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 
 _ROUNDING = 1e-3  # seconds
+_REORDERED = 4  # pictures that are decoded before another and shown after it
 _JUMP = 10.0  # seconds; a longer step of a clock that may jump is no pause
 
 
@@ -54,36 +57,63 @@ def without_ties(shown: np.ndarray, rate: float) -> np.ndarray:
     return np.interp(number, *ends)
 
 
-def join_parts(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """The times of a recording whose clock may jump, as one clock that does not.
+def join_parts(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray | None) -> np.ndarray:
+    """The times of a recording whose clock jumps, as one clock that does not.
 
     Recordings are joined by writing one file after another, and streams are cut and go on. A new
-    part begins where the decoding clock runs back by more than pictures are reordered, or steps
-    forward by more than 10 s (as FFmpeg's own program takes it) with no sound in between, unless
-    such steps are usual here, as in a slide show. Each part follows the one before at once.
+    part begins where the decoding clock runs back by more pictures than are reordered, or, if it
+    may jump, steps forward by more than 10 s (as FFmpeg's own program takes it) with no sound in
+    between, unless such steps are usual here, as in a slide show. Each part follows the one before
+    at once.
 
     Args:
         shown: float [N], times at which pictures are shown, seconds, in the order of the file.
         decoded: float [N], times at which they are decoded.
-        sound: float [M], times of the sound, in any order.
+        sound: float [M], times of the sound, in any order; None if the clock does not jump forward.
 
     Returns:
         float [N], for `shown`.
     """
-    steps = np.diff(decoded)
-    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    sound = np.sort(sound)
-    long = max(_JUMP, 10 * typical)
-    jumps = (steps < -4 * typical) | (steps > long) | (np.diff(shown) > long)
-    begins = []
-    for number in np.flatnonzero(jumps):
-        before, after = decoded[number], max(decoded[number + 1], shown[number + 1])
-        bridge = sound[(sound > before) & (sound < after)]
-        if steps[number] < 0 or np.diff([before, *bridge, after]).max() > _JUMP:
-            begins.append(number + 1)
+    begins = _runs_back(decoded)
+    if sound is not None:
+        begins += _jumps(shown, decoded, np.sort(sound))
+    if not begins:
+        return shown
     parts, end = [], 0.0
-    for part in np.split(shown, begins):
+    for part in np.split(shown, sorted(set(begins))):
         moved = part - part.min() + end
         parts.append(moved)
-        end = moved.max() + typical
+        end = moved.max() + (typical_step(part) or typical_step(shown))
     return np.concatenate(parts)
+
+
+def _runs_back(decoded: np.ndarray) -> list[int]:
+    """Where a picture and its follower come before more pictures of their part than may be.
+
+    Counted, not measured, so that long pictures are no matter. A follower, so that one wrong stamp
+    is none.
+    """
+    begins, largest = [], []
+    for number in range(len(decoded)):
+        if len(largest) > _REORDERED and decoded[number : number + 2].max() < largest[0]:
+            begins.append(number)
+            largest = []
+        if len(largest) <= _REORDERED:
+            heapq.heappush(largest, decoded[number])
+        else:
+            heapq.heappushpop(largest, decoded[number])
+    return begins
+
+
+def _jumps(shown: np.ndarray, decoded: np.ndarray, sound: np.ndarray) -> list[int]:
+    """Where the clock steps forward by more than a pause."""
+    steps = np.diff(decoded)
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    long = max(_JUMP, 10 * typical)
+    begins = []
+    for number in np.flatnonzero((steps > long) | (np.diff(shown) > long)):
+        before, after = decoded[number], max(decoded[number + 1], shown[number + 1])
+        bridge = sound[(sound > before) & (sound < after)]
+        if np.diff([before, *bridge, after]).max() > _JUMP:
+            begins.append(int(number) + 1)
+    return begins

@@ -20,7 +20,7 @@ def write_clip(
     path: Path, count: int = 50, *, codec: str = "libx264", rate: int = 25, size=(96, 64),
     stamps=None, faststart: bool = True, pixel_format: str = "yuv420p", marked: bool = False,
     codec_options=None, first: int = 0, pixel_aspect: Fraction | None = None,
-    metadata=None, sound: int = 0, noise: int = 0,
+    metadata=None, sound: int = 0, noise: int = 0, container_options=None,
 ) -> Path:  # fmt: skip
     """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
 
@@ -31,7 +31,7 @@ def write_clip(
     width, height = size
     random = np.random.default_rng(0)
     options = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
-    with av.open(path, "w", options=options) as container:
+    with av.open(path, "w", options=container_options or options) as container:
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         container.metadata.update(metadata or {})

@@ -311,6 +311,73 @@ def test_joined_recordings(decoder, tmp_path, name, seconds):
     assert video.times == pytest.approx([0.2, 0.6, 1.0, 1.4, 1.8], abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mkv", "libx264"),
+        ("a.webm", "libvpx"),
+        ("a.mp4", "libx264"),
+        ("fragments.mp4", "libx264"),
+        ("a.avi", "mpeg4"),
+        ("a.flv", "flv"),
+        ("a.ivf", "libvpx"),
+        ("a.nut", "mpeg4"),
+        ("a.wmv", "wmv2"),
+        ("a.mxf", "mpeg2video"),
+        ("a.rm", "rv20"),
+        ("a.ogv", "libvpx"),
+        ("a.y4m", "rawvideo"),
+        ("a.apng", "apng"),
+        ("a.gif", "gif"),
+    ],
+)
+def test_joined_files_with_headers(decoder, tmp_path, name, codec):
+    """Two of a size, then one of another: no header counts for the next file."""
+    formats = {"apng": "rgb24", "gif": "rgb8"}
+    fragments = {"movflags": "frag_keyframe+empty_moov"} if "fragments" in name else {}
+    parts = [
+        write_clip(tmp_path / f"{first}{name}", count, codec=codec, first=first, size=size,
+                   pixel_format=formats.get(codec, "yuv420p"), container_options=fragments)
+        for first, count, size in (
+            (0, 25, (64, 64)), (25, 17, (64, 64)), (42, 8, (96, 64) if codec != "gif" else (64, 64))
+        )
+    ]  # fmt: skip
+    video = decoder.read(join(tmp_path / name, *parts), 10)
+    assert video.duration == pytest.approx(2.0, abs=0.05)
+    middle = video.frames[:, :, 28:36] if codec == "gif" else video.frames[:, :, 44:52]
+    assert middle.mean((1, 2, 3)) / LEVEL == pytest.approx(np.arange(2, 50, 5), abs=1.6)
+    assert video.times == pytest.approx(np.arange(2, 50, 5) / RATE, abs=0.05)
+
+
+def test_a_clock_that_starts_anew_within_a_file():
+    shown = np.array([0, 1, 3, 2, 4, 5, 6, 7, 0, 2, 1, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4.0])
+    joined = [*shown[:8], *(shown[8:17] + 8), *(shown[17:] + 16)]
+    assert join_parts(shown, shown, None) == pytest.approx(joined)
+
+
+def test_a_joined_file_that_is_damaged(decoder, single, tmp_path):
+    source, _ = single
+    lost = damaged(single, tmp_path / "lost.mp4", range(50))
+    for second, message in (
+        (lost.read_bytes(), "No frame of a.mp4 can be decoded"),
+        (source.read_bytes()[:40], "truncated or damaged"),
+    ):
+        path = tmp_path / "a.mp4"
+        path.write_bytes(source.read_bytes() + second)
+        with pytest.raises(VideoError, match=f"^Recording 2 of 2 that are joined: .*{message}"):
+            decoder.read(path, 4)
+
+
+def test_an_order_of_decoding_is_no_join():
+    """A pyramid of bidirectional pictures, some of them shown for long; and one wrong stamp."""
+    order = np.array([0, 8, 4, 2, 1, 3, 6, 5, 7, 16, 12, 10, 9, 11, 14, 13, 15])
+    shown = np.cumsum([0, 1, 30, 1, 1, 1, 60, 1, 1, 1, 1, 90, 1, 1, 1, 1, 1])[order]
+    assert (join_parts(shown, shown, None) == shown).all()
+    stamps = np.arange(20.0)
+    stamps[12] = 3.0
+    assert (join_parts(stamps, stamps, None) == stamps).all()
+
+
 @pytest.mark.parametrize("name", ["slides.ts", "slides.mp4", "slides.mkv"])
 def test_slides_are_no_jumps(decoder, tmp_path, name):
     stamps = [20_000 * number for number in range(6)]
@@ -323,6 +390,74 @@ def test_a_pause_of_the_picture_while_sound_goes_on():
     assert join_parts(shown, shown, np.arange(0, 30, 0.5)) == pytest.approx(shown)
     joined = np.array([0, 0.04, 0.08, 0.12, 0.16])
     assert join_parts(shown, shown, np.array([0, 0.1, 29.9])) == pytest.approx(joined)
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """A clip of 50 pictures that do not need one another, and the place of its pictures' bytes."""
+    path = tmp_path_factory.mktemp("single") / "single.mp4"
+    write_clip(path, codec_options={"g": "1", "qp": "20"}, noise=20)
+    with av.open(path) as container:
+        return path, [
+            (packet.pos, packet.size) for packet in container.demux(video=0) if packet.size
+        ]
+
+
+def damaged(single, target, lost):
+    """The clip with nothing but zeros for some of its pictures."""
+    source, places = single
+    data = bytearray(source.read_bytes())
+    for number in lost:
+        at, size = places[number]
+        data[at : at + size] = bytes(size)
+    target.write_bytes(data)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("lost", "count", "given"),
+    [
+        (range(4, 6), 5, [6, 15, 25, 35, 45]),
+        (range(14, 26), 5, [5, 26, 27, 35, 45]),  # each is given once
+        (range(44, 50), 5, [5, 15, 25, 35, 43]),
+        (range(43, 50), 25, [*range(1, 36, 2), *range(36, 43)]),
+        (range(25, 50), 1, [24]),
+        (range(20, 27), 1, [27]),
+    ],
+    ids=str,
+)
+def test_what_stands_in_for_a_lost_picture(decoder, single, tmp_path, lost, count, given):
+    video = decoder.read(damaged(single, tmp_path / "a.mp4", lost), count)
+    assert [time * RATE for time in video.times] == pytest.approx(given, abs=0.1)
+    assert video.frames[:, :28].mean((1, 2, 3)) / LEVEL == pytest.approx(given, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("lost", "stretch"),
+    [
+        (range(25, 50), "from 1.0 s to 2.0 s of 2.0 s"),
+        (range(30), "from 0.2 s to 1.2 s of 2.0 s"),
+        (range(15, 40), "from 0.6 s to 1.6 s of 2.0 s"),
+    ],
+    ids=str,
+)
+def test_a_lost_stretch_is_named(decoder, single, tmp_path, lost, stretch):
+    with pytest.raises(VideoError, match=f"a.mp4 cannot be decoded {stretch}"):
+        decoder.read(damaged(single, tmp_path / "a.mp4", lost), 5)
+
+
+def test_nothing_can_be_decoded(decoder, single, tmp_path):
+    with pytest.raises(VideoError, match=r"No frame of a\.mp4 can be decoded"):
+        decoder.read(damaged(single, tmp_path / "a.mp4", range(50)), 5)
+
+
+@pytest.mark.parametrize("codecs", [("libx264", "libx265"), ("mpeg2video", "libx264")])
+def test_a_coding_that_changes(decoder, tmp_path, codecs):
+    parts = [write_clip(tmp_path / f"{codec}.ts", 25, codec=codec) for codec in codecs]
+    path = join(tmp_path / "both.ts", *parts)
+    with pytest.raises(VideoError, match=r"cannot be decoded from [01]\.\d s to .* another coding"):
+        decoder.read(path, 4)
+    assert len(decoder.read(path, 1).times) == 1
 
 
 @pytest.mark.parametrize("name", ["title.avi", "title.mp4", "title.mkv"])
