@@ -24,6 +24,7 @@ from hbi_core.errors import VideoError, VideoTimeoutError
 from hbi_core.settings import COUNT, POSITIVE, check
 
 _USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
+_LONG_NAME = 120  # letters; more of a name are not shown
 _MOST_PATIENCE = 4.0  # times the usual limit: 4K has four times the pixels
 
 
@@ -69,7 +70,9 @@ class Video:
     name: str
 
 
-def read_video(path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
+def read_video(
+    path: str | bytes | os.PathLike, frames: int = 12, limits: VideoLimits | None = None
+) -> Video:
     """Read frames at the mid-points of equal segments of a video, in a process of its own.
 
     Args:
@@ -100,14 +103,15 @@ class Decoder:
         self._child: subprocess.Popen | None = None
         self._parent = 0
 
-    def read(self, path: str | Path, frames: int = 12, limits: VideoLimits | None = None) -> Video:
+    def read(
+        self, path: str | bytes | os.PathLike, frames: int = 12, limits: VideoLimits | None = None
+    ) -> Video:
         """As `read_video`."""
         from hbi_core.checks import whole_number  # brings torch, which the child needs not
 
         limits = limits or VideoLimits()
-        path, frames = Path(path), whole_number(frames, "{} frames were asked for", 1)
-        _check_file(path, limits)
-        return self._read(path, frames, limits)
+        frames = whole_number(frames, "{} frames were asked for", 1)
+        return self._read(_checked_file(path, limits), frames, limits)
 
     def close(self) -> None:
         """End the child process."""
@@ -220,14 +224,22 @@ def too_slow(path: Path, seconds: float, told: dict) -> str:
     )
 
 
-def _check_file(path: Path, limits: VideoLimits) -> None:
-    if not path.is_file():
-        name = os.fsencode(path).decode("utf-8", "replace")
-        if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+:/)(.*)", name):  # a Path lost one slash
-            raise VideoError(
-                f"{address[1]}/{address[2]} is an address, not a file. Download the video first."
-            )
-        raise VideoError(f"There is no video file {name}.")
+def _checked_file(given: str | bytes | os.PathLike, limits: VideoLimits) -> Path:
+    try:
+        told = os.fsdecode(given)
+    except TypeError as error:
+        raise VideoError(
+            f"A video is given by the path of its file; {given!r:.80} is none."
+        ) from error
+    path = Path(told)
+    try:
+        is_there, is_readable = path.is_file(), os.access(path, os.R_OK)
+    except (OSError, ValueError):  # a name that is too long or has characters that no file has
+        is_there = is_readable = False
+    if not is_there:
+        raise VideoError(_what_is_not_there(told, isinstance(given, os.PathLike)))
+    if not is_readable:
+        raise VideoError(f"{file_name(path)} may not be read. Change its permissions.")
     size = path.stat().st_size
     if size == 0:
         raise VideoError(f"{file_name(path)} is empty (0 bytes). Was it fully uploaded?")
@@ -236,6 +248,22 @@ def _check_file(path: Path, limits: VideoLimits) -> None:
             f"{file_name(path)} is too large: {size / 1e6:,.0f} MB, the limit is "
             f"{limits.bytes / 1e6:,.0f} MB. Cut a shorter clip or lower its resolution."
         )
+    return path
+
+
+def _what_is_not_there(told: str, is_path: bool) -> str:
+    """Why there is no file of that name; paths have lost one of two slashes."""
+    told = told.encode("utf-8", "replace").decode("utf-8")
+    if not told:
+        return "The path of the video is empty. Choose a file."
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:", told)
+    if scheme and is_path:
+        told = re.sub(r"(?<=:)/(?!/)", "//", told, count=1)
+    if len(told) > _LONG_NAME:
+        told = f"{told[:_LONG_NAME]}…"
+    if scheme:
+        return f"{told} is an address, not a file. Download the video first."
+    return f"There is no video file {told}."
 
 
 def file_name(path: str | Path) -> str:

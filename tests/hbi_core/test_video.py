@@ -200,6 +200,37 @@ def test_an_address_is_no_file(kind):
         read_video(kind("https://example.com/a.mp4"))
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("file:///a/b.mp4", "file:///a/b.mp4 is an address"),
+        ("file:/a.mp4", "file:/a.mp4 is an address"),
+        ("RTSP://host/a", "RTSP://host/a is an address"),
+        ("data:video/mp4;base64,AAAA", "data:video/mp4;base64,AAAA is an address"),
+        ("data:video/mp4;base64," + "A" * 9999, f"data:video/mp4;base64,{'A' * 98}… is an address"),
+        ("", "The path of the video is empty"),
+        ("a//b/../c.mp4", "There is no video file a//b/../c.mp4."),
+        ("12:30 o'clock.mp4", "There is no video file 12:30 o'clock.mp4."),
+        ("a\0b", "There is no video file a\0b."),
+        ("\ud800.mp4", "There is no video file ?.mp4."),
+        ("a" * 5000, f"There is no video file {'a' * 120}…."),
+        (b"a.mp4", "There is no video file a.mp4."),
+        (None, "A video is given by the path of its file; None is none."),
+        (5, "A video is given by the path of its file; 5 is none."),
+        (["a"], "A video is given by the path of its file; ['a'] is none."),
+    ],
+    ids=lambda value: f"{value!r:.20}",
+)
+def test_what_is_no_file(given, message):
+    with Decoder() as decoder, pytest.raises(VideoError) as caught:
+        decoder.read(given)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_path_of_bytes(clip):
+    assert same(read_video(os.fsencode(clip), 2), read_video(clip, 2))
+
+
 def test_limits(clip):
     with pytest.raises(VideoError, match="too large"):
         read_video(clip, limits=VideoLimits(bytes=100))
