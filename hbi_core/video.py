@@ -78,13 +78,14 @@ def read_video(
     Args:
         path: a file in a container of hbi_core.packets that FFmpeg can decode: MP4, MOV, MKV, WebM,
             AVI, MPEG-TS and -PS, FLV, ASF, Ogg, MXF, GIF, APNG, and more. No address, no list of
-            files.
+            files. Files written one after another into one count as one video.
         frames: frames wanted, at least 1. A video with fewer gives all that it has.
         limits: see VideoLimits.
 
     Raises:
         VideoError: the file is missing, too large, no video, without a video stream, damaged
-            beyond use, too long, or takes too long to read. The message says which.
+            beyond use or for more than a quarter at a stretch, too long, or takes too long to
+            read. The message says which.
         InputError: `frames` is no whole number above 0.
     """
     with Decoder() as decoder:
