@@ -167,10 +167,24 @@ class _NotPlainError(Exception):
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Imports nothing: dicts, lists, tuples, sets, strings and numbers do without."""
+    """Imports nothing: dicts, lists, tuples, sets, strings and numbers do without.
+
+    But for bytes of Python 3 in a protocol of Python 2: they are text, to be encoded as Latin-1.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        if (module, name) == ("__builtin__", "bytes"):
+            return lambda: b""  # empty ones, and no others
         raise _NotPlainError(f"{module}.{name}")
+
+
+def _latin1(*arguments: Any) -> bytes:
+    """In place of the function that a pickle asks for: nothing but str -> bytes."""
+    if len(arguments) != 2 or arguments[1] != "latin1" or not isinstance(arguments[0], str):
+        raise _NotPlainError("another use of _codecs.encode than for bytes")
+    return arguments[0].encode("latin1")
 
 
 def _decoded(value: Any, known: dict[int, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import json
@@ -30,6 +31,7 @@ from hbi_core.data import (
     shared_with_test,
     synthetic_clips,
 )
+from hbi_core.data.annotations import read_pickle
 from hbi_core.data.files import video_stem
 from hbi_core.data.frames import open_photograph
 from hbi_core.data.readers import DATA_SETS
@@ -725,6 +727,45 @@ def test_a_pickle_runs_nothing(msvd, protocol):
         assert not any(mark.exists() for mark in marks)
     pickle.loads(data)  # the attack is one: without protection it does what it says
     assert marks[0].exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_bytes_of_python_3_in_any_protocol(msvd, protocol):
+    """Up to 2 there is no opcode for them: they ask for _codecs.encode, empty ones for bytes."""
+    known = {b"d_3_4": [["caf\xe9".encode(), b""], [b"na\xefve", "snow"]], "a_1_2": b""}
+    (msvd / "raw-captions.pkl").write_bytes(pickle.dumps(known, protocol))
+    assert read_pickle(msvd / "raw-captions.pkl") == {
+        "d_3_4": [["café", ""], ["naïve", "snow"]], "a_1_2": ""
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("snow", "rot13"), ("snow", "utf-8"), ("snow", "latin1", "ignore"), (b"snow", "latin1"),
+     (b"eJw=", "zlib"), ("snow",), (), ("猫", "latin1")],
+)  # fmt: skip
+def test_nothing_else_can_be_asked_of_a_codec(msvd, arguments):
+    data = pickle.dumps({"d_3_4": [Attack(codecs.encode, *arguments)]}, 2)
+    (msvd / "raw-captions.pkl").write_bytes(data)
+    with pytest.raises(DataError, match=r"could run a program|not a readable pickle"):
+        read_pickle(msvd / "raw-captions.pkl")
+
+
+@pytest.mark.parametrize(
+    "call", [codecs.decode, codecs.lookup, bytearray, getattr, str.encode, os.system]
+)
+def test_no_other_function_is_near_enough(msvd, call):
+    data = pickle.dumps({"d_3_4": [Attack(call, "snow", "latin1")]}, 2)
+    (msvd / "raw-captions.pkl").write_bytes(data)
+    with pytest.raises(DataError, match="could run a program"):
+        read_pickle(msvd / "raw-captions.pkl")
+
+
+def test_no_bytes_are_made_by_their_number(msvd):
+    for name in (b"__builtin__", b"builtins"):
+        (msvd / "raw-captions.pkl").write_bytes(b"\x80\x02c" + name + b"\nbytes\nK\x05\x85R.")
+        with pytest.raises(DataError):
+            read_pickle(msvd / "raw-captions.pkl")
 
 
 # Montages.
