@@ -20,7 +20,7 @@ from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.video import VideoLimits
-from hbi_core.written import check_file, write_text
+from hbi_core.written import check_file, check_folder, write_text
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Retrieval:
 
     def run(self) -> None:
         check_file(self.json, "--json FILE")
+        if self.cache is not None:
+            check_folder(self.cache, "--cache FOLDER")
         split = self.split or ("all" if self.dataset == "flickr8k" else "test")
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())

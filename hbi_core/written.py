@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from hbi_core.errors import SettingsError
 
@@ -37,9 +38,14 @@ def check_folder(folder: Path, setting: str) -> None:
     Raises:
         SettingsError: they cannot.
     """
-    known = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not known.is_dir() or not os.access(known, os.W_OK | os.X_OK):
-        raise SettingsError(f"{folder} cannot be written: choose another folder, {setting}.")
+    try:
+        known = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with TemporaryFile(dir=known):  # what os.access allows may fail, below /proc for example
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written ({error.strerror}): choose another folder, {setting}."
+        ) from error
 
 
 def check_file(path: Path, setting: str) -> None:

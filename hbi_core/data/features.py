@@ -97,3 +97,43 @@ def join_clips(features: Features, parts: int, seed: int) -> Features:
         starts=torch.tensor([0, *map(len, words)]).cumsum(0),
         owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
     )
+
+
+def join_features(
+    clips: tuple[Clip, ...],
+    encoded: list[dict[str, Tensor]],
+    frames: int,
+    views: int,
+    missing_frame: Tensor | None,
+) -> Features:
+    """The clips' tensors one after another, padded to the same number of frames.
+
+    Args:
+        clips: N of them.
+        encoded: of each, frames [at most F, Dv], words [T, Dt] of all its captions, the lengths
+            [C] of these; views [V, Dv] if there are some; padding [P, Dt] with `missing_frame`.
+        frames: F.
+        views: V.
+        missing_frame: [1, Dv], what stands for a frame that a clip does not have; None for zeros.
+    """
+    width = encoded[0]["frames"].shape[-1]
+    frame_features = torch.zeros(len(clips), frames + views, width).half()
+    if missing_frame is not None:
+        frame_features[:] = missing_frame
+    mask = torch.zeros(frame_features.shape[:2], dtype=torch.bool)
+    for row, real, tensors in zip(frame_features, mask, encoded, strict=True):
+        shown = len(tensors["frames"])
+        row[:shown], real[:shown] = tensors["frames"], True
+        if views:
+            row[frames:], real[frames:] = tensors["views"], True
+    lengths = torch.cat([tensors["lengths"] for tensors in encoded])
+    return Features(
+        clips,
+        frame_features,
+        mask,
+        frames,
+        torch.cat([tensors["words"] for tensors in encoded]),
+        torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
+        torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
+        None if missing_frame is None else torch.cat([t["padding"] for t in encoded]),
+    )

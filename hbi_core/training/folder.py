@@ -50,9 +50,11 @@ def check_settings(config: TrainConfig) -> None:
 
     Raises:
         SettingsError: it has others, each of which is named, or does not tell its settings; or
-            the folder cannot be written.
+            the folder, or that of the cache, cannot be written.
     """
     check_folder(config.out, "out=FOLDER")
+    if config.data.cache is not None:
+        check_folder(config.data.cache, "data.cache=FOLDER")
     if not _began(config.out):
         return
     before = _dotted(_told(config.out, _CONFIG, yaml.safe_load))

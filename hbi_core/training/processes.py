@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from torch import Tensor
+from accelerate.utils import broadcast, broadcast_object_list, gather_object
+from torch import Tensor, nn
 
-from hbi_core.errors import SettingsError
+from hbi_core.data import Clip
+from hbi_core.data.clips import digest
+from hbi_core.errors import DataError, SettingsError
 from hbi_core.training.config import OptimiserConfig
 
 
@@ -41,3 +46,32 @@ def mean_of_processes(accelerator: Accelerator, values: dict[str, Tensor]) -> di
     stacked = torch.stack([value.detach().float() for value in values.values()])
     means = accelerator.reduce(stacked, "mean").tolist()
     return dict(zip(values, means, strict=True))
+
+
+def new_name() -> str:
+    """A name that was never used, the same in all processes; every one must call it."""
+    return broadcast_object_list([secrets.token_hex(8)])[0]
+
+
+def check_same_clips(clips: Sequence[Clip], split: str) -> None:
+    """Whether all processes have the same clips and captions; every one must call it.
+
+    Raises:
+        DataError: they have not.
+    """
+    counts = gather_object([(len(clips), digest(clips))])
+    if len(set(counts)) > 1:
+        raise DataError(
+            f"The processes have different clips or captions of {split} "
+            f"({', '.join(f'{count:,}' for count, _ in counts)} clips), so they would not train "
+            "on the same batches. Give all of them the same files."
+        )
+
+
+def take_state(module: nn.Module) -> None:
+    """Parameters and buffers of the first process, for all of them; every one must call it.
+
+    Running means, of batch normalisation say, differ: each process has seen its own batches.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data.copy_(broadcast(tensor.data.contiguous()))

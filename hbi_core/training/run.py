@@ -28,6 +28,7 @@ from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.fit import check_fit, too_few
 from hbi_core.training.folder import UNREADABLE, plain
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
+from hbi_core.training.processes import check_same_clips, new_name, take_state
 from hbi_core.training.progress import Progress
 
 _MONTAGES = 0  # seed of the montages that are validated on: the same in every run
@@ -58,6 +59,8 @@ class Run:
         with accelerator.main_process_first():  # which draws the synthetic clips
             corpus = self._corpus(config.data.train)
             self.validation = config.data.validation and self._corpus(config.data.validation)
+        for known in filter(None, (corpus, self.validation)):
+            check_same_clips(known.clips, known.split)
         check_fit(config, encoder, corpus, self.validation, accelerator.num_processes)
         self.model_config = replace(
             config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
@@ -116,12 +119,16 @@ class Run:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
         data, model, accelerator = self.config.data, self.config.model, self.accelerator
         _, encoder = self._evaluated()
+        meeting = cache and cache / f"meeting-{new_name()}"
         features = encode_corpus(
             encoder, corpus, data.frames, views=views, players=model.text_players,
             words=data.words, padded=model.reads_padding, seed=0, cache=cache,
             missing=data.missing, reader=self.reader, rank=accelerator.process_index,
-            processes=accelerator.num_processes,
+            processes=accelerator.num_processes, meeting=meeting,
         )  # fmt: skip
+        check_same_clips(features.clips, corpus.split)
+        if accelerator.is_main_process and accelerator.num_processes > 1:
+            shutil.rmtree(meeting)  # now that all have read what lies there
         read = {clip.id for clip in features.clips}
         why = self.reader.unreadable
         unread = [(corpus.split, c.id, why[c.id]) for c in corpus.clips if c.id not in read]
@@ -132,6 +139,7 @@ class Run:
         """Of an encoder that learns: anew each time, so a cache serves only to share the work."""
         if self.accelerator.num_processes == 1:
             return self._encoded(self.validation, None)
+        take_state(self._evaluated()[1])
         folder = self.config.out / "validation-features"
         self._remove(folder)  # what a run that was killed may have left
         features = self._encoded(self.validation, folder)

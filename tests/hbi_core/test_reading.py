@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import os
 import shutil
@@ -22,7 +23,16 @@ from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.frames import read_frames
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
-from hbi_core.errors import CaptionError, DataError, InputError, VideoError, VideoTimeoutError
+from hbi_core.encoders.weights import weights_digest
+from hbi_core.errors import (
+    CaptionError,
+    DataError,
+    InputError,
+    NotFiniteError,
+    VideoError,
+    VideoTimeoutError,
+    WeightsError,
+)
 from hbi_core.training.batches import PixelBatches, Sample
 from hbi_core.training.config import DataConfig
 from toy import ToyEncoder
@@ -263,17 +273,18 @@ def corpus_of(clips):
     return Corpus("photographs", "train", clips)
 
 
-def encoded_by(processes, clips, cache, first=0, **options):
+def encoded_by(processes, clips, cache, first=0, kind=Counted, **options):
     """Features, encoder and reader of each process; the process `first` begins alone."""
     results: dict[int, tuple] = {}
+    meeting = cache / f"meeting-{len(list(cache.glob('meeting-*')))}"
 
     def run(rank):
-        encoder = Counted()
+        encoder = kind()
         with ClipReader(encoder) as reader:
             try:
                 known = encode_corpus(
                     encoder, corpus_of(clips), 2, cache=cache, reader=reader,
-                    rank=rank, processes=processes, **options,
+                    rank=rank, processes=processes, meeting=meeting, **options,
                 )  # fmt: skip
             except InputError as error:
                 known = error
@@ -284,7 +295,7 @@ def encoded_by(processes, clips, cache, first=0, **options):
     ]
     threads[first].start()
     if processes > 1:
-        while threads[first].is_alive() and not list(cache.glob("*.share.json")):
+        while threads[first].is_alive() and not list(meeting.glob("*.json")):
             time.sleep(0.01)  # until it has done its share, and waits for the others
     for rank, thread in enumerate(threads):
         if rank != first:
@@ -353,28 +364,80 @@ def test_all_follow_the_one_who_read(photographs, tmp_path, monkeypatch, missing
             assert reader.unreadable == {"photo1": "photo1.png: the disk is gone."}
 
 
-def test_a_time_out_is_not_written_down(photographs, tmp_path, monkeypatch):
+def test_a_time_out_stops_all_and_is_forgotten(photographs, tmp_path, monkeypatch):
     def late(*arguments, **options):
         raise VideoTimeoutError("late")
 
+    cache = tmp_path / "cache"
     with monkeypatch.context() as patch:
         patch.setattr(reading, "read_frames", late)
-        with pytest.raises(VideoTimeoutError):
-            encode_corpus(ToyEncoder(), corpus_of(photographs), 2, cache=tmp_path / "cache",
-                          missing="skip", processes=2)  # fmt: skip
-    assert not list((tmp_path / "cache").iterdir())
+        for error, _, _ in encoded_by(2, photographs, cache, missing="skip"):
+            assert isinstance(error, InputError)
+            assert "late" in str(error)
+    for known, _, _ in encoded_by(2, photographs, cache, missing="skip"):
+        assert known.clips == photographs
 
 
 def test_features_that_were_lost_are_encoded_again(photographs, tmp_path):
-    """Though the report of an earlier run says that they are there."""
-    expected, _, _ = encoded_by(2, photographs, tmp_path / "cache")[0]
-    for file in (tmp_path / "cache").glob("*.safetensors"):
+    """Though the other process told that they are there."""
+    cache = tmp_path / "cache"
+    expected, _, _ = encoded_by(2, photographs, cache)[0]
+    for file in cache.glob("*.safetensors"):
         file.unlink()
-    assert len(list((tmp_path / "cache").glob("*.share.json"))) == 2
     again = encode_corpus(
-        Counted(), corpus_of(photographs), 2, cache=tmp_path / "cache", processes=2
-    )
+        Counted(), corpus_of(photographs), 2, cache=cache, processes=2,
+        meeting=cache / "meeting-0",
+    )  # fmt: skip
     same_features(again, expected)
+
+
+@pytest.mark.parametrize("missing", ["skip", "stop"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_an_earlier_run_could_not_read_is_read_again(
+    photographs, tmp_path, monkeypatch, missing, first
+):
+    """Its files are the same: a limit was raised, or a disk came back."""
+
+    def refused(clip, *arguments, **options):
+        if clip.id == "photo1":
+            raise VideoError("photo1.png: too large.")
+        return read_frames(clip, *arguments, **options)
+
+    cache = tmp_path / "cache"
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "read_frames", refused)
+        encoded_by(2, photographs, cache, first, missing=missing)
+    expected = encode_corpus(ToyEncoder(), corpus_of(photographs), 2)
+    for known, _, reader in encoded_by(2, photographs, cache, first, missing=missing):
+        same_features(known, expected)
+        assert not reader.unreadable
+
+
+def test_a_clip_that_came_into_the_cache_late_is_left_out_by_all(photographs, tmp_path):
+    """Since the process whose share it is has told that it is left out."""
+    cache, meeting = tmp_path / "cache", tmp_path / "cache" / "meeting"
+    expected = encode_corpus(ToyEncoder(), corpus_of(photographs), 2, cache=cache)  # another run
+    assert len(expected.clips) == 4
+    meeting.mkdir()
+    told = {"unreadable": {"photo1": "gone"}, "weights": weights_digest(ToyEncoder())}
+    (meeting / "1.json").write_text(json.dumps(told))
+    known = encode_corpus(
+        ToyEncoder(), corpus_of(photographs), 2, cache=cache, processes=2, meeting=meeting
+    )
+    assert [clip.id for clip in known.clips] == ["photo0", "photo2", "photo3"]
+
+
+def test_processes_with_other_weights_are_told(photographs, tmp_path):
+    drawn = iter((1.0, 1.5))
+
+    def other():
+        encoder = Counted()
+        encoder.pixels.weight.data *= next(drawn)
+        return encoder
+
+    for error, _, _ in encoded_by(2, photographs, tmp_path / "cache", kind=other):
+        assert isinstance(error, WeightsError)
+        assert "toy with other weights" in str(error)
 
 
 @pytest.mark.parametrize("missing", ["skip", "stop"])
@@ -408,6 +471,46 @@ def test_views_are_of_photographs(videos):
         encode_corpus(ToyEncoder(), corpus_of(videos), 2, views=1)
 
 
-def test_several_processes_need_a_cache(photographs):
-    with pytest.raises(ValueError, match="need a cache"):
-        encode_corpus(ToyEncoder(), corpus_of(photographs), 2, processes=2)
+def test_several_processes_need_a_cache(photographs, tmp_path):
+    for folders in ({}, {"cache": tmp_path / "cache"}):
+        with pytest.raises(ValueError, match="need a cache, and a folder"):
+            encode_corpus(ToyEncoder(), corpus_of(photographs), 2, processes=2, **folders)
+
+
+# --- What an encoder gives --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "reason"),
+    [(torch.nan, "not finite"), (torch.inf, "not fin"), (1e6, "too large for half precision")],
+)
+@pytest.mark.parametrize("cached", [False, True])
+def test_features_that_are_not_finite_are_named(photographs, tmp_path, factor, reason, cached):
+    cache = tmp_path / "cache" if cached else None
+    broken_parts = {"pixels": "frames", "table": "words"}
+    for part, of in broken_parts.items():
+        encoder = ToyEncoder()
+        getattr(encoder, part).weight.data *= factor
+        with pytest.raises(
+            NotFiniteError, match=rf"the {of} of photo0 that toy gives are {reason}"
+        ):
+            encode_corpus(encoder, corpus_of(photographs), 2, cache=cache, missing="skip")
+    assert not list(tmp_path.glob("cache/*"))
+
+
+def test_views_and_padding_that_are_not_finite_are_named(photographs):
+
+    class Broken(ToyEncoder):
+        calls = 0
+
+        def frame_features(self, pixels):
+            self.calls += 1
+            return super().frame_features(pixels) * (torch.inf if self.calls == 2 else 1)
+
+        def frame_padding(self):
+            return super().frame_padding() * torch.nan
+
+    with pytest.raises(NotFiniteError, match="the views of photo0"):
+        encode_corpus(Broken(), corpus_of(photographs), 2, views=2)
+    with pytest.raises(NotFiniteError, match="of missing frames that toy gives"):
+        encode_corpus(Broken(), corpus_of(photographs[:1]), 2, padded=True, words=5)

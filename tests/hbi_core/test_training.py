@@ -17,7 +17,9 @@ import pytest
 import torch
 from torch import nn
 
+from hbi_core import evaluate
 from hbi_core.checkpoint import load_checkpoint
+from hbi_core.command_line import parsed
 from hbi_core.data import Clip, Corpus, read_corpus, synthetic
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
@@ -26,7 +28,7 @@ from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
-from hbi_core.errors import SettingsError, VideoError
+from hbi_core.errors import DataError, SettingsError, VideoError
 from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.losses import distillation_loss
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
@@ -47,6 +49,7 @@ from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig
 from hbi_core.training.folder import BEST
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.loop import learning_rates, train
+from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.progress import Metrics, saved_states
 from small_runs import MODEL, lines, losses, settings
 from toy import ToyEncoder
@@ -562,7 +565,7 @@ def test_same_videos_are_no_negatives():
     assert float(task(batch)["contrastive/entity"].detach()) > 0.1
 
 
-def one_of_two(rank, port, config, encoder):
+def as_one_of_two(rank, port):
     """As torchrun starts it, on a machine without a GPU: no variable of accelerate is set."""
     from accelerate.state import AcceleratorState
 
@@ -571,6 +574,10 @@ def one_of_two(rank, port, config, encoder):
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
     }  # fmt: skip
+
+
+def one_of_two(rank, port, config, encoder):
+    as_one_of_two(rank, port)
     encoded = []
 
     def remembered(pixels, known=encoder.frame_features):
@@ -582,11 +589,15 @@ def one_of_two(rank, port, config, encoder):
     (config.out / f"encoded-{rank}").write_text(str(sum(encoded)))
 
 
-def on_two_processes(config, encoder, alone=None):
-    """Train on two processes; alone: what is done here meanwhile."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def on_two_processes(config, encoder, alone=None):
+    """Train on two processes; alone: what is done here meanwhile."""
+    port = free_port()
     processes = [child(one_of_two, rank, port, config, encoder) for rank in range(2)]
     if alone:
         alone()
@@ -616,8 +627,22 @@ def test_a_run_on_two_processes(small, tmp_path):
             name = f"loss/banzhaf/{level}"  # of a process's own pairs: logged is their mean
             assert ours[name] == pytest.approx(expected[name], rel=5e-2), name
     assert (two.out / BEST).is_file()
+    assert not list((two.out / "features").glob("meeting-*"))
     assert [path.name for path in saved_states(two.out)] == ["state-00000008"]
     assert json.loads((two.out / "run.json").read_text())["processes"] == "2 (cpu)"
+
+
+class Running(ToyEncoder):
+    """Keeps a running mean, as batch normalisation does; each process sees its own batches."""
+
+    def __init__(self):
+        super().__init__(learns=True)
+        self.register_buffer("mean", torch.tensor(0.0))
+
+    def frame_features(self, pixels):
+        if self.training:
+            self.mean.lerp_(pixels.mean(), 0.1)
+        return super().frame_features(pixels - self.mean)
 
 
 @forks
@@ -626,9 +651,39 @@ def test_two_processes_share_the_validation_of_an_encoder_that_learns(small, tmp
         tmp_path / "two", small, data={"clips": 32, "workers": 0},
         loss={"target": "none", "distillation": ()}, optimiser={"encoder_learning_rate": 1e-3},
     )  # fmt: skip
-    encoded = on_two_processes(config, ToyEncoder(learns=True))
+    encoded = on_two_processes(config, Running())
     assert encoded == [2 * 8 * 16 // 2] * 2  # in two epochs
     assert not (config.out / "validation-features").exists()
+
+
+def told_of_clips(rank, port, folder):
+    as_one_of_two(rank, port)
+    start_processes(OptimiserConfig())
+    (folder / f"names-{rank}").write_text(f"{new_name()} {new_name()}")
+    clips = clips_with(1, 2, 1)
+    check_same_clips(clips, "train")
+    other = replace(clips[2], captions=("another",))
+    for number, changed in enumerate(((*clips[:2], other), clips[:2], clips[::-1])):
+        try:
+            check_same_clips(changed if rank else clips, "train")
+        except DataError as error:
+            (folder / f"{number}-{rank}").write_text(str(error))
+
+
+@forks
+def test_processes_agree_on_clips_and_names(tmp_path):
+    port = free_port()
+    processes = [child(told_of_clips, rank, port, tmp_path) for rank in range(2)]
+    for process in processes:
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    for number, counts in enumerate(("3, 3", "3, 2", "3, 3")):
+        for rank in range(2):
+            told = (tmp_path / f"{number}-{rank}").read_text()
+            assert f"different clips or captions of train ({counts} clips)" in told
+    names, others = ((tmp_path / f"names-{rank}").read_text() for rank in range(2))
+    assert names == others
+    assert len(set(names.split())) == 2
 
 
 @pytest.mark.parametrize(("started", "joined"), [("2", 1), ("3", 2)])
@@ -888,9 +943,32 @@ def test_the_cache_is_for_the_same_only(photographs, tmp_path):
     assert encoded(photographs) == 3
     encoder.name = "toy"
     assert encoded(photographs) == 0
+    with torch.no_grad():
+        encoder.pixels.weight[0, 0] += 1e-6
+    assert encoded(photographs) == 3
+    encoder.register_buffer("mean", torch.zeros(2, 2), persistent=False)
+    assert encoded(photographs) == 3
+    encoder.mean[1, 0] = 1
+    assert encoded(photographs) == 3
+    encoder = Counted()
+    assert encoded(photographs) == 0
     time_of = first.files[0].stat().st_mtime_ns
     os.utime(first.files[0], ns=(time_of, time_of + 1))
     assert encoded(photographs) == 1
+
+
+@pytest.mark.parametrize("folder", ["/proc/features", "file", "file/below"])
+def test_a_cache_that_cannot_be_written_is_told_first(small, tmp_path, folder):
+    (tmp_path / "file").touch()
+    cache = tmp_path / folder  # "/proc/features" stays as it is
+    config = settings(tmp_path / "run", small, data={"cache": cache, "root": tmp_path / "none"})
+    arguments = ["retrieval", "--dataset", "msvd", "--root", "none"]
+    arguments += ["--json", str(tmp_path / "none.json")]
+    told = f"{cache} cannot be written .*: choose another folder, "
+    with pytest.raises(SettingsError, match=told + "data.cache=FOLDER"):
+        train(config, ToyEncoder())
+    with pytest.raises(SettingsError, match=told + "--cache FOLDER"):
+        parsed(evaluate.Command, "evaluate", [*arguments, "--cache", str(cache)]).run()
 
 
 def test_features_are_those_of_the_encoder(photographs):
