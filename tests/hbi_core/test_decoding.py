@@ -432,6 +432,20 @@ def test_what_stands_in_for_a_lost_picture(decoder, single, tmp_path, lost, coun
     assert video.frames[:, :28].mean((1, 2, 3)) / LEVEL == pytest.approx(given, abs=0.6)
 
 
+def test_bidirectional_pictures_stand_in_too(decoder, tmp_path):
+    """The last of five groups is lost; pictures before it that no other needs are given too."""
+    codec, options = x264("keyint=10:min-keyint=10:bframes=3:b-adapt=0:b-pyramid=none:scenecut=0")
+    source = write_clip(tmp_path / "a.mp4", codec=codec, codec_options=options, noise=20)
+    with av.open(source) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        places = [(packet.pos, packet.size) for packet in packets]
+    path = damaged((source, places), tmp_path / "lost.mp4", range(40, 50))
+    given = [1, 5, 8, 11, 15, 18, 21, 25, 28, 31, 35, 36, 37, 38, 39]
+    video = decoder.read(path, 15)
+    assert [time * RATE for time in video.times] == pytest.approx(given, abs=0.1)
+    assert video.frames[:, :28].mean((1, 2, 3)) / LEVEL == pytest.approx(given, abs=0.8)
+
+
 @pytest.mark.parametrize(
     ("lost", "stretch"),
     [
