@@ -83,8 +83,8 @@ class Explanation:
         video: the frames that were looked at.
         encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
         levels: entity, action, event.
-        words_left_out: words of the caption that are no players: those that the encoder cannot
-            read, then those beyond a limit.
+        words_left_out: words of the caption, and parts of words, that were not read: those that
+            the encoder cannot read, then those beyond a limit.
         words_unreadable: the first of these.
         seconds: wall-clock time of each step: decoding, encoding, merging, game.
     """

