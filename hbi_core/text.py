@@ -34,6 +34,7 @@ _FULL_STOP = (
     r"|(?<=(?<![\p{L}\p{M}])\p{Ll}[\p{Ll}\p{M}]+)\.\p{Lu}(?![\p{L}\p{M}\p{N}.])"
     r"|(?<=\p{Lo}[\p{Lo}\p{M}])\.\p{Lo}[\p{Lo}\p{M}])\."
 )
+_ENTITY = r"(?:[lg]t|[A-Za-z][a-z]{2,7}\d{0,2});"  # of HTML, behind its &
 _WORD = regex.compile(
     rf"""
       (?<!{_LETTER}) [A-Za-z][A-Za-z0-9+.-]{{0,20}}:// [[!-~]--[<>"]]* [A-Za-z0-9/]    # an address
@@ -42,7 +43,7 @@ _WORD = regex.compile(
     | \p{{Regional_Indicator}}{{1,2}}                                              # a flag
     | (?: (?:\p{{Sc}} | (?<!{_LETTER})[+−±]){{1,3}} (?=\p{{N}}) )?                 # $5, +5
       {_LETTER} [{_LETTER}{_MARK}{_ZWJ}]*
-      (?: (?: ['’＇´`\-‐‑_@&·\u05f3\u05f4՛՜՞]                                      # it's, AT&T
+      (?: (?: ['’＇´`\-‐‑_@·\u05f3\u05f4՛՜՞] | &(?!{_ENTITY})                      # it's, AT&T
             | \++ | \p{{Sc}} | {_FULL_STOP} | (?<=\p{{N}})[,:⁄٫٬](?=\p{{N}}) )     # 10,000, 10:30
           {_LETTER} [{_LETTER}{_MARK}{_ZWJ}]* )*
       (?: (?:\++ | (?<=\p{{Lu}})\#)(?!{_LETTER}) | (?<=\p{{N}})\p{{Sc}} )?          # C++, C#, 5€
@@ -111,7 +112,8 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
             f"The caption is {reprlib.repr(caption)}, which is no text. Type a sentence that "
             "describes the video."
         )
-    caption = caption.encode("utf-8", "replace").decode("utf-8")  # no half surrogate pairs
+    # Half a surrogate pair is no character: U+FFFD, which is told like any other unknown one.
+    caption = caption.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     words: list[Word] = []
     clause, end = 0, 0
     for match in _WORD.finditer(caption):

@@ -37,6 +37,8 @@ from hbi_core.text import MAX_WORDS, parse_caption
          ["it´s", "dogs", "tis", "rock’n’roll", "צה״ל", "col·legi", "AT&T", "me@example.com"]),
         ("at https://example.com/a.mp4?x=1#y, or (http://a.b/c).",
          ["at", "https://example.com/a.mp4?x=1#y", "or", "http://a.b/c"]),
+        ("cats&amp;dogs &lt;b&gt; caf&eacute; R&B; AT&T; Q&A",
+         ["cats", "amp", "dogs", "lt", "b", "gt", "caf", "eacute", "R&B", "AT&T", "Q&A"]),
         ("٣٫٥ and 1⁄2, x²", ["٣٫٥", "and", "1⁄2", "x²"]),
         ("ｺｰﾋｰ 人々", ["ｺｰﾋｰ", "人", "々"]),
         ("1️⃣ #️⃣ ❤️‍🔥 🏽 \u0301", ["1️⃣", "#️⃣", "❤️‍🔥", "🏽", "\u0301"]),
@@ -102,6 +104,13 @@ def test_long_captions_take_no_longer_for_their_signs():
     for sign in "+$.<-@":
         assert parse_caption(sign * 200_000 + "a").words[0].text == "a"
     assert parse_caption("aa.A" * 50_000).words[0].text == "aa"
+
+
+def test_half_a_surrogate_pair_is_an_unknown_character():
+    parsed = parse_caption("caf\udce9 \ud83d\ude00\ud83d x")
+    assert [word.text for word in parsed.words] == ["caf", "\ufffd", "😀", "\ufffd", "x"]
+    assert parsed.text == "caf\ufffd 😀\ufffd x"
+    assert parse_caption("\ufeffa").text == "\ufeffa"
 
 
 def test_what_is_no_text():
