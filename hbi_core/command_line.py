@@ -5,26 +5,29 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import re
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import TextIO, TypeVar
 
 import tyro
 
 from hbi_core.errors import InputError
 
 Arguments = TypeVar("Arguments")
-
-
 Main = Callable[[list[str] | None], None]
 
 
 def command(main: Main) -> Callable[[list[str] | None], int]:
-    """Make a `main` return an exit status: 0; 2 where its user can mend an error.
+    """Make a `main` return an exit status.
 
-    Such an error is told in one line on standard error. Any console can print what a command says:
-    characters that its encoding lacks come out as escapes.
+    0; 2 where its user can mend an error, which is told in one line on standard error; 1, told
+    alike, where standard output cannot be written (its disk is full); 141, as a shell tells of
+    SIGPIPE, where nobody reads it any more (`| head`). Files that were written stay.
+
+    Any console can print what a command says: characters that its encoding lacks come out as
+    escapes.
     """
 
     @functools.wraps(main)
@@ -33,13 +36,30 @@ def command(main: Main) -> Callable[[list[str] | None], int]:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
-            main(argv)
+            with _output():
+                main(argv)
         except InputError as error:
-            print("error: " + " ".join(str(error).split()), file=sys.stderr)
+            _tell(error)
             return 2
+        except _OutputError as error:
+            if isinstance(error.__cause__, BrokenPipeError):
+                return 141
+            _tell(error)
+            return 1
         return 0
 
     return run
+
+
+def text_of(argument: str) -> str:
+    """What was typed, also where the locale has only ASCII: Python escapes its other bytes there.
+
+    Paths want it as it came: they are turned back into those bytes.
+    """
+    try:
+        return argument.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return argument
 
 
 def parsed(kind: type[Arguments], name: str, argv: list[str] | None) -> Arguments:
@@ -62,3 +82,52 @@ def parsed(kind: type[Arguments], name: str, argv: list[str] | None) -> Argument
             raise  # --help
         text = re.sub(r"[\u2500-\u257f]+|-{3,}", " ", said.getvalue())
         raise InputError(" ".join(text.split())) from stop
+
+
+class _OutputError(Exception):
+    """Standard output cannot be written; its cause is the OSError."""
+
+
+class _Output:
+    """A stream whose errors are told from those of files."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable, *arguments):
+        try:
+            return action(*arguments)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # Python flushes what is left when it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise _OutputError(f"The output cannot be written: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[None]:
+    """Raise _OutputError where standard output fails, also in what was still to be flushed."""
+    if sys.stdout is None:  # closed
+        yield
+        return
+    stream = _Output(sys.stdout)
+    with contextlib.redirect_stdout(stream):
+        try:
+            yield
+        except SystemExit:  # after --help
+            stream.flush()
+            raise
+        stream.flush()
+
+
+def _tell(error: Exception) -> None:
+    with contextlib.suppress(OSError):  # the exit status tells it too
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, parsed
+from hbi_core.command_line import command, parsed, text_of
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "explain", argv)
     explanation = explain(
         arguments.video,
-        arguments.caption,
+        text_of(arguments.caption),
         encoder=arguments.encoder,
         frames=arguments.frames,
         checkpoint=arguments.checkpoint,

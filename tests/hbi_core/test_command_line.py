@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from hbi_core import convert, evaluate, explain, train
-from hbi_core.command_line import command
+from hbi_core.command_line import command, text_of
 from hbi_core.errors import CaptionError
 
 
@@ -41,6 +43,64 @@ def test_errors_of_the_program_are_not_errors_of_its_user():
     assert main([]) == 0
     with pytest.raises(ValueError, match="bug"):
         main(["bug"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("buffering", [-1, 1])
+@pytest.mark.parametrize("stop", [False, True])
+def test_output_that_cannot_be_written(monkeypatch, capsys, buffering, stop):
+    @command
+    def main(argv):
+        print("said")
+        if stop:
+            raise SystemExit(0)  # --help
+
+    with open("/dev/full", "w", buffering=buffering) as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main() == 1
+    assert (
+        capsys.readouterr().err == "error: The output cannot be written: No space left on device.\n"
+    )
+
+
+def test_output_that_nobody_reads(monkeypatch, capsys):
+    @command
+    def main(argv):
+        print("said")
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main() == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_errors_of_files_are_not_those_of_the_output(monkeypatch):
+    @command
+    def main(argv):
+        raise OSError("a file's")
+
+    with pytest.raises(OSError, match="a file's"):
+        main()
+    monkeypatch.setattr(sys, "stdout", None)  # closed by the shell
+    assert command(print)(None) == 0
+
+
+def test_words_typed_where_the_locale_has_only_ascii(monkeypatch):
+    typed = "café 猫".encode().decode("ascii", "surrogateescape")
+    assert text_of(typed) == text_of("café 猫") == "café 猫"
+    assert text_of("caf\udce9") == "caf\udce9"  # of another encoding
+    assert text_of("\ud83d") == "\ud83d"
+    seen = []
+
+    def refuse(video, caption, **settings):
+        seen.extend([video, caption])
+        raise CaptionError("enough")
+
+    monkeypatch.setattr(explain, "explain", refuse)
+    assert explain.main([typed, typed, "--out", "out"]) == 2
+    assert seen == [typed, "café 猫"]
 
 
 def test_every_command_is_one():
