@@ -36,8 +36,7 @@ def main(settings: Settings) -> None:
     from hbi_core.pipeline import choose_device
     from hbi_core.shipped import ASSETS
 
-    # `kill` ends the server as Ctrl+C does, so that its files are deleted.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     remove_old_exports()
     page = build_page().queue(max_size=settings.max_waiting)
     page.launch(
@@ -53,6 +52,14 @@ def main(settings: Settings) -> None:
     # server whether it answers, and gives up when the imports keep it busy for three seconds.
     threading.Thread(target=load_encoder, args=("lite", choose_device()), daemon=True).start()
     page.block_thread()
+
+
+def stop_on_signals() -> None:
+    """`kill` and the end of its terminal end the server as Ctrl+C does: its files are deleted."""
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

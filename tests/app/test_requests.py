@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
+import signal
+import sys
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -283,3 +286,25 @@ def test_old_exports_are_deleted(tmp_path, monkeypatch):
     assert (uploads / "z" / "hbi-a.zip").exists()
     shutil.rmtree(own)  # as another server does when this one was idle
     assert Path(export(Result(), "text")).exists()
+
+
+def test_signals_that_stop_the_server(monkeypatch):
+    """As Ctrl+C does; but one that was told to outlive its terminal does."""
+    spec = importlib.util.spec_from_file_location("start_page", CLIPS.parents[1] / "app.py")
+    start_page = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "start_page", start_page)
+    spec.loader.exec_module(start_page)
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+        start_page.stop_on_signals()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        start_page.stop_on_signals()
+        for number in numbers:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
