@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from explainers.coalition_graph import GameLevel
+from hbi_core.figures.explained import Explained
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
     Cell,
-    Explained,
     FigureLayout,
     Grade,
     LevelLayout,

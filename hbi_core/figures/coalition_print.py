@@ -7,10 +7,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from hbi_core.figures.explained import Explained
 from hbi_core.figures.layout import (
     GRADES,
     KEY_TITLE,
-    Explained,
     FigureLayout,
     Grade,
     LevelLayout,

@@ -10,36 +10,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
 
 from explainers import player_id, ranks
 from explainers.coalition_graph import GameLevel
-
-
-class Frames(Protocol):
-    """The pictures of a figure."""
-
-    @property
-    def frames(self) -> np.ndarray:
-        """uint8 [F, H, W, 3], RGB in [0, 255]."""
-
-    @property
-    def times(self) -> Sequence[float]:
-        """Seconds from the start of the video to each frame."""
-
-
-class Explained(Protocol):
-    """What is drawn: the levels of a coalition graph, and the frames that they are about."""
-
-    @property
-    def levels(self) -> Sequence[GameLevel]:
-        """The first has a player for every word."""
-
-    @property
-    def video(self) -> Frames:
-        """The frames that the players stand for."""
+from hbi_core.figures.explained import Explained
 
 
 @dataclass(frozen=True)

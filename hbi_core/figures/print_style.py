@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 
-from hbi_core.figures.layout import Explained
+from hbi_core.figures.explained import Explained
 
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
 POINTS = 72.0
