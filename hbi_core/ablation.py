@@ -16,7 +16,7 @@ from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import plain, read_facts, read_result
 from hbi_core.training.loop import train
-from hbi_core.written import check_file, write_text
+from hbi_core.written import check_file
 
 COLUMNS = ("R@1", "R@5", "R@10", "MnR")
 
@@ -76,7 +76,7 @@ def run_ablation(ablation: Ablation) -> list[Row]:
         rows.append(Row(table, name, columns))
         facts = read_facts(plan[0][2][0].out)
         ablation.document.parent.mkdir(parents=True, exist_ok=True)
-        write_text(ablation.document, as_markdown(ablation, facts, rows))
+        ablation.document.write_text(as_markdown(ablation, facts, rows), encoding="utf-8")
     return rows
 
 

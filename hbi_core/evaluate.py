@@ -20,7 +20,7 @@ from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.pipeline import choose_device, choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.video import VideoLimits
-from hbi_core.written import check_file, check_folder, write_text
+from hbi_core.written import check_file, check_folder
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Retrieval:
         )
         metrics = retrieval_metrics(scores, features.owners)
         self.json.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.json, json.dumps(metrics, indent=1) + "\n")
+        self.json.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         print(
             f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
             f"encoder {heads.encoder}, heads {heads.name}, frames {heads.retrieval.frames}, "

@@ -52,4 +52,7 @@ def check_file(path: Path, setting: str) -> None:
     """Whether a file can be written, in a folder which need not exist; as `check_folder`."""
     if path.is_dir():
         raise SettingsError(f"{path} is a folder: name a file, {setting}.")
-    check_folder(path.parent, setting)
+    if not path.exists():  # one that does may be a device such as /dev/stdout
+        check_folder(path.parent, setting)
+    elif not os.access(path, os.W_OK):
+        raise SettingsError(f"{path} cannot be written: name another file, {setting}.")

@@ -229,7 +229,7 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(small, tmp_path)
     with pytest.raises(SettingsError, match="cannot be written"):
         train_estimator(EstimatorConfig(tmp_path / "file" / "x.safetensors"))
     with pytest.raises(SettingsError, match="is a folder"):
-        train_estimator(EstimatorConfig(tmp_path))
+        train_estimator(EstimatorConfig(tmp_path, steps=1, batch_size=2, channels=4))
     with pytest.raises(SettingsError, match=r"cannot be written.*cache=FOLDER"):
         train(settings(tmp_path / "run", small, data={"cache": tmp_path / "file"}), ToyEncoder())
 

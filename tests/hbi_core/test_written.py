@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hbi_core.errors import SettingsError
@@ -26,6 +28,7 @@ def test_places_that_cannot_be_written(tmp_path):
     check_folder(tmp_path / "new" / "folder", "out=FOLDER")
     check_file(tmp_path / "new" / "x.json", "--json FILE")
     check_file(tmp_path / "file", "--json FILE")
+    check_file(Path("/dev/null"), "--json FILE")
     for folder in (tmp_path / "file", tmp_path / "file" / "run", tmp_path / "/proc/run",
                    tmp_path / ("long" * 100)):  # fmt: skip
         with pytest.raises(SettingsError, match=r"cannot be written.*out=FOLDER"):
