@@ -223,8 +223,10 @@ class Run:
 
         def parameters(module: nn.Module) -> str:
             count = sum(p.numel() for p in module.parameters())
-            learn = sum(p.numel() for p in module.parameters() if p.requires_grad)
+            learn = sum(p.numel() for p in module.parameters() if id(p) in learning)
             return f"{count:,} parameters, {learn:,} of them learn"
+
+        learning = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
 
         levels = ", ".join(self.model_config.levels)
         return {

@@ -299,6 +299,10 @@ def test_what_a_run_is_stands_at_its_start(small, tmp_path, capsys, caplog):
     model = load_checkpoint(tmp_path / "run" / BEST).hierarchy
     count = sum(parameter.numel() for parameter in model.parameters())
     assert facts["model"].startswith(f"{count:,} parameters, {count:,} of them learn")
+    frozen = settings(tmp_path / "frozen", small, optimiser={"epochs": 1}, data={"workers": 0})
+    train(frozen, ToyEncoder())
+    told = json.loads((tmp_path / "frozen" / "run.json").read_text())["encoder"]
+    assert told == "toy: 25,600 parameters, 0 of them learn"
     step = lines(tmp_path / "run")[0]
     assert {f"loss/{name}" for name in facts["losses"].split(", ")} | {"loss/total"} == {
         name for name in step if name.startswith("loss/")
