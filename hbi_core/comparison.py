@@ -77,7 +77,7 @@ class LevelComparison:
 
     def to_csv(self) -> str:
         """The contents of comparison.csv: a line for each run of each method."""
-        from hbi_core.export import to_csv  # it draws comparisons, so it knows them
+        from hbi_core.export import to_csv  # matplotlib takes its time
 
         records = self.comparison.table()
         return to_csv(list(records[0]), [list(record.values()) for record in records])
@@ -92,7 +92,7 @@ class LevelComparison:
         Returns:
             The files.
         """
-        from hbi_core.export import save_comparison  # it draws comparisons, so it knows them
+        from hbi_core.export import save_comparison  # matplotlib takes its time
 
         return save_comparison(self, directory, width)
 

@@ -147,6 +147,6 @@ class Explanation:
         Returns:
             The files.
         """
-        from hbi_core.export import save_explanation  # it draws explanations, so it knows them
+        from hbi_core.export import save_explanation  # matplotlib takes its time
 
         return save_explanation(self, directory, width)

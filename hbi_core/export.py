@@ -8,16 +8,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import networkx as nx
 
 from explainers import coalition_graph, ranks
-from hbi_core.comparison import LevelComparison
 from hbi_core.errors import InputError
-from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.explained import Explained
 from hbi_core.figures.methods_print import methods_print
+from hbi_core.figures.methods_view import Compared
 from hbi_core.figures.print_style import WIDTHS, save_figure
 
 CSV_COLUMNS = (
@@ -28,7 +28,17 @@ CSV_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def save_explanation(explanation: Explanation, directory: str | Path, width: str) -> list[Path]:
+class _Explanation(Explained, Protocol):
+    def to_json(self) -> str: ...
+
+
+class _Comparison(Compared, Protocol):
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def save_explanation(explanation: _Explanation, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
     with _folder(directory, width) as (folder, written):
         numbers = folder / "explanation.json"
@@ -42,7 +52,7 @@ def save_explanation(explanation: Explanation, directory: str | Path, width: str
     return written
 
 
-def save_comparison(comparison: LevelComparison, directory: str | Path, width: str) -> list[Path]:
+def save_comparison(comparison: _Comparison, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `LevelComparison.save`; see there."""
     with _folder(directory, width) as (folder, written):
         numbers = folder / "comparison.json"
@@ -96,7 +106,7 @@ def _write_csv(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8-sig", newline="")
 
 
-def _interactions(explanation: Explanation) -> list[tuple]:
+def _interactions(explanation: Explained) -> list[tuple]:
     """One row per pair of a video and a text token, level by level, the strongest first.
 
     Frames are indices into the chosen frames, separated by spaces; both tokens count from 0.

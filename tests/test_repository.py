@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx as nx
 import pytest
 from conftest import ROOT
 
@@ -56,6 +57,25 @@ def test_the_mathematics_stands_alone(path):
 def test_video_is_decoded_in_one_place(path):
     if path.parent != ROOT / "hbi_core" or path.stem not in ("packets", "decoding"):
         assert "av" not in imported(path)
+
+
+def test_no_module_imports_itself_in_a_circle():
+    """Imports inside functions count too."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in SOURCES
+    }
+    graph = nx.DiGraph()
+    for module, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                graph.add_edge(module, inner if inner in modules else node.module)
+    assert "hbi_core.pipeline" in graph
+    circles = [part for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert circles == []
 
 
 def front_matter() -> dict[str, str]:
