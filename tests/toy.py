@@ -65,3 +65,15 @@ class Clock:
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
+
+
+class Counted(ToyEncoder):
+    """Knows how often it encoded frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def frame_features(self, pixels):
+        self.calls += 1
+        return super().frame_features(pixels)

@@ -35,7 +35,7 @@ from hbi_core.errors import (
 )
 from hbi_core.training.batches import PixelBatches, Sample
 from hbi_core.training.config import DataConfig
-from toy import ToyEncoder
+from toy import Counted, ToyEncoder
 
 
 class Bytes(ToyEncoder):
@@ -255,18 +255,6 @@ def test_a_batch_of_which_nothing_can_be_read(photographs):
 
 
 # --- Shares of several processes --------------------------------------------------------------
-
-
-class Counted(ToyEncoder):
-    """Knows how often it encoded frames."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = 0
-
-    def frame_features(self, pixels):
-        self.calls += 1
-        return super().frame_features(pixels)
 
 
 def corpus_of(clips):

@@ -52,7 +52,7 @@ from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.progress import Metrics, saved_states
 from small_runs import MODEL, lines, losses, settings
-from toy import ToyEncoder
+from toy import Counted, ToyEncoder
 
 forks = pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes have no CUDA")
 
@@ -878,16 +878,6 @@ def test_pixel_batches_draw_no_random_numbers(encoded):
 
 
 # --- Frozen features --------------------------------------------------------------------------
-
-
-class Counted(ToyEncoder):
-    def __init__(self):
-        super().__init__()
-        self.calls = 0
-
-    def frame_features(self, pixels):
-        self.calls += 1
-        return super().frame_features(pixels)
 
 
 @pytest.fixture
