@@ -14,8 +14,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from hbi_core.comparison import LevelComparison
 from hbi_core.errors import InputError
+from hbi_core.exact_vs_estimated import LevelComparison
 from hbi_core.explanation import Explanation
 
 _FOLDER = "hbi-exports-"

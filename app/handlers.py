@@ -12,10 +12,10 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from app.uploads import uploaded_file
-from hbi_core.checkpoint import UNTRAINED
+from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.checks import whole_number
-from hbi_core.comparison import MOST_SEEDS, LevelComparison, compare_level
 from hbi_core.errors import CaptionError, InputError, VideoError
+from hbi_core.exact_vs_estimated import MOST_SEEDS, LevelComparison, compare_level
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure

@@ -23,7 +23,7 @@ from benchmarks.report import report
 from hbi_core.data import Clip
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
-from hbi_core.video import Decoder, read_video
+from hbi_core.inputs.video import Decoder, read_video
 
 RATE, SECONDS, SIZE = 25, 12, (320, 240)
 SAMPLES = 16  # of a process: 128 on eight devices

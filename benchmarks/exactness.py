@@ -21,7 +21,7 @@ from explainers import (
     enumerate_coalitions,
     estimate,
 )
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from tqdm import tqdm
 from benchmarks.report import report
 from explainers import closed_form
 from hbi_core.data import montages, photograph_of_words, read_corpus, read_frames
+from hbi_core.devices import choose_device
 from hbi_core.encoders import encode_frames, encode_text
+from hbi_core.inputs.text import parse_caption
 from hbi_core.model import LevelTokens, Tokens
-from hbi_core.pipeline import choose_device, choose_model
-from hbi_core.text import parse_caption
+from hbi_core.pipeline import choose_model
 
 PHOTOGRAPHS, FRAMES = 3, 12
 

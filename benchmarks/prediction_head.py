@@ -24,8 +24,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.games import formatted, random_game
 from benchmarks.report import report
 from explainers import closed_form, estimate
-from explainers.estimator import CellNetwork
-from hbi_core.estimator_file import load_estimator
+from explainers.prediction_head import CellNetwork
+from hbi_core.estimator import load_estimator
 
 SIZES = ((12, 24, 128), (64, 64, 16))  # frames, words, batch
 BACKENDS = {

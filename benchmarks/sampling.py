@@ -25,7 +25,7 @@ from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_est
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, estimate, sample_coalitions
 from explainers.comparison import agreement
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 
 OURS, PLAIN = "ours", "ours, plain: without antithetic pairs and control variates"
 FOUR = "four evaluations a pair and sample"

@@ -25,7 +25,7 @@ from explainers import (
     estimate,
     sample_coalitions,
 )
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 
 Curves = dict[str, dict[int, float]]
 

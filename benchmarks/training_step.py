@@ -20,7 +20,7 @@ from tqdm import trange
 
 from benchmarks.report import report
 from explainers import closed_form
-from hbi_core.estimator_file import SHIPPED_ESTIMATOR
+from hbi_core.estimator import SHIPPED_ESTIMATOR
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.batches import Batch

@@ -24,9 +24,9 @@ import tyro
 from PIL import Image
 
 from benchmarks.report import report
-from hbi_core import decoding
-from hbi_core.timeline import choose_frames
-from hbi_core.video import VideoLimits
+from hbi_core.inputs import decoding
+from hbi_core.inputs.timeline import choose_frames
+from hbi_core.inputs.video import VideoLimits
 
 RATE, FRAMES = 25, 12
 CODINGS = {

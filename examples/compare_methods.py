@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from hbi_core.comparison import compare_level
+from hbi_core.exact_vs_estimated import compare_level
 from hbi_core.pipeline import explain
 from hbi_core.shipped import ASSETS
 

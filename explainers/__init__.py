@@ -5,15 +5,15 @@ interactions are computed (`closed_form`, `enumerate_coalitions`), and they beco
 (`coalition_graph`).
 """
 
+from explainers.closed_forms import closed_form
 from explainers.coalition_graph import coalition_graph, player_id, ranks
 from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
-from explainers.extension import coalition_interaction, multilinear_extension
 from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.indices import INDICES
 from explainers.interactions import Interactions
-from explainers.multilinear import closed_form
+from explainers.multilinear import coalition_interaction, multilinear_extension
 from explainers.sampling import sample_coalitions
 
 __all__ = [

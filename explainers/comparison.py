@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explainers.closed_forms import closed_form
 from explainers.coalition_graph import ranks
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions
 from explainers.estimator import Estimator, estimate
 from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
-from explainers.multilinear import closed_form
 from explainers.sampling import sample_coalitions
 from explainers.settings import check_game, whole_number
 

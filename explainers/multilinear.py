@@ -1,153 +1,226 @@
-"""Exact interactions in polynomial time.
+"""Owen's multilinear extension of the similarity game (1972), in polynomial time.
 
-Let every player join independently with probability p. Then the expected value of the random
-coalition is Owen's multilinear extension (1972) at (p, .., p), and its mixed second difference in
-two players is their Banzhaf interaction at p = ½ (Grabisch & Roubens 1999), and their Shapley
-interaction in the mean over p (`explainers.indices`). The members A on the video side and B on the
-text side are independent, so for a frame i and a word j it factorises into first differences:
+Let every player p join independently with probability x_p. The expected value of the random
+coalition factorises, because the members A on the video side and B on the text side are drawn
+independently:
 
-    I(i, j) = ½ [ Σ_v Δ_i P_v · Δ_j M_v  +  Σ_t Δ_i N_t · Δ_j Q_t ]
+    φ̄(x) = E[φ(A, B)] = ½ [ Σ_v P_v(x_V) M_v(x_T)  +  Σ_t Q_t(x_T) N_t(x_V) ]
 
     M_v = E[max_{t∈B} a[v,t]]    N_t = E[max_{v∈A} a[v,t]]     (0 for an empty coalition)
-    P_v = E[ω_v(A)]              Q_t = E[ω_t(B)]
+    P_v = E[ω_v(A)]              Q_t = E[ω_t(B)]               (0 for those who are not in it)
 
-which is what this module computes, for all pairs of all games of a batch at once. It equals the
-enumeration of all 2^n coalitions (`explainers.enumeration`) to rounding error. The pairs of one
-side, and single players, come from the extension itself (`explainers.extension`).
+φ̄ is linear in every x_p, so that its derivatives are its finite differences, and these are the
+indices of the game (`explainers.indices`): the gradient gives the values of single players, the
+mixed second derivatives the interactions of pairs. `explainers.closed_forms` has a faster way to
+the pairs of a video and a text token.
 """
 
 from __future__ import annotations
 
 import math
-from functools import reduce
 
 import torch
 from torch import Tensor
 
-from explainers.extension import STEP, all_differences, rates
-from explainers.game import SimilarityGame, exact_precision, masked_softmax
-from explainers.indices import joining_probabilities
-from explainers.interactions import Interactions, timed
-from explainers.settings import check_game, checked_pairs
+from explainers.game import (
+    SimilarityGame,
+    checked_members,
+    exact_precision,
+    masked_softmax,
+    sides_of,
+)
+from explainers.settings import check_game
+
+# The quadrature of `rates`. The trapezoidal rule in log τ converges like exp(-π²/step), 5e-15
+# here; beyond these ends the integrand leaves less than 1e-13.
+STEP = 0.3
+_LOWEST_LOG_TAU = -32.0
+_HIGHEST_LOG_TAU = 3.6
+_LARGEST_GAP = 40.0  # between neighbouring logits, see `_without_gaps`
+_LARGEST_EXPONENT = 7.0  # exp(-exp(7)) is 0 in float64; beyond it, gradients would be inf · 0
 
 
-def closed_form(
-    game: SimilarityGame,
-    *,
-    pairs: str = "cross",
-    index: str = "banzhaf",
-    probability: float | None = None,
-) -> Interactions:
-    """Exact interactions (HBI, Eq. 3) of the tokens, and exact values of single tokens.
+def multilinear_extension(
+    game: SimilarityGame, video_probability: Tensor, text_probability: Tensor
+) -> Tensor:
+    """φ̄: the expected value of a coalition that every player joins independently.
 
-    Cost with pairs="cross": O(V·T·(V + T)) with "fixed" weighting; plus O((V² + T²)·K) with
-    "renormalised", where the K quadrature nodes grow with the spread of the logits: about 120 + 3.3
-    per unit of spread, and never more than 120 + 130·V. With pairs="all" and N = V + T tokens,
-    O(N·V·T + N²·K) of time and memory. "shapley" takes ⌈N / 2⌉ times as long.
+    Where all probabilities are 0 or 1 this is `game.value`, to the accuracy of `closed_form`, and
+    its cost at one point is that of `closed_form`.
 
     Args:
         game: any batch of games, any device.
-        pairs: "cross" for every video token with every text token; "all" for every token with every
-            other, and single tokens.
-        index: "banzhaf"; "weighted_banzhaf", where players join coalitions with a probability other
-            than ½ (Marichal & Mathonet 2011); or "shapley", the Shapley interaction index (Grabisch
-            & Roubens 1999) and the Shapley value.
-        probability: in (0, 1), for "weighted_banzhaf" only; None is ½.
+        video_probability: float [..., V] in [0, 1]. Leading dimensions broadcast with the game's
+            own: [K, V] gives K points of one game. Those of padding tokens have no effect.
+        text_probability: float [..., T], likewise.
 
     Returns:
-        Interactions in the dtype of the game. With pairs="cross", values [..., V, T],
-        differentiable in its similarity and logits; with pairs="all", values [..., N, N] and player
-        values [..., N], video tokens first, not differentiable. In float64 the absolute error is
-        below 1e-10 for similarities in [-1, 1] and logits that differ by up to 20; in float32 it is
-        below 1e-4 of the largest value.
+        float [...], in the dtype of the game. Differentiable in its similarity and logits, and in
+        the probabilities where they are above 0 and below 1.
 
     Raises:
-        TypeError: the game is no SimilarityGame.
-        ValueError: pairs or index is unknown, or the probability is out of range or has no effect.
+        TypeError: probabilities are not floating point, or the game is no SimilarityGame.
+        ValueError: shapes do not fit the game, or a probability of a real token is outside [0, 1].
     """
-    check_game(game, "closed_form")
-    pairs = checked_pairs(pairs, game)
-    points = joining_probabilities(index, probability, sum(game.similarity.shape[-2:]))
-    differences = interaction_values if pairs == "cross" else all_differences
-
-    def compute() -> Tensor:
-        return reduce(torch.add, (weight * differences(game, p) for p, weight in points))
-
-    device = game.similarity.device
-    values, seconds = timed(compute, device)
-    players = None
-    if pairs == "all":
-        players = values.diagonal(dim1=-2, dim2=-1)
-        values = values - players.diag_embed()
-    return Interactions(values, None, "closed_form", 0, seconds, str(device), index, players)
+    check_game(game, "multilinear_extension")
+    sides = sides_of(game, "probability", video_probability, text_probability)
+    for side in sides:
+        if not side.is_floating_point():
+            raise TypeError(f"probabilities must be floating point, got {side.dtype}")
+    probability = _all_players(game, *sides)
+    possible = (probability >= 0.0) & (probability <= 1.0)
+    if not (possible | ~_real_players(game)).all():
+        raise ValueError("a probability is not in [0, 1]")
+    return _extension(game, probability)
 
 
-def interaction_values(game: SimilarityGame, probability: float = 0.5) -> Tensor:
-    """Interactions of video and text tokens where players join with one probability in (0, 1).
+def coalition_interaction(
+    game: SimilarityGame, video_members: Tensor, text_members: Tensor
+) -> Tensor:
+    """The Banzhaf interaction I(C) of a whole coalition C, such as a phrase with a clip.
 
-    Returns:
-        float [..., V, T], differentiable. At ½ these are the values of `closed_form`.
-    """
-    weight_gain = _WEIGHT_GAIN[game.weighting]
-    with exact_precision(game.similarity):
-        video_weight_gain = weight_gain(game.video_logits, game.video_mask, probability)
-        text_weight_gain = weight_gain(game.text_logits, game.text_mask, probability)
-        best_text_gain = _max_gain(game.similarity, game.text_mask.unsqueeze(-2), probability)
-        best_video_gain = _max_gain(game.similarity.mT, game.video_mask.unsqueeze(-2), probability)
-        return 0.5 * (video_weight_gain.mT @ best_text_gain + best_video_gain.mT @ text_weight_gain)
+    It is what the coalition gains by acting together: the mean of φ(S∪C) - φ(S) over all coalitions
+    S of the other players, less what every member would add to S alone (HBI, App. B.4). For two
+    members it is their interaction in `closed_form`, for fewer it is 0.
 
-
-def _max_gain(similarity: Tensor, mask: Tensor, probability: float) -> Tensor:
-    """Δ_j E[max_{t∈B} a[·,t]]: what player j adds to the expected maximum of a random coalition.
-
-    With the players sorted in descending order and q = 1 - p, the one at rank r changes the maximum
-    only if nobody above it is in the coalition, with probability q^r. It then replaces the expected
-    maximum of those below it, Σ_{s>r} p q^(s-r-1) a_(s), where the empty coalition counts as 0. So
-    it adds q^r a_(r) - p/q Σ_{s>r} q^s a_(s).
+    The cost is that of φ̄ at V + T + 2 points, all of them held at once.
 
     Args:
-        similarity: [..., N], 0 in masked cells.
-        mask: bool, broadcastable to similarity.
-        probability: p.
+        game: any batch of games, any device.
+        video_members: bool [..., V], True for the video tokens of C. Leading dimensions broadcast
+            with the game's own: [K, V] gives K coalitions of one game. Padding is ignored.
+        text_members: bool [..., T], likewise.
 
     Returns:
-        [..., N], 0 in masked cells.
+        float [...], in the unit and dtype of the game. Differentiable in its similarity and logits.
+
+    Raises:
+        TypeError: members are not bool, or the game is no SimilarityGame.
+        ValueError: shapes do not fit the game.
     """
-    # Padding is sorted to the end, where its zeros add nothing to the sums.
-    order = similarity.masked_fill(~mask, -torch.inf).argsort(dim=-1, descending=True)
-    ranked = similarity.gather(-1, order)
-    count, absence = similarity.shape[-1], 1.0 - probability
-    rank = torch.arange(count, device=similarity.device, dtype=similarity.dtype)
-    ranked = ranked * torch.exp2(rank * math.log2(absence))
-    below = ranked @ torch.tril(ranked.new_ones(count, count), diagonal=-1)
-    gain = ranked - probability / absence * below
-    return torch.zeros_like(gain).scatter(-1, order, gain)
+    check_game(game, "coalition_interaction")
+    members = _all_players(game, *checked_members(game, video_members, text_members))
+    nobody = torch.where(members, 0.0, game.similarity.new_tensor(0.5))
+    everybody = torch.where(members, 1.0, nobody)
+    one = torch.where(members.diag_embed().movedim(-2, 0), 1.0, nobody)  # [N, ..., N]
+    together, none, *alone = _extension(game, torch.stack([everybody, nobody, *one]))
+    return together - none - sum(value - none for value in alone)
 
 
-def _fixed_weight_gain(logits: Tensor, mask: Tensor, probability: float) -> Tensor:
-    """Δ_i P_v with fixed weights: only a token's own entry brings its weight. [..., N, N]"""
-    return torch.diag_embed(masked_softmax(logits, mask))
+def all_differences(game: SimilarityGame, probability: float) -> Tensor:
+    """First and second differences of φ̄ where every player joins with one probability in (0, 1).
 
-
-def _renormalised_weight_gain(logits: Tensor, mask: Tensor, probability: float) -> Tensor:
-    """Δ_i P_v = Δ_i E[ω_v(A)] with ω_v(A) = w_v / Σ_{u∈A} w_u. [..., N, N], rows v.
-
-    As in `explainers.extension`, with g_u = 1 - p + p e^(-w_u τ),
-
-        Δ_i P_i = ∫ w_i e^(-w_i τ) Π_{u≠i} g_u dτ
-        Δ_i P_v = p ∫ w_v e^(-w_v τ) (e^(-w_i τ) - 1) Π_{u≠v,i} g_u dτ      (v ≠ i)
+    Returns:
+        float [..., N, N], video tokens first, zero for padding: on the diagonal what each player
+        adds to φ̄; off it, symmetric, what each pair adds beyond its two players. Detached. Takes
+        the memory of N evaluations of φ̄.
     """
-    rate = rates(logits, mask)  # w τ, 0 for padding
-    decay = (-rate).exp()
-    drop = torch.expm1(-rate)  # e^(-wτ) - 1
-    factor = 1.0 + probability * drop  # g, 1 for padding
-    product = factor.prod(dim=-2, keepdim=True)
-    joins = rate * decay / factor  # the player whose weight is measured
-    others = drop / factor * product * STEP  # the player who joins
-    gain = probability * joins @ others.mT
-    own = (joins * product).sum(-1) * STEP
-    diagonal = torch.eye(gain.shape[-1], dtype=torch.bool, device=gain.device)
-    return torch.where(diagonal, own.unsqueeze(-1), gain)
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
+        players = _real_players(game)
+        point = torch.full_like(players, probability, dtype=game.similarity.dtype).requires_grad_()
+        (first,) = torch.autograd.grad(_extension(game, point).sum(), point, create_graph=True)
+        one = torch.ones_like(point).diag_embed().movedim(-2, 0)  # [N, ..., N]
+        (second,) = torch.autograd.grad(first, point, one, is_grads_batched=True)
+    second = second.movedim(0, -2)
+    diagonal = torch.eye(players.shape[-1], dtype=torch.bool, device=players.device)
+    return torch.where(diagonal, first.unsqueeze(-1), 0.5 * (second + second.mT)).detach()
 
 
-_WEIGHT_GAIN = {"fixed": _fixed_weight_gain, "renormalised": _renormalised_weight_gain}
+def _extension(game: SimilarityGame, probability: Tensor) -> Tensor:
+    """φ̄ at x, [..., N] with video tokens first."""
+    with exact_precision(game.similarity):
+        x = torch.where(_real_players(game), probability.to(game.similarity.dtype), 0.0)
+        video, text = x.split(game.similarity.shape[-2:], -1)
+        if game.weighting == "fixed":
+            video_weight = video * masked_softmax(game.video_logits, game.video_mask)
+            text_weight = text * masked_softmax(game.text_logits, game.text_mask)
+        else:
+            video_weight = _renormalised_weight(game.video_logits, game.video_mask, video)
+            text_weight = _renormalised_weight(game.text_logits, game.text_mask, text)
+        video_part = video_weight * _expected_max(game.similarity, text)
+        text_part = text_weight * _expected_max(game.similarity.mT, video)
+        return 0.5 * (video_part.sum(-1) + text_part.sum(-1))
+
+
+def _expected_max(similarity: Tensor, probability: Tensor) -> Tensor:
+    """E[max_{t∈B} a[·,t]], 0 where nobody joins: [..., M, N] and [..., N] -> [..., M].
+
+    With the players sorted in descending order, each is the maximum if it joins and nobody above
+    it does. Padding never joins.
+    """
+    ranked, order = similarity.sort(dim=-1, descending=True)
+    order, joins = torch.broadcast_tensors(order, probability.unsqueeze(-2))
+    joins = joins.gather(-1, order)
+    nobody = (1.0 - joins).cumprod(-1)
+    nobody_above = torch.cat([torch.ones_like(nobody[..., :1]), nobody[..., :-1]], -1)
+    return (ranked * joins * nobody_above).sum(-1)
+
+
+def _renormalised_weight(logits: Tensor, mask: Tensor, probability: Tensor) -> Tensor:
+    """P_v = E[ω_v(A)] with ω_v(A) = w_v / Σ_{u∈A} w_u. [..., N]
+
+    1/W = ∫ e^(-Wτ) dτ turns the ratio into a product over the players, whose expectation
+    factorises: with g_u = 1 - x_u + x_u e^(-w_u τ),
+
+        P_v = x_v ∫ w_v e^(-w_v τ) Π_{u≠v} g_u dτ
+    """
+    rate = rates(logits, mask)
+    x = probability.unsqueeze(-1)
+    factor = 1.0 - x + x * (-rate).exp()  # g, 1 for padding, and 0 where x = 1 and e^-wτ underflows
+    log_factor = factor.clamp(min=torch.finfo(factor.dtype).tiny).log()
+    others = log_factor.sum(-2, keepdim=True) - log_factor
+    return probability * (rate * (others - rate).exp()).sum(-1) * STEP
+
+
+def rates(logits: Tensor, mask: Tensor) -> Tensor:
+    """w_v τ on the nodes of a quadrature for 1/W = ∫ e^(-Wτ) dτ; [..., N, K], 0 for padding.
+
+    The integral runs over log τ in steps of STEP, on nodes that cover the range of 1/w of all
+    games at once: ∫ w_v f(τ) dτ = STEP · Σ_k (w_v τ_k) f(τ_k). The weights are relative to the
+    largest, which makes no difference to their ratios.
+
+    Raises:
+        ValueError: logits differ by more than their dtype holds.
+    """
+    peak = logits.masked_fill(~mask, -torch.inf).amax(-1, keepdim=True).detach()
+    logits = torch.where(mask, logits - peak, 0.0)
+    spread = -float(logits.detach().min()) if logits.numel() else 0.0
+    if not math.isfinite(spread):
+        raise ValueError(f"token logits differ by more than {logits.dtype} holds; use nearer ones")
+    if spread > _LARGEST_GAP:
+        logits, spread = _without_gaps(logits)
+    log_tau = torch.arange(
+        _LOWEST_LOG_TAU,
+        _HIGHEST_LOG_TAU + spread + STEP,
+        STEP,
+        device=logits.device,
+        dtype=logits.dtype,
+    )
+    exponent = (logits.unsqueeze(-1) + log_tau).masked_fill(~mask.unsqueeze(-1), -torch.inf)
+    return exponent.clamp(max=_LARGEST_EXPONENT).exp()
+
+
+def _without_gaps(logits: Tensor) -> tuple[Tensor, float]:
+    """Close gaps between neighbouring logits that are too wide to matter; also the new spread.
+
+    Beyond a gap of 40, a weight is less than 1e-17 of the other: rounding, at any width.
+    """
+    ranked, order = logits.sort(-1, descending=True)
+    gaps = (ranked[..., :-1] - ranked[..., 1:]).clamp(max=_LARGEST_GAP)
+    closed = torch.cat([torch.zeros_like(ranked[..., :1]), -gaps.cumsum(-1)], -1)
+    return torch.zeros_like(closed).scatter(-1, order, closed), -float(closed.detach().min())
+
+
+def _real_players(game: SimilarityGame) -> Tensor:
+    """bool [..., N]: False for padding."""
+    return torch.cat([game.video_mask, game.text_mask], -1)
+
+
+def _all_players(game: SimilarityGame, video: Tensor, text: Tensor) -> Tensor:
+    """[..., V] and [..., T] side by side, [..., N], with the leading dimensions of the game."""
+    *batch, videos, texts = game.similarity.shape
+    try:
+        batch = torch.broadcast_shapes(batch, video.shape[:-1], text.shape[:-1])
+    except RuntimeError as error:
+        raise ValueError(f"leading dimensions do not broadcast: {error}") from error
+    return torch.cat([video.expand(*batch, videos), text.expand(*batch, texts)], -1)

@@ -10,16 +10,17 @@ from typing import Annotated
 
 import tyro
 
-from hbi_core.checkpoint import RetrievalSettings
+from hbi_core.checkpoints.checkpoint import RetrievalSettings
 from hbi_core.command_line import command, parsed
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
-from hbi_core.evaluation import retrieval_metrics, similarity_scores
-from hbi_core.pipeline import choose_device, choose_model
+from hbi_core.devices import choose_device
+from hbi_core.inputs.video import VideoLimits
+from hbi_core.pipeline import choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
-from hbi_core.video import VideoLimits
+from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.written import check_file, check_folder
 
 
@@ -132,8 +133,8 @@ class Ablate:
     """Folder of the data set, instead of the one in the file."""
 
     def run(self) -> None:
-        from hbi_core.ablation import Ablation, run_ablation
         from hbi_core.train import read_config
+        from hbi_core.training.ablation import Ablation, run_ablation
 
         ablation = read_config(Ablation, ["--config", str(self.config)])
         if self.root:

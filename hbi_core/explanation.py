@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from explainers import Interactions, SimilarityGame
-from hbi_core.video import Video
+from hbi_core.inputs.video import Video
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form
-from hbi_core.checkpoint import (
+from hbi_core.checkpoints.checkpoint import (
     SHIPPED,
     UNTRAINED,
     Checkpoint,
@@ -23,14 +23,15 @@ from hbi_core.checkpoint import (
     untrained,
 )
 from hbi_core.checks import whole_number
+from hbi_core.devices import choose_device
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text, load_encoder
 from hbi_core.encoders.loading import file_identity
 from hbi_core.errors import CheckpointError, InputError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
+from hbi_core.inputs.text import Caption, parse_caption
+from hbi_core.inputs.video import VideoLimits, read_video
 from hbi_core.model import LevelTokens, Tokens, pad
 from hbi_core.model.published import padded_tokens
-from hbi_core.text import Caption, parse_caption
-from hbi_core.video import VideoLimits, read_video
 
 _LOG = logging.getLogger(__name__)
 MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
@@ -113,11 +114,6 @@ def explain(
         seconds,
         text.unreadable,
     )
-
-
-def choose_device(device: str | None = None) -> str:
-    """The given device, or a GPU if there is one."""
-    return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def choose_model(

@@ -12,8 +12,8 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from hbi_core.command_line import command
 from hbi_core.errors import SettingsError
+from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.loop import train
 
 TASKS = {"retrieval": (TrainConfig, train), "estimator": (EstimatorConfig, train_estimator)}

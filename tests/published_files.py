@@ -7,7 +7,7 @@ import json
 import open_clip
 import torch
 
-from hbi_core import convert
+from hbi_core.checkpoints import published
 
 CLIP = "ViT-B-32-quickgelu"
 SMALL = "small-quickgelu"
@@ -31,7 +31,7 @@ def know_small_clip(patch, folder):
     path = folder / f"{SMALL}.json"
     path.write_text(json.dumps(config))
     open_clip.add_model_config(path)
-    patch.setitem(convert._CLIPS, (128, 3, 8, 8), SMALL)
+    patch.setitem(published._CLIPS, (128, 3, 8, 8), SMALL)
 
 
 def clip_shapes(model=CLIP):

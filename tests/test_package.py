@@ -78,7 +78,7 @@ def test_explainers_needs_torch_numpy_and_networkx_only(installed):
 def test_the_shipped_heads_are_found(installed):
     result = run(
         installed,
-        "from hbi_core.checkpoint import SHIPPED, load_checkpoint; "
+        "from hbi_core.checkpoints.checkpoint import SHIPPED, load_checkpoint; "
         "print(SHIPPED, load_checkpoint(SHIPPED).name)",
     )
     assert result.stdout.startswith(str(installed / "hbi_core" / "assets")), result.stderr

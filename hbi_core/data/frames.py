@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from hbi_core.data.clips import Clip
 from hbi_core.data.files import is_photograph
 from hbi_core.errors import VideoError
-from hbi_core.video import Decoder, VideoLimits, file_name, read_video
+from hbi_core.inputs.video import Decoder, VideoLimits, file_name, read_video
 
 SIZE = 320  # pixels, of photographs
 LAST_ZOOM = 0.8  # the share of a photograph's side that its last frame shows

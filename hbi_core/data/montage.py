@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.files import is_photograph
 from hbi_core.errors import DataError
-from hbi_core.text import Caption
+from hbi_core.inputs.text import Caption
 
 _BETWEEN = ". "
 

@@ -17,7 +17,7 @@ from hbi_core.data.frames import read_frames
 from hbi_core.data.views import random_views
 from hbi_core.encoders import Encoder
 from hbi_core.errors import VideoError, VideoTimeoutError
-from hbi_core.video import Decoder, VideoLimits
+from hbi_core.inputs.video import Decoder, VideoLimits
 
 # The files of a data set are trusted; what is larger or takes longer is a mistake.
 LIMITS = VideoLimits(bytes=10_000_000_000, seconds=6 * 3600.0, reading_seconds=300.0)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hbi_core.text import Caption
+from hbi_core.inputs.text import Caption
 
 
 @dataclass(frozen=True, eq=False)

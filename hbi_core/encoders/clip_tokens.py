@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from hbi_core.errors import CaptionError, InputError
-from hbi_core.text import Caption
+from hbi_core.inputs.text import Caption
 
 if TYPE_CHECKING:
     from open_clip.tokenizer import SimpleTokenizer

@@ -33,8 +33,8 @@ from hbi_core.encoders.word_pieces import (
     set_apart,
 )
 from hbi_core.errors import CaptionError, InputError, WeightsError
+from hbi_core.inputs.text import Caption
 from hbi_core.shipped import ASSETS
-from hbi_core.text import Caption
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
 TOP_CLASSES = 10

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from hbi_core.encoders.base import TextFeatures
 from hbi_core.encoders.clip_tokens import CaptionTokens, tokenize
 from hbi_core.errors import InputError, WeightsError
-from hbi_core.text import Caption
+from hbi_core.inputs.text import Caption
 
 _LOG = logging.getLogger(__name__)
 DEFAULT_MODEL = "ViT-B-32-quickgelu"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import regex
 
-from hbi_core.text import Caption
+from hbi_core.inputs.text import Caption
 
 MAX_TOKENS = 256  # of a clause; what MiniLM was trained with
 _LETTERS_AND_DIGITS = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}\p{Cf}]*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explainers.estimator import STRUCTURES
+from explainers.prediction_head import STRUCTURES
 from hbi_core.errors import SettingsError
 from hbi_core.settings import (
     COUNT,

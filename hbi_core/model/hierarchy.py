@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explainers import SimilarityGame
-from explainers.estimator import CellNetwork
 from explainers.game import exact_precision
+from explainers.prediction_head import CellNetwork
 from hbi_core.errors import NotFiniteError
 from hbi_core.model.config import ModelConfig
 from hbi_core.model.entity import Projection, TemporalTransformer

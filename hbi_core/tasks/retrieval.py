@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from explainers import SimilarityGame, sample_coalitions
-from explainers.multilinear import interaction_values
+from explainers.closed_forms import interaction_values
+from hbi_core.devices import gather
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens, pad
 from hbi_core.model.published import padded_tokens
 from hbi_core.training.batches import Batch
 from hbi_core.training.config import LOWEST_LEARNED_TEMPERATURE, LossConfig
-from hbi_core.training.gather import gather
 
 
 class RetrievalTask(nn.Module):

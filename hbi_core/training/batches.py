@@ -20,8 +20,8 @@ from hbi_core.data.features import Features
 from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.errors import DataError
+from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.model import pad
-from hbi_core.text import Caption, parse_caption
 from hbi_core.training.config import DataConfig
 
 LARGEST_MONTAGE = 4

@@ -11,6 +11,7 @@ from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS
 from hbi_core.encoders.open_clip import IN_CHECKPOINT
 from hbi_core.errors import SettingsError
+from hbi_core.inputs.video import VideoLimits
 from hbi_core.model import LEVEL_NAMES, ModelConfig
 from hbi_core.settings import (
     COUNT,
@@ -33,7 +34,6 @@ from hbi_core.settings import (
     optional,
     whole,
 )
-from hbi_core.video import VideoLimits
 
 TARGETS = ("closed_form", "sampling", "estimator", "none")
 PRECISIONS = ("no", "bf16")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hbi_core.data import Clip, Corpus, shared_with_test
 from hbi_core.encoders import Encoder
 from hbi_core.errors import InputError, SettingsError
-from hbi_core.text import parse_caption
+from hbi_core.inputs.text import parse_caption
 from hbi_core.training.batches import LARGEST_MONTAGE, batches_of_epoch
 from hbi_core.training.config import DataConfig, TrainConfig
 

@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 from tqdm import tqdm
 
 from hbi_core.encoders import Encoder, build_encoder
-from hbi_core.evaluation import recall_sum
+from hbi_core.tasks.retrieval_metrics import recall_sum
 from hbi_core.training.batches import share_of_process
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.divergence import finite, stopping

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.clips import digest
 from hbi_core.data.encoding import encode_corpus
@@ -20,9 +20,9 @@ from hbi_core.data.features import Features, join_clips
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError, SettingsError
-from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.model import Hierarchy, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
+from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.fit import check_fit, too_few

@@ -16,9 +16,9 @@ from app import handlers
 from app.export import export
 from explainers import compare
 from explainers.comparison import METHODS
-from hbi_core.comparison import compare_level
 from hbi_core.errors import InputError
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
+from hbi_core.exact_vs_estimated import compare_level
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
 from hbi_core.figures.methods_table import HEADERS
 from hbi_core.figures.methods_view import view_of
@@ -30,7 +30,7 @@ BUDGETS = [64, 1024]
 def shown(explanation):
     """What the button returns for the action level, two runs from seed 5."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hbi_core.comparison.choose_device", lambda _: "cpu")
+        patch.setattr("hbi_core.exact_vs_estimated.choose_device", lambda _: "cpu")
         return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3600)
 
 

@@ -15,7 +15,7 @@ from explainers import (
     estimate,
     sample_coalitions,
 )
-from explainers.estimator import CellNetwork
+from explainers.prediction_head import CellNetwork
 from oracles import random_game
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from hbi_core.checkpoint import (
+from hbi_core.checkpoints.checkpoint import (
     SHIPPED,
     Checkpoint,
     RetrievalSettings,

@@ -13,9 +13,9 @@ import torch
 from conftest import CAFE, assert_for_print
 
 from explainers import closed_form, compare, enumerate_coalitions, estimate, sample_coalitions
-from hbi_core.comparison import compare_level
 from hbi_core.errors import InputError
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
+from hbi_core.exact_vs_estimated import compare_level
 from hbi_core.figures.methods_view import column_labels, heat_maps, seconds_in_words, view_of
 from hbi_core.pipeline import explain
 

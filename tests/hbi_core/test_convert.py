@@ -15,15 +15,16 @@ from torch import nn
 
 import published
 from explainers import SimilarityGame
-from hbi_core.checkpoint import RetrievalSettings, load_checkpoint
-from hbi_core.convert import Conversion, _clip, convert, main
+from hbi_core.checkpoints.checkpoint import RetrievalSettings, load_checkpoint
+from hbi_core.checkpoints.published import Conversion, _clip, convert
+from hbi_core.checkpoints.published_names import published_model
+from hbi_core.checkpoints.torch_file import read_torch_file
+from hbi_core.convert import main
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CheckpointError
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 from hbi_core.model import Tokens
 from hbi_core.pipeline import explain
-from hbi_core.published_names import published_model
-from hbi_core.torch_file import read_torch_file
 from published_files import (
     CLIP,
     SMALL,

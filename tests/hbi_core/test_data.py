@@ -36,7 +36,7 @@ from hbi_core.data.files import video_stem
 from hbi_core.data.frames import open_photograph
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.errors import DataError, InputError, VideoError
-from hbi_core.text import parse_caption
+from hbi_core.inputs.text import parse_caption
 
 MSRVTT_IDS = [f"video{number}" for number in range(200)]
 # As the hash gives them, so that no later version moves a clip from one split to the other.

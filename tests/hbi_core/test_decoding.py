@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from clips import LEVEL, join, write_clip
 
-from hbi_core import decoding
 from hbi_core.errors import VideoError
-from hbi_core.nal import Bitstream, Entry
-from hbi_core.packets import list_pictures
-from hbi_core.timeline import join_parts, without_ties
-from hbi_core.video import Decoder, VideoLimits
+from hbi_core.inputs import decoding
+from hbi_core.inputs.nal import Bitstream, Entry
+from hbi_core.inputs.packets import list_pictures
+from hbi_core.inputs.timeline import join_parts, without_ties
+from hbi_core.inputs.video import Decoder, VideoLimits
 
 RATE = 25
 

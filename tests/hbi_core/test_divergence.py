@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hbi_core.checkpoint import load_checkpoint
+from hbi_core import estimator
+from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.errors import InputError, NotFiniteError, TrainingError
+from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import main
-from hbi_core.training import estimator, loop, run
-from hbi_core.training.estimator import EstimatorConfig, train_estimator
+from hbi_core.training import loop, run
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.progress import saved_states

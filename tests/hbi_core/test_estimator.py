@@ -12,10 +12,15 @@ from safetensors.torch import save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from explainers import Estimator, SimilarityGame, closed_form, estimate
-from explainers.estimator import STRUCTURES, CellAttention, CellNetwork
-from hbi_core.estimator_file import load_estimator, save_estimator
+from explainers.prediction_head import STRUCTURES, CellAttention, CellNetwork
+from hbi_core.estimator import (
+    EstimatorConfig,
+    load_estimator,
+    random_games,
+    save_estimator,
+    train_estimator,
+)
 from hbi_core.train import main
-from hbi_core.training.estimator import EstimatorConfig, random_games, train_estimator
 from oracles import random_game
 
 SMALL = {"steps": 150, "batch_size": 16, "channels": 8, "frames": 4, "words": 5, "seed": 3}

@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from hbi_core.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Clip
 from hbi_core.data.features import Features
 from hbi_core.evaluate import main
-from hbi_core.evaluation import recall_sum, retrieval_metrics, similarity_scores
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
+from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
 from toy import ToyEncoder
 
 
@@ -142,8 +142,8 @@ def pairs_alone(request):
 def test_scores_are_those_of_each_pair_alone(monkeypatch, block, pairs_alone):
     """Blocks and batches change nothing; levels are added by their weights."""
     hierarchy, features, weights, expected = pairs_alone
-    monkeypatch.setattr("hbi_core.evaluation._BLOCK_CELLS", block)
-    monkeypatch.setattr("hbi_core.evaluation._AT_ONCE", 4)
+    monkeypatch.setattr("hbi_core.tasks.retrieval_metrics._BLOCK_CELLS", block)
+    monkeypatch.setattr("hbi_core.tasks.retrieval_metrics._AT_ONCE", 4)
     scores = similarity_scores(hierarchy, features, 8, weights)
     assert (scores - expected).abs().max() < 1e-5
 

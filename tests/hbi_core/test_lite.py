@@ -11,7 +11,7 @@ from assets.make_class_embeddings import embed_classes
 from hbi_core.encoders import encode_frames, encode_text, lite, load_encoder
 from hbi_core.encoders.word_pieces import Token, look_up, set_apart
 from hbi_core.errors import CaptionError, InputError, WeightsError
-from hbi_core.text import parse_caption
+from hbi_core.inputs.text import parse_caption
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from hbi_core.encoders import encode_frames, encode_text, load_encoder
 from hbi_core.encoders.clip_tokens import tokenize
 from hbi_core.encoders.open_clip import load_open_clip
 from hbi_core.errors import CaptionError, InputError, WeightsError
+from hbi_core.inputs.text import parse_caption
 from hbi_core.pipeline import explain
-from hbi_core.text import parse_caption
 
 CAPTIONS = [
     "two men talking after one puts out a fire",

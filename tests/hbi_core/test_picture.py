@@ -10,8 +10,8 @@ import pytest
 from clips import rotate, write_clip
 from PIL import Image
 
-from hbi_core.picture import as_one_size
-from hbi_core.video import Decoder, VideoLimits
+from hbi_core.inputs.picture import as_one_size
+from hbi_core.inputs.video import Decoder, VideoLimits
 
 
 @pytest.fixture(scope="module")

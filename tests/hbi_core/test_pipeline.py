@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 import oracles
 from explainers import SimilarityGame, coalition_graph
-from hbi_core.checkpoint import (
+from hbi_core.checkpoints.checkpoint import (
     SHIPPED,
     Checkpoint,
     RetrievalSettings,
@@ -29,6 +29,7 @@ from hbi_core.checkpoint import (
     save_checkpoint,
     untrained,
 )
+from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.encoders import loading
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
@@ -36,7 +37,6 @@ from hbi_core.export import to_csv
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import choose_model, explain
-from hbi_core.tensor_file import read_tensors
 from toy import ToyEncoder
 
 FILES = {

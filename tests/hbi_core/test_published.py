@@ -17,13 +17,13 @@ import torch
 from PIL import Image
 
 import published
-from hbi_core.checkpoint import (
+from hbi_core.checkpoints.checkpoint import (
     Checkpoint,
     RetrievalSettings,
     load_checkpoint,
     save_checkpoint,
 )
-from hbi_core.convert import convert
+from hbi_core.checkpoints.published import convert
 from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.reading import ClipReader
@@ -31,16 +31,16 @@ from hbi_core.data.synthetic import synthetic_clips
 from hbi_core.encoders import encode_text, load_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.evaluate import main as evaluate
-from hbi_core.evaluation import retrieval_metrics, similarity_scores
 from hbi_core.explain import main as explain_command
+from hbi_core.inputs.text import parse_caption
+from hbi_core.inputs.video import read_video
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.text import parse_caption
+from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training.batches import FeatureBatches, PixelBatches, Sample
 from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
 from hbi_core.training.loop import train
-from hbi_core.video import read_video
 from published_files import double, know_small_clip, whole_state
 from small_runs import settings
 from toy import ToyEncoder

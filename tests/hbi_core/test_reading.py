@@ -17,7 +17,6 @@ import torch
 from clips import write_clip
 from PIL import Image
 
-from hbi_core import video
 from hbi_core.data import Clip, Corpus, reading
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.frames import read_frames
@@ -33,6 +32,7 @@ from hbi_core.errors import (
     VideoTimeoutError,
     WeightsError,
 )
+from hbi_core.inputs import video
 from hbi_core.training.batches import PixelBatches, Sample
 from hbi_core.training.config import DataConfig
 from toy import Counted, ToyEncoder

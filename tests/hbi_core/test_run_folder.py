@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hbi_core.checkpoint import load_checkpoint
+from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.data import read_corpus
 from hbi_core.errors import SettingsError
 from hbi_core.train import read_config

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from hbi_core.errors import CaptionError
-from hbi_core.text import MAX_WORDS, parse_caption
+from hbi_core.inputs.text import MAX_WORDS, parse_caption
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from hbi_core import evaluate
-from hbi_core.checkpoint import load_checkpoint
+from hbi_core.checkpoints.checkpoint import load_checkpoint
+from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.command_line import parsed
 from hbi_core.data import Clip, Corpus, read_corpus, synthetic
 from hbi_core.data.encoding import encode_corpus
@@ -29,13 +30,12 @@ from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import DataError, SettingsError, VideoError
-from hbi_core.evaluation import retrieval_metrics, similarity_scores
+from hbi_core.inputs.text import parse_caption
 from hbi_core.losses import distillation_loss
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.tensor_file import read_tensors
-from hbi_core.text import parse_caption
+from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training import loop, run
 from hbi_core.training.batches import (
     Batch,

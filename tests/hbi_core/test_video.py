@@ -17,10 +17,10 @@ from clips import LEVEL, rotate, trim, write_clip, write_sound
 from conftest import ROOT
 from PIL import Image
 
-from hbi_core import video
 from hbi_core.errors import InputError, VideoError
-from hbi_core.timeline import choose_frames
-from hbi_core.video import Decoder, VideoLimits, read_video
+from hbi_core.inputs import video
+from hbi_core.inputs.timeline import choose_frames
+from hbi_core.inputs.video import Decoder, VideoLimits, read_video
 
 
 def levels(clip):
@@ -253,7 +253,7 @@ def test_what_is_no_number_of_frames(clip, count):
 
 def test_the_decoding_process_starts_without_torch():
     """It takes longer to load than most videos to read."""
-    code = "import sys, hbi_core.decoding; sys.exit('torch' in sys.modules)"
+    code = "import sys, hbi_core.inputs.decoding; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
@@ -364,7 +364,7 @@ def test_a_decoder_in_another_process(clip):
 
 def test_the_child_ends_with_its_parent(clip):
     program = (
-        "import sys, time; from hbi_core.video import Decoder; decoder = Decoder(); "
+        "import sys, time; from hbi_core.inputs.video import Decoder; decoder = Decoder(); "
         "decoder.read(sys.argv[1], 1); print(decoder._child.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, clip], stdout=subprocess.PIPE)
@@ -376,7 +376,7 @@ def test_the_child_ends_with_its_parent(clip):
 
 
 def test_the_child_does_without_torch():
-    program = "import sys, hbi_core.decoding; print('torch' in sys.modules)"
+    program = "import sys, hbi_core.inputs.decoding; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 

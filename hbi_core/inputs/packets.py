@@ -9,10 +9,10 @@ import av
 import numpy as np
 
 from hbi_core.errors import VideoError
-from hbi_core.joined import file_of
-from hbi_core.nal import Bitstream, Entry
-from hbi_core.timeline import join_parts, typical_step, without_ties
-from hbi_core.video import file_name
+from hbi_core.inputs.joined import file_of
+from hbi_core.inputs.nal import Bitstream, Entry
+from hbi_core.inputs.timeline import join_parts, typical_step, without_ties
+from hbi_core.inputs.video import file_name
 
 # FFmpeg would also open texts, pictures and lists of other files.
 _CONTAINERS = (

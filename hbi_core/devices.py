@@ -1,4 +1,4 @@
-"""The same tensor of every process, one after another, with gradients."""
+"""The device to compute on, and what several processes have together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional
+
+
+def choose_device(device: str | None = None) -> str:
+    """The given device, or a GPU if there is one."""
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def gather(tensor: Tensor) -> Tensor:

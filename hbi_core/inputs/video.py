@@ -1,7 +1,7 @@
 """A video file as a few frames with their times.
 
 Decoders are C libraries that can hang or crash on a damaged file, so they run in a child process
-(hbi_core.decoding) that is killed on a time limit.
+(hbi_core.inputs.decoding) that is killed on a time limit.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def read_video(
     """Read frames at the mid-points of equal segments of a video, in a process of its own.
 
     Args:
-        path: a file in a container of hbi_core.packets that FFmpeg can decode: MP4, MOV, MKV, WebM,
-            AVI, MPEG-TS and -PS, FLV, ASF, Ogg, MXF, GIF, APNG, and more. No address, no list of
-            files. Files written one after another into one count as one video.
+        path: a file in a container of hbi_core.inputs.packets that FFmpeg can decode: MP4, MOV,
+            MKV, WebM, AVI, MPEG-TS and -PS, FLV, ASF, Ogg, MXF, GIF, APNG, and more. No address,
+            no list of files. Files written one after another into one count as one video.
         frames: frames wanted, at least 1. A video with fewer gives all that it has.
         limits: see VideoLimits.
 
@@ -168,12 +168,12 @@ class Decoder:
         alive = self._child is not None and self._child.poll() is None
         if not alive or self._parent != os.getpid():
             self.close()
-            package_root = str(Path(__file__).resolve().parents[1])
+            package_root = str(Path(__file__).resolve().parents[2])
             search_path = os.pathsep.join(
                 filter(None, [package_root, os.environ.get("PYTHONPATH")])
             )
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "hbi_core.decoding"],
+                [sys.executable, "-m", "hbi_core.inputs.decoding"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": search_path},
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Decoding, in a process of its own: python -m hbi_core.decoding.
+"""Decoding, in a process of its own: python -m hbi_core.inputs.decoding.
 
 The file is read twice. The first pass lists the packets: which pictures there are, when they are
 shown and where decoding can start. The second decodes what the wanted pictures need. Nothing seeks,
@@ -27,11 +27,11 @@ import av
 import numpy as np
 
 from hbi_core.errors import VideoError
-from hbi_core.joined import parts_of
-from hbi_core.packets import Pictures, list_pictures, open_video, packets_of
-from hbi_core.picture import as_one_size, picture
-from hbi_core.timeline import choose_frames
-from hbi_core.video import VideoLimits, file_name
+from hbi_core.inputs.joined import parts_of
+from hbi_core.inputs.packets import Pictures, list_pictures, open_video, packets_of
+from hbi_core.inputs.picture import as_one_size, picture
+from hbi_core.inputs.timeline import choose_frames
+from hbi_core.inputs.video import VideoLimits, file_name
 
 _COLOURS = ("color_trc", "color_primaries", "colorspace")
 _UNSPECIFIED = 2  # of each of them, ITU-T H.273

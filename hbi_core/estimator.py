@@ -1,7 +1,13 @@
-"""Training of the tiny estimator: mean squared error on exact interactions (HBI, App. C.1)."""
+"""The paper's tiny estimator: its training and its files.
+
+It is trained on random games, by the mean squared error on exact interactions (HBI, App. C.1). Its
+file (safetensors) holds the weights and what is known about its error.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +17,65 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from explainers import WEIGHTINGS, Estimator, SimilarityGame
-from explainers.multilinear import interaction_values
-from hbi_core.estimator_file import save_estimator
+from explainers.closed_forms import interaction_values
+from hbi_core.checkpoints.tensor_file import read_tensors, write_tensors
+from hbi_core.errors import CheckpointError
 from hbi_core.settings import COUNT, LEARNING_RATE, OWN_PATH, SEED, check, one_of
+from hbi_core.shipped import ASSETS
 from hbi_core.training.divergence import finite, stopping
 from hbi_core.training.folder import plain
 from hbi_core.written import check_file
 
+_LOG = logging.getLogger(__name__)
+_SCHEMA = "hbi-estimator/1"
+SHIPPED_ESTIMATOR = ASSETS / "estimator.safetensors"
 _HELD_OUT = 8  # batches on which the error is measured
 _FEATURES = 16  # of the random tokens; few, so that some are alike
+
+
+def save_estimator(path: str | Path, estimator: Estimator, training: dict | None = None) -> None:
+    """Write an estimator; a reader never sees half of it.
+
+    Args:
+        path: the file, NAME.safetensors.
+        estimator: what to write.
+        training: the settings that it was trained with, to be read by people.
+    """
+    settings = {
+        "channels": estimator.channels,
+        "unit": estimator.unit,
+        "input_scale": estimator.input_scale,
+        "error": estimator.error,
+        "note": estimator.note,
+        "training": training or {},
+    }
+    metadata = {"schema": _SCHEMA, "settings": json.dumps(settings)}
+    write_tensors(Path(path), estimator.state_dict(), metadata)
+
+
+def load_estimator(path: str | Path = SHIPPED_ESTIMATOR) -> Estimator:
+    """Read what `save_estimator` wrote; every tensor must fit. A note on it is logged.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not an estimator.
+    """
+    path = Path(path)
+    tensors, metadata = read_tensors(path)
+    if metadata.get("schema") != _SCHEMA:
+        raise CheckpointError(f"{path.name} is no estimator: its metadata lacks {_SCHEMA}.")
+    try:
+        settings = json.loads(metadata["settings"])
+        estimator = Estimator(settings["channels"], settings["unit"], settings["input_scale"])
+        estimator.load_state_dict(tensors)
+        estimator.error = settings["error"] or {}  # of one whose error was not measured
+        estimator.note = settings.get("note", "")
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path.name} does not fit this version of the program: {error}"
+        ) from error
+    if estimator.note:
+        _LOG.warning("%s: %s", path.name, estimator.note)
+    return estimator.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)

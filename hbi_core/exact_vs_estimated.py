@@ -12,11 +12,11 @@ import torch
 from explainers import Comparison, Interactions, compare
 from explainers.comparison import BUDGETS
 from hbi_core.checks import real_number, whole_number
+from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
-from hbi_core.estimator_file import load_estimator
+from hbi_core.estimator import load_estimator
 from hbi_core.explanation import Explanation, Level
 from hbi_core.figures.methods_view import NAMES
-from hbi_core.pipeline import choose_device
 
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20

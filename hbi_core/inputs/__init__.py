@@ -1,0 +1,1 @@
+"""What a user gives: a video and a caption."""
