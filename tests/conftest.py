@@ -10,21 +10,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 # Before torch is imported: threads of several processes on the same cores slow each other tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from pypdf import PdfReader
 
 from hbi_core.data import reading, synthetic
 from hbi_core.data.frames import read_frames
 from hbi_core.pipeline import explain
-
-ROOT = Path(__file__).parents[1]
-CAFE = ROOT / "assets" / "clips" / "cafe.mp4"
-CAFE_CAPTION = "A tabby cat looks into the camera. A cup of espresso stands on a wooden table."
+from support.demo import CAFE, CAFE_CAPTION, ROOT
 
 
 @pytest.fixture(scope="session")
@@ -83,18 +78,3 @@ def server(server_files):
         process.terminate()
         assert process.wait(600) == 0, log.read_text()
     assert not list(server_files.glob("hbi-exports-*"))
-
-
-def assert_for_print(stem, inches):
-    """STEM.pdf and STEM.svg are as wide as they should be and bring their fonts."""
-    page = PdfReader(stem.with_suffix(".pdf")).pages[0]
-    assert float(page.mediabox.width) == pytest.approx(72 * inches)
-    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
-    assert fonts
-    for font in fonts:  # TrueType (42), with the file of the font inside
-        descendant = font["/DescendantFonts"][0].get_object()
-        assert descendant["/Subtype"] == "/CIDFontType2"
-        assert "/FontFile2" in descendant["/FontDescriptor"]
-    svg = stem.with_suffix(".svg").read_text()
-    assert f'width="{72 * inches:g}pt"' in svg
-    assert "<text" not in svg  # words are outlines: the same everywhere

@@ -6,7 +6,8 @@ import importlib
 import re
 
 import pytest
-from conftest import ROOT
+
+from support.demo import ROOT
 
 NAMES = re.findall(r"`([a-z_]+(?:\.\w+)+)`", (ROOT / "docs" / "paper_to_code.md").read_text())
 

@@ -6,7 +6,7 @@ import re
 import runpy
 import sys
 
-from conftest import ROOT
+from support.demo import ROOT
 
 
 def output_of(name, capsys, monkeypatch, *arguments):

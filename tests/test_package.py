@@ -7,7 +7,8 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT
+
+from support.demo import ROOT
 
 _BLOCK_ALL_BUT = """
 import importlib.abc, sys

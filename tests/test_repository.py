@@ -10,7 +10,8 @@ from pathlib import Path
 
 import networkx as nx
 import pytest
-from conftest import ROOT
+
+from support.demo import ROOT
 
 PACKAGES = ("explainers", "hbi_core", "app")  # each may import those before it
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

@@ -7,7 +7,8 @@ import shutil
 import zipfile
 
 import pytest
-from conftest import CAFE, CAFE_CAPTION
+
+from support.demo import CAFE, CAFE_CAPTION
 
 LONG = 600.0  # seconds, for what takes a few on an idle machine
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -17,12 +17,12 @@ import gradio as gr
 import httpx
 import numpy as np
 import pytest
-from conftest import CAFE
 
 from app import handlers
 from app.export import KEPT_SECONDS, export
 from app.uploads import CLIPS, GuardedBlocks, uploaded_file
 from hbi_core.errors import InputError
+from support.demo import CAFE
 
 MARKED = {"meta": {"_type": "gradio.FileData"}}
 HTTP = httpx.Client(timeout=600)

@@ -23,7 +23,7 @@ from explainers import (
     sample_coalitions,
 )
 from explainers.comparison import agreement
-from oracles import in_room, random_game
+from support.oracles import in_room, random_game
 
 
 def test_agreement_by_hand():

@@ -19,8 +19,8 @@ from explainers import (
     enumeration_seconds,
 )
 from explainers.enumeration import duration
-from oracles import brute_force_indices, random_game
-from toy import Clock
+from support.oracles import brute_force_indices, random_game
+from support.toy import Clock
 
 
 def options(index, probability):

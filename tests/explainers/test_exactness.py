@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-import oracles
 from benchmarks.peers import shapiq_interactions
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, enumerate_coalitions
-from oracles import random_game
+from support import oracles
+from support.oracles import random_game
 
 METHODS = [closed_form, enumerate_coalitions]
 SIZES = [(1, 1), (1, 5), (5, 1), (2, 3), (4, 4), (3, 5)]

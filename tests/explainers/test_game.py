@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-import oracles
 from explainers import (
     WEIGHTINGS,
     SimilarityGame,
@@ -16,7 +15,8 @@ from explainers import (
     enumerate_coalitions,
     sample_coalitions,
 )
-from oracles import random_game
+from support import oracles
+from support.oracles import random_game
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)

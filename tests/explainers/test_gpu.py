@@ -16,7 +16,7 @@ from explainers import (
     sample_coalitions,
 )
 from explainers.prediction_head import CellNetwork
-from oracles import random_game
+from support.oracles import random_game
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from shapiq.game_theory.exact import ExactComputer
 
-import oracles
 from explainers import (
     INDICES,
     WEIGHTINGS,
@@ -18,7 +17,8 @@ from explainers import (
     enumerate_coalitions,
     multilinear_extension,
 )
-from oracles import random_game
+from support import oracles
+from support.oracles import random_game
 
 SIZES = [(1, 1), (1, 3), (3, 1), (3, 4)]
 P = 0.3  # of "weighted_banzhaf"

@@ -11,8 +11,8 @@ import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form, sample_coalitions, sampling
 from explainers.control_variates import WalshSums
-from oracles import in_room, random_game
-from toy import Clock
+from support.oracles import in_room, random_game
+from support.toy import Clock
 
 KINDS = [
     {"antithetic": antithetic, "control_variates": controls}

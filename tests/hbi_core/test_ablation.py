@@ -14,8 +14,8 @@ from hbi_core.train import read_config
 from hbi_core.training import loop
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
 from hbi_core.training.folder import plain
-from small_runs import settings
-from toy import ToyEncoder
+from support.small_runs import settings
+from support.toy import ToyEncoder
 
 FILE = Path(__file__).parents[2] / "configs" / "ablation_flickr.yaml"
 

@@ -22,7 +22,7 @@ from hbi_core.checkpoints.checkpoint import (
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import CheckpointError, NotFiniteError, SettingsError
 from hbi_core.model import ModelConfig, build_hierarchy
-from toy import ToyEncoder
+from support.toy import ToyEncoder
 
 SMALL = ModelConfig(8, 8, 8, temporal_layers=1, attention_heads=2, head_channels=4)
 RETRIEVAL = RetrievalSettings(5, 7, (1.0, 0.5, 0.0))

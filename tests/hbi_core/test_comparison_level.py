@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import CAFE, assert_for_print
 
 from explainers import closed_form, compare, enumerate_coalitions, estimate, sample_coalitions
 from hbi_core.errors import InputError
@@ -18,6 +17,8 @@ from hbi_core.estimator import load_estimator
 from hbi_core.exact_vs_estimated import compare_level
 from hbi_core.figures.methods_view import column_labels, heat_maps, seconds_in_words, view_of
 from hbi_core.pipeline import explain
+from support.demo import CAFE
+from support.printed import assert_for_print
 
 LONG = 3600.0  # seconds; as long as a full enumeration may take
 FILES = {

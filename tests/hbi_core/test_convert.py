@@ -8,12 +8,10 @@ import zipfile
 
 import pytest
 import torch
-from conftest import CAFE
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import published
 from explainers import SimilarityGame
 from hbi_core.checkpoints.checkpoint import RetrievalSettings, load_checkpoint
 from hbi_core.checkpoints.published import Conversion, _clip, convert
@@ -25,7 +23,9 @@ from hbi_core.errors import CheckpointError
 from hbi_core.estimator import load_estimator
 from hbi_core.model import Tokens
 from hbi_core.pipeline import explain
-from published_files import (
+from support import published
+from support.demo import CAFE
+from support.published_files import (
     CLIP,
     SMALL,
     D,

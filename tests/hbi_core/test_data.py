@@ -16,7 +16,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import LEVEL, write_clip
 from PIL import Image
 
 from hbi_core.data import (
@@ -37,6 +36,7 @@ from hbi_core.data.frames import open_photograph
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.errors import DataError, InputError, VideoError
 from hbi_core.inputs.text import parse_caption
+from support.clips import LEVEL, write_clip
 
 MSRVTT_IDS = [f"video{number}" for number in range(200)]
 # As the hash gives them, so that no later version moves a clip from one split to the other.

@@ -7,7 +7,6 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
-from clips import LEVEL, join, write_clip
 
 from hbi_core.errors import VideoError
 from hbi_core.inputs import decoding
@@ -15,6 +14,7 @@ from hbi_core.inputs.nal import Bitstream, Entry
 from hbi_core.inputs.packets import list_pictures
 from hbi_core.inputs.timeline import join_parts, without_ties
 from hbi_core.inputs.video import Decoder, VideoLimits
+from support.clips import LEVEL, join, write_clip
 
 RATE = 25
 

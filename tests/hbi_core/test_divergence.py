@@ -15,8 +15,8 @@ from hbi_core.training import loop, run
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.progress import saved_states
-from small_runs import losses, settings
-from toy import ToyEncoder
+from support.small_runs import losses, settings
+from support.toy import ToyEncoder
 
 NAN = float("nan")
 QUICK = {"loss": {"target": "none", "distillation": ()}}

@@ -21,7 +21,7 @@ from hbi_core.estimator import (
     train_estimator,
 )
 from hbi_core.train import main
-from oracles import random_game
+from support.oracles import random_game
 
 SMALL = {"steps": 150, "batch_size": 16, "channels": 8, "frames": 4, "words": 5, "seed": 3}
 

@@ -17,7 +17,7 @@ from hbi_core.data.features import Features
 from hbi_core.evaluate import main
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
 from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
-from toy import ToyEncoder
+from support.toy import ToyEncoder
 
 
 def naive_metrics(scores, owners):

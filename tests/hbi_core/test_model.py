@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-import oracles
 from hbi_core.model import ModelConfig, TokenMerge, Tokens, build_hierarchy, dpc_knn, pad
 from hbi_core.model.entity import TemporalTransformer
+from support import oracles
 
 
 def random_points(batch, length, seed=0, width=8):

@@ -13,7 +13,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from conftest import CAFE
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -23,6 +22,7 @@ from hbi_core.encoders.open_clip import load_open_clip
 from hbi_core.errors import CaptionError, InputError, WeightsError
 from hbi_core.inputs.text import parse_caption
 from hbi_core.pipeline import explain
+from support.demo import CAFE
 
 CAPTIONS = [
     "two men talking after one puts out a fire",

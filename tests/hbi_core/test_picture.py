@@ -7,11 +7,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from clips import rotate, write_clip
 from PIL import Image
 
 from hbi_core.inputs.picture import as_one_size
 from hbi_core.inputs.video import Decoder, VideoLimits
+from support.clips import rotate, write_clip
 
 
 @pytest.fixture(scope="module")

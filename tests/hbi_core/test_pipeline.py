@@ -16,10 +16,8 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from conftest import CAFE, CAFE_CAPTION, ROOT, assert_for_print
 from safetensors.torch import save_file
 
-import oracles
 from explainers import SimilarityGame, coalition_graph
 from hbi_core.checkpoints.checkpoint import (
     SHIPPED,
@@ -37,7 +35,10 @@ from hbi_core.export import to_csv
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import choose_model, explain
-from toy import ToyEncoder
+from support import oracles
+from support.demo import CAFE, CAFE_CAPTION, ROOT
+from support.printed import assert_for_print
+from support.toy import ToyEncoder
 
 FILES = {
     "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",

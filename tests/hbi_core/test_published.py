@@ -1,7 +1,7 @@
 """Released checkpoints give what the research code gives, from frames and captions, by every way.
 
-The expectation is tests/published.py: written from the description of the research code, with
-nothing of ours in it. Weights are random; no released file was at hand.
+The expectation is tests/support/published.py: written from the description of the research code,
+with nothing of ours in it. Weights are random; no released file was at hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import pytest
 import torch
 from PIL import Image
 
-import published
 from hbi_core.checkpoints.checkpoint import (
     Checkpoint,
     RetrievalSettings,
@@ -41,9 +40,10 @@ from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_score
 from hbi_core.training.batches import FeatureBatches, PixelBatches, Sample
 from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
 from hbi_core.training.loop import train
-from published_files import double, know_small_clip, whole_state
-from small_runs import settings
-from toy import ToyEncoder
+from support import published
+from support.published_files import double, know_small_clip, whole_state
+from support.small_runs import settings
+from support.toy import ToyEncoder
 
 TOLERANCE = 1e-4
 COUNTS = (3, 20, 5, 12)  # frames of the videos; a model sees 12

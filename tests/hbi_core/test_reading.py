@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from clips import write_clip
 from PIL import Image
 
 from hbi_core.data import Clip, Corpus, reading
@@ -35,7 +34,8 @@ from hbi_core.errors import (
 from hbi_core.inputs import video
 from hbi_core.training.batches import PixelBatches, Sample
 from hbi_core.training.config import DataConfig
-from toy import Counted, ToyEncoder
+from support.clips import write_clip
+from support.toy import Counted, ToyEncoder
 
 
 class Bytes(ToyEncoder):

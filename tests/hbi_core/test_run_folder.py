@@ -20,8 +20,8 @@ from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
 from hbi_core.training.progress import save_state, saved_states
-from small_runs import lines, settings
-from toy import ToyEncoder
+from support.small_runs import lines, settings
+from support.toy import ToyEncoder
 
 
 @pytest.fixture(scope="module")

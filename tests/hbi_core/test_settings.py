@@ -16,8 +16,8 @@ from hbi_core.train import main
 from hbi_core.training import loop
 from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
 from hbi_core.training.loop import train
-from small_runs import settings
-from toy import ToyEncoder
+from support.small_runs import settings
+from support.toy import ToyEncoder
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

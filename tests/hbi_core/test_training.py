@@ -51,8 +51,8 @@ from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.progress import Metrics, saved_states
-from small_runs import MODEL, lines, losses, settings
-from toy import Counted, ToyEncoder
+from support.small_runs import MODEL, lines, losses, settings
+from support.toy import Counted, ToyEncoder
 
 forks = pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes have no CUDA")
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from clips import LEVEL, rotate, trim, write_clip, write_sound
-from conftest import ROOT
 from PIL import Image
 
 from hbi_core.errors import InputError, VideoError
 from hbi_core.inputs import video
 from hbi_core.inputs.timeline import choose_frames
 from hbi_core.inputs.video import Decoder, VideoLimits, read_video
+from support.clips import LEVEL, rotate, trim, write_clip, write_sound
+from support.demo import ROOT
 
 
 def levels(clip):
