@@ -13,6 +13,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from hbi_core.data import Clip
+
 LEVEL = 4
 
 
@@ -63,6 +65,12 @@ def write_clip(
             container.mux(silence.encode(samples))
             container.mux(silence.encode())
     return path
+
+
+def broken(clip: Clip) -> Clip:
+    """The same clip, in whose first file nothing can be read any more."""
+    clip.files[0].write_bytes(b"nothing that can be read")
+    return clip
 
 
 def write_sound(path: Path) -> Path:
