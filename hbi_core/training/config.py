@@ -37,6 +37,7 @@ from hbi_core.settings import (
 
 TARGETS = ("closed_form", "sampling", "estimator", "none")
 PRECISIONS = ("no", "bf16")
+ANY_ENCODER = "open_clip"  # where nobody says which
 LOWEST_LEARNED_TEMPERATURE = 0.01  # as CLIP's
 _PAIR = Allowed(
     f"teacher>student, two of {', '.join(LEVEL_NAMES)}",
@@ -216,6 +217,12 @@ class TrainConfig:
             if it has the same settings (see `hbi_core.training.folder`). Processes on several
             machines must all see it.
         encoder: as `hbi_core.encoders.load_encoder` takes it, with its weights.
+        model: its shape.
+        start: checkpoint whose weights training starts from, such as the one we ship. `encoder` and
+            settings of `model` that are left at their defaults are taken from it; others must be
+            its own, but for noise and dropout.
+        loss: what is minimised.
+        optimiser: how.
         level_weights: share of each level in the score of retrieval, entity first.
         half: whether the checkpoint is stored in half precision.
         evaluate_every: epochs between validations.
@@ -225,8 +232,9 @@ class TrainConfig:
 
     out: Path
     data: DataConfig
-    encoder: str = "open_clip"
+    encoder: str = ANY_ENCODER
     model: ModelConfig = field(default_factory=ModelConfig)
+    start: Path | None = None
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     level_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -240,6 +248,7 @@ class TrainConfig:
             self,
             out=OWN_PATH,
             encoder=TEXT,
+            start=optional(OWN_PATH),
             level_weights=each(NOT_NEGATIVE),
             **dict.fromkeys(("evaluate_every", "save_every"), COUNT),
             seed=SEED,
@@ -269,10 +278,11 @@ class TrainConfig:
                 "model.compatibility=published pads every clip by itself: set data.montages and "
                 "data.views to 0 and data.validation_parts to 1."
             )
-        if self.encoder.endswith(f":{IN_CHECKPOINT}"):
+        if self.encoder.endswith(f":{IN_CHECKPOINT}") and self.start is None:
             raise SettingsError(
                 f"encoder is {self.encoder!r}, which has random weights: name a pretrained tag of "
-                "open_clip or a file in place of its last part."
+                "open_clip or a file in place of its last part, or a checkpoint with weights of it "
+                "to start from (start=FILE)."
             )
 
     def _check_losses(self) -> None:

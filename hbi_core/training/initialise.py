@@ -2,12 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import torch
 
+from hbi_core.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
-from hbi_core.model import Hierarchy
+from hbi_core.encoders.loading import fill_encoder
+from hbi_core.errors import SettingsError
+from hbi_core.model import Hierarchy, ModelConfig
 from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
+from hbi_core.training.config import ANY_ENCODER, TrainConfig
+
+_FREE = {"noise", "dropout"}  # they change no weight and nothing that is computed with them
+
+
+def starting_point(config: TrainConfig) -> tuple[TrainConfig, Checkpoint | None]:
+    """The checkpoint that training starts from, and the settings with what follows from it.
+
+    Returns:
+        The settings as they are, and None, where they name no checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        SettingsError: settings of the model are not those of the checkpoint; all are named.
+    """
+    if config.start is None:
+        return config, None
+    start, usual = load_checkpoint(config.start), ModelConfig()
+    model, differing = {}, []
+    for name in (field.name for field in fields(ModelConfig)):
+        own, asked = getattr(start.config, name), getattr(config.model, name)
+        given = asked not in (getattr(usual, name), own)
+        if given and name not in _FREE:
+            differing.append(f"model.{name} is {asked!r}, not {own!r}")
+        model[name] = asked if given else own
+    if differing:
+        raise SettingsError(
+            f"The model of {start.name} has another shape: {'; '.join(differing)}. Leave out what "
+            "differs, or start without a checkpoint."
+        )
+    encoder = start.encoder if config.encoder == ANY_ENCODER else config.encoder
+    return replace(config, model=ModelConfig(**model), encoder=encoder), start
+
+
+def check_encoder(start: Checkpoint, encoder: Encoder) -> None:
+    """Whether a checkpoint belongs to the encoder.
+
+    Raises:
+        SettingsError: it belongs to another.
+    """
+    name = encoder.name if start.path is None else encoder.architecture
+    if name != start.encoder:
+        raise SettingsError(
+            f"{start.name} belongs to the encoder {start.encoder}, not {encoder.name}: set "
+            f"encoder={start.encoder}."
+        )
+
+
+def fill_from(start: Checkpoint, hierarchy: Hierarchy, encoder: Encoder) -> str:
+    """Copy the weights of a checkpoint, those of its encoder too if they lie in it.
+
+    Returns:
+        What was done.
+
+    Raises:
+        CheckpointError: its encoder's weights do not fit.
+    """
+    hierarchy.load_state_dict(start.hierarchy.state_dict())
+    if start.path is None:
+        return f"the model of {start.name}"
+    fill_encoder(encoder, start.path)
+    return f"the model and the encoder of {start.name}"
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from hbi_core.training.folder import (
     write_result,
     write_start,
 )
+from hbi_core.training.initialise import starting_point
 from hbi_core.training.processes import mean_of_processes, start_processes
 from hbi_core.training.progress import Metrics, Progress, load_state, save_state, saved_states
 from hbi_core.training.run import Run
@@ -42,17 +43,19 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
     Raises:
         SettingsError: settings do not fit each other, the data, or the run in config.out.
         TrainingError: a loss, gradient, score or weight is not finite. What was saved stays.
+        CheckpointError: the checkpoint that it is to start from cannot be loaded.
         DataError, VideoError: the data cannot be read.
         WeightsError: the encoder's weights are missing.
     """
     accelerator = start_processes(config.optimiser)
+    config, start = starting_point(config)
     check_settings(config)
     if result := read_result(config.out):
         accelerator.print(f"The run in {config.out} has ended, after {result['step']} steps.")
         return config.out / BEST
     set_seed(config.seed)
     encoder = (encoder or build_encoder(config.encoder)).to(accelerator.device)
-    run = Run(config, encoder, accelerator)
+    run = Run(config, encoder, accelerator, start)
     check_data(config.out, run.facts)
     if accelerator.is_main_process:
         write_start(config, run.facts, run.left_out)

@@ -27,7 +27,12 @@ from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_e
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.fit import check_fit, too_few
 from hbi_core.training.folder import UNREADABLE, plain
-from hbi_core.training.initialise import fit_projections, initialise_from_clip
+from hbi_core.training.initialise import (
+    check_encoder,
+    fill_from,
+    fit_projections,
+    initialise_from_clip,
+)
 from hbi_core.training.processes import check_same_clips, new_name, take_state
 from hbi_core.training.progress import Progress
 
@@ -52,10 +57,18 @@ class Run:
         DataError, VideoError: the data cannot be read.
     """
 
-    def __init__(self, config: TrainConfig, encoder: Encoder, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        encoder: Encoder,
+        accelerator: Accelerator,
+        start: Checkpoint | None = None,
+    ) -> None:
         self.config, self.encoder, self.accelerator = config, encoder, accelerator
         self.frozen = config.optimiser.encoder_learning_rate == 0
         self.left_out: list[tuple[str, str, str]] = []
+        if start is not None:
+            check_encoder(start, encoder)
         with accelerator.main_process_first():  # which draws the synthetic clips
             corpus = self._corpus(config.data.train)
             self.validation = config.data.validation and self._corpus(config.data.validation)
@@ -66,7 +79,11 @@ class Run:
             config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
         )
         hierarchy = build_hierarchy(self.model_config)
-        start = initialise_from_clip(hierarchy, encoder)
+        if start is None:
+            begins = f"temporal transformer: {initialise_from_clip(hierarchy, encoder)}"
+        else:
+            begins = fill_from(start, hierarchy, encoder)
+        self.encoder_in_file = not self.frozen or (start is not None and start.path is not None)
         learning = None if self.frozen else encoder
         padded_frames = config.data.frames if config.model.reads_padding else None
         self.task = RetrievalTask(
@@ -89,7 +106,8 @@ class Run:
             self.source = FeatureBatches(features, config.data)
             if self.validation:
                 self.validation_features = self._encoded(self.validation, cache)
-            fit_projections(hierarchy, features)
+            if start is None:
+                fit_projections(hierarchy, features)
             self.reader.close()
         else:
             self.source = PixelBatches(corpus.clips, config.data, self.reader)
@@ -106,7 +124,7 @@ class Run:
         self.steps = sum(map(len, self.epochs))
         if not self.steps:
             raise SettingsError(too_few(self.source.clips, config))
-        self.facts = self._facts(start)
+        self.facts = self._facts(begins)
 
     def _corpus(self, split: str) -> Corpus:
         data = self.config.data
@@ -194,19 +212,19 @@ class Run:
         training = {
             "settings": plain(config), "step": progress.step, "validation": progress.results
         }  # fmt: skip
-        name = encoder.name if self.frozen else encoder.architecture
+        name = encoder.architecture if self.encoder_in_file else encoder.name
         checkpoint = Checkpoint(
             name, self.model_config, hierarchy, retrieval, path.name, training=training
         )
         dtype = torch.float16 if config.half else torch.float32
-        save_checkpoint(path, checkpoint, None if self.frozen else encoder, dtype)
+        save_checkpoint(path, checkpoint, encoder if self.encoder_in_file else None, dtype)
 
     def _evaluated(self) -> tuple[Hierarchy, Encoder]:
         """The model that is measured and saved, in evaluation mode: the average if there is one."""
         task = self.task if self.average is None else self.average.module.eval()
         return task.hierarchy.eval(), task.encoder or self.encoder
 
-    def _facts(self, start: str) -> dict[str, str]:
+    def _facts(self, begins: str) -> dict[str, str]:
         config, accelerator = self.config, self.accelerator
         data, optimiser = config.data, config.optimiser
 
@@ -240,7 +258,7 @@ class Run:
             f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
             "model": f"{parameters(self.task.hierarchy)}; levels {levels}",
             "encoder": f"{self.encoder.name}: {parameters(self.encoder)}",
-            "temporal transformer": start,
+            "starts from": begins,
             "losses": ", ".join(self.task.losses),
             "processes": f"{accelerator.num_processes} ({accelerator.device.type})",
             "precision": "float32" if optimiser.precision == "no" else optimiser.precision,
