@@ -12,6 +12,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from app.uploads import uploaded_file
+from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.checks import whole_number
 from hbi_core.errors import CaptionError, InputError, VideoError
@@ -20,7 +21,7 @@ from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
 from hbi_core.figures.methods_table import methods_table
-from hbi_core.figures.methods_view import seconds_in_words, view_of
+from hbi_core.figures.methods_view import view_of
 from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 

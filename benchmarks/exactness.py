@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 import tyro
 
-from benchmarks.games import formatted, random_game, seconds
+from benchmarks.games import random_game, seconds
 from benchmarks.peers import SHAPIQ, shapiq_interactions
 from benchmarks.report import report
 from explainers import (
@@ -21,6 +21,7 @@ from explainers import (
     enumerate_coalitions,
     estimate,
 )
+from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
 
 
@@ -43,9 +44,15 @@ def main(settings: Settings) -> None:
         for weighting in WEIGHTINGS:
             game = random_game(videos, texts, weighting, *batch).to(device)
             rows.append(
-                [f"closed form, {weighting}", f"{videos} × {texts}", str(*batch or [1]),
-                 formatted(seconds(lambda game=game: closed_form(game))), "", ""]
-            )  # fmt: skip
+                [
+                    f"closed form, {weighting}",
+                    f"{videos} × {texts}",
+                    str(*batch or [1]),
+                    seconds_in_words(seconds(lambda game=game: closed_form(game))),
+                    "",
+                    "",
+                ]
+            )
     estimator = load_estimator().to(device)
     for batch in [(), (8,), (128,)]:
         game = random_game(12, 24, "renormalised", *batch).to(device)
@@ -56,27 +63,38 @@ def main(settings: Settings) -> None:
             for g in [random_game(12, 24, weighting, *batch).to(device)]
         ]
         rows.append(
-            ["tiny estimator (no exact values)", "12 × 24", str(*batch or [1]), formatted(forward),
-             "; ".join(ratios), f"{_off(estimate(game, estimator), closed_form(game)):.0e}"]
-        )  # fmt: skip
+            [
+                "tiny estimator (no exact values)",
+                "12 × 24",
+                str(*batch or [1]),
+                seconds_in_words(forward),
+                "; ".join(ratios),
+                f"{_off(estimate(game, estimator), closed_form(game)):.0e}",
+            ]
+        )
     for index in INDICES:
         game = random_game(12, 24).to(device)
         duration = seconds(
             lambda game=game, index=index: closed_form(game, pairs="all", index=index)
         )
         rows.append(
-            [f"closed form, {index}, all pairs", "12 × 24", "1", formatted(duration), "", ""]
-        )  # fmt: skip
+            [f"closed form, {index}, all pairs", "12 × 24", "1", seconds_in_words(duration), "", ""]
+        )
     for videos, texts in [(8, 8), (10, 10), (12, 12), (12, 14), (12, 16)]:
         game = random_game(videos, texts).to(device)
         exact = closed_form(game).values
         duration = seconds(lambda game=game: enumerate_coalitions(game))
         difference = (enumerate_coalitions(game).values - exact).abs().max()
         rows.append(
-            ["enumeration of all coalitions", f"{videos} × {texts}", "1", formatted(duration),
-             f"{2 ** (videos + texts) / duration / 1e6:,.0f} million coalitions a second",
-             f"{difference:.0e}"]
-        )  # fmt: skip
+            [
+                "enumeration of all coalitions",
+                f"{videos} × {texts}",
+                "1",
+                seconds_in_words(duration),
+                f"{2 ** (videos + texts) / duration / 1e6:,.0f} million coalitions a second",
+                f"{difference:.0e}",
+            ]
+        )
     for videos, texts in [(5, 5), (6, 6), (7, 7)] + ([] if settings.quick else [(8, 8)]):
         game = random_game(videos, texts)
         there = game.to(device)
@@ -85,18 +103,30 @@ def main(settings: Settings) -> None:
         duration = seconds(lambda game=game: shapiq_interactions(game), least=1)
         difference = (shapiq_interactions(game) - closed_form(game).values).abs().max()
         rows.append(
-            ["shapiq ExactComputer", f"{videos} × {texts}", "1", formatted(duration),
-             f"{duration / ours:,.0f} × the closed form, {duration / enumerated:,.0f} × our "
-             "enumeration", f"{difference:.0e}"]
-        )  # fmt: skip
+            [
+                "shapiq ExactComputer",
+                f"{videos} × {texts}",
+                "1",
+                seconds_in_words(duration),
+                f"{duration / ours:,.0f} × the closed form, {duration / enumerated:,.0f} × our "
+                "enumeration",
+                f"{difference:.0e}",
+            ]
+        )
     report(
         "exactness",
         f"Exact Banzhaf interactions, float64, {device}, {settings.threads} CPU threads, {SHAPIQ}",
-        ["method", "frames × words", "games", "time (median)", "rate or ratio",
-         "largest difference from the closed form"],
+        [
+            "method",
+            "frames × words",
+            "games",
+            "time (median)",
+            "rate or ratio",
+            "largest difference from the closed form",
+        ],
         rows,
         device,
-    )  # fmt: skip
+    )
 
 
 def _off(one: Interactions, other: Interactions) -> float:

@@ -17,9 +17,10 @@ import tyro
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from benchmarks.games import formatted, random_game
+from benchmarks.games import random_game
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, enumerate_coalitions
+from explainers.timing import seconds_in_words
 
 
 @dataclass(frozen=True)
@@ -54,28 +55,30 @@ def main(settings: Settings) -> None:
         ["players", f"{settings.videos} × {settings.texts}"],
         ["coalitions, every value computed", f"{exact.coalitions_evaluated:,}"],
         ["device", exact.device],
-        ["time", formatted(exact.seconds)],
+        ["time", seconds_in_words(exact.seconds)],
         ["coalitions a second", f"{exact.coalitions_evaluated / exact.seconds / 1e6:,.0f} million"],
         ["arithmetic", f"{operations / 1e12:.1f} TFLOP (float64)"],
         ["a large matrix product here", f"{peak / 1e9:,.0f} GFLOP/s"],
-        ["time at that speed", formatted(operations / peak)],
+        ["time at that speed", seconds_in_words(operations / peak)],
         ["memory, if each value were written and read once", f"{traffic / 1e12:.1f} TB"],
         ["a large copy here", f"{bandwidth / 1e9:,.0f} GB/s, read and written"],
-        ["time at that speed", formatted(traffic / bandwidth)],
+        ["time at that speed", seconds_in_words(traffic / bandwidth)],
         ["pairs", f"{found.numel()} frame-word, {_pairs(settings)} of one side"],
         ["largest interaction, frame-word", f"{found.abs().max():.6f}"],
         ["largest difference from the closed form, frame-word", f"{_off(found, cross):.1e}"],
         ["the same, all pairs", f"{_off(exact.values, expected.values):.1e}"],
         ["the same, Banzhaf values", f"{_off(exact.player_values, expected.player_values):.1e}"],
-        ["closed form, the same frame-word values", formatted(closed_form(game).seconds)],
+        ["closed form, the same frame-word values", seconds_in_words(closed_form(game).seconds)],
     ]
     title = "Every coalition of the paper's entity game"
     report("full_game", title, ["", ""], rows, settings.device)
     tensors = {
-        "similarity": game.similarity, "video_logits": game.video_logits,
-        "text_logits": game.text_logits, "interactions": exact.values,
+        "similarity": game.similarity,
+        "video_logits": game.video_logits,
+        "text_logits": game.text_logits,
+        "interactions": exact.values,
         "banzhaf_values": exact.player_values,
-    }  # fmt: skip
+    }
     tensors = {key: value.cpu().contiguous() for key, value in tensors.items()}
     save_file(
         tensors,

@@ -36,8 +36,3 @@ def seconds(run, least: int = 5, budget: float = 2.0) -> float:
         run()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
-
-
-def formatted(value: float) -> str:
-    """Seconds as a reader wants them."""
-    return f"{value * 1e3:.2f} ms" if value < 1 else f"{value:.2f} s"

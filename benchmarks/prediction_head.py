@@ -21,10 +21,11 @@ import torch
 import tyro
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from benchmarks.games import formatted, random_game
+from benchmarks.games import random_game
 from benchmarks.report import report
 from explainers import closed_form, estimate
 from explainers.prediction_head import CellNetwork
+from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
 
 SIZES = ((12, 24, 128), (64, 64, 16))  # frames, words, batch
@@ -56,7 +57,7 @@ def main(settings: Settings) -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:
             seconds, grown = alone.submit(_measured, name, videos, texts, batch, settings).result()
         rows.append(
-            [name, f"{videos} × {texts}", str(batch), formatted(seconds), f"{grown:.2f} GiB"]
+            [name, f"{videos} × {texts}", str(batch), seconds_in_words(seconds), f"{grown:.2f} GiB"]
         )
     report(
         "prediction_head",

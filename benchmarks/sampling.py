@@ -20,11 +20,12 @@ import tyro
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from benchmarks.games import formatted, random_game
+from benchmarks.games import random_game
 from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_estimate
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, estimate, sample_coalitions
 from explainers.comparison import agreement
+from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
 
 OURS, PLAIN = "ours", "ours, plain: without antithetic pairs and control variates"
@@ -63,19 +64,29 @@ def main(settings: Settings) -> None:
     budgets = [b for b in settings.budgets if not settings.quick or b <= 4096]
     points = list(_measured(settings, budgets))
     rows = [
-        [p.method, f"{p.coalitions:,}" if p.coalitions else "", formatted(p.seconds),
-         f"{p.error:.2g}", _against(p, points)]
+        [
+            p.method,
+            f"{p.coalitions:,}" if p.coalitions else "",
+            seconds_in_words(p.seconds),
+            f"{p.error:.2g}",
+            _against(p, points),
+        ]
         for p in points
-    ]  # fmt: skip
+    ]
     report(
         "sampling",
         f"Estimated Banzhaf interactions, {settings.videos} × {settings.texts} players, "
         f"{settings.device}, {settings.threads} CPU threads, {SHAPIQ}",
-        ["method", "coalitions", "time (median)", "relative error (median)",
-         "time, as a multiple of ours to the same error"],
+        [
+            "method",
+            "coalitions",
+            "time (median)",
+            "relative error (median)",
+            "time, as a multiple of ours to the same error",
+        ],
         rows,
         settings.device,
-    )  # fmt: skip
+    )
     _plot(points, RESULTS / f"{named('sampling', settings.device)}.png")
 
 

@@ -15,7 +15,7 @@ import tyro
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from benchmarks.games import formatted, random_game, seconds
+from benchmarks.games import random_game, seconds
 from benchmarks.peers import shapiq_interactions
 from benchmarks.report import RESULTS, named, report
 from explainers import (
@@ -25,6 +25,7 @@ from explainers import (
     estimate,
     sample_coalitions,
 )
+from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
 
 Curves = dict[str, dict[int, float]]
@@ -46,7 +47,7 @@ def main(settings: Settings) -> None:
     players = _by_players(settings)
     batch = _by_batch(settings)
     rows = [
-        [what, method, str(size), formatted(value)]
+        [what, method, str(size), seconds_in_words(value)]
         for what, curves in (("players", players), ("games of 12 × 24 in a batch", batch))
         for method, curve in curves.items()
         for size, value in curve.items()

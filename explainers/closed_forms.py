@@ -26,9 +26,10 @@ from torch import Tensor
 
 from explainers.game import SimilarityGame, exact_precision, masked_softmax
 from explainers.indices import joining_probabilities
-from explainers.interactions import Interactions, timed
+from explainers.interactions import Interactions
 from explainers.multilinear import STEP, all_differences, rates
 from explainers.settings import check_game, checked_pairs
+from explainers.timing import timed
 
 
 def closed_form(

@@ -31,8 +31,9 @@ def checked_function_settings(
     """
     if isinstance(game, SimilarityGame):
         for name, value, advice in (
-            ("players", players, ""), ("device", device, ": use game.to(device)")
-        ):  # fmt: skip
+            ("players", players, ""),
+            ("device", device, ": use game.to(device)"),
+        ):
             if value is not None:
                 raise ValueError(
                     f"{name} is for games that are functions; a SimilarityGame has its own{advice}"

@@ -40,9 +40,13 @@ class SimilarityStream:
     """
 
     def __init__(
-        self, similarity: Tensor, video_logits: Tensor, text_logits: Tensor, weighting: str,
+        self,
+        similarity: Tensor,
+        video_logits: Tensor,
+        text_logits: Tensor,
+        weighting: str,
         chunk: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.videos, self.texts = similarity.shape
         self.players = self.videos + self.texts
         self.rows = _Side(similarity, video_logits, weighting)
@@ -158,9 +162,13 @@ class FunctionStream:
     """
 
     def __init__(
-        self, function: CoalitionFunction, players: int, chunk: int, dtype: torch.dtype,
+        self,
+        function: CoalitionFunction,
+        players: int,
+        chunk: int,
+        dtype: torch.dtype,
         device: torch.device,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.function, self.players, self.chunk = function, players, chunk
         self.dtype, self.device = dtype, device
 

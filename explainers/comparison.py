@@ -21,12 +21,12 @@ from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.sampling import sample_coalitions
 from explainers.settings import check_game, whole_number
+from explainers.timing import Progress
 
 METHODS = ("closed_form", "enumeration", "estimator", "sampling")
 BUDGETS = (256, 1024, 4096, 16384)  # coalitions
 # A method of one's own: a game, a number of coalitions, a seed -> its interactions.
 Method = Callable[[SimilarityGame, int, int], Interactions]
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -204,10 +204,15 @@ def compare(
             continue
         rows.append(
             Row(
-                name, budget, seed, result.seconds, result.coalitions_evaluated, result.device,
+                name,
+                budget,
+                seed,
+                result.seconds,
+                result.coalitions_evaluated,
+                result.device,
                 agreement=agreement(result.values[real], exact.values[real], top),
             )
-        )  # fmt: skip
+        )
         estimates.append(result)
     return Comparison(exact, tuple(rows), tuple(estimates), top)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,10 +13,10 @@ from explainers.coalition_function import CoalitionFunction, checked_function_se
 from explainers.coalition_stream import FunctionStream, SimilarityStream
 from explainers.game import SimilarityGame
 from explainers.indices import joining_probabilities
-from explainers.interactions import Clock, Interactions, timed
+from explainers.interactions import Interactions
 from explainers.settings import checked_pairs, whole_number
+from explainers.timing import Clock, CoalitionProgress, seconds_in_words, timed
 
-Progress = Callable[[int, int], None]
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
 _CPU_CHUNK = 2**20  # tiles that stay in a processor's cache
 _FUNCTION_CHUNK = 2**14
@@ -37,12 +37,12 @@ class TooManyCoalitionsError(ValueError):
     def __init__(self, players: int, coalitions: int, seconds: float, limit: float) -> None:
         self.coalitions, self.seconds = coalitions, seconds
         found = f"{players} players have {coalitions:,} coalitions"
-        found += (
-            f": about {duration(seconds)} at the speed of this machine, more than the limit of "
-            f"{duration(limit)}"
-            if limit
-            else ", and a limit of 0 seconds allows none"
-        )
+        if limit:
+            expected, allowed = seconds_in_words(seconds), seconds_in_words(limit)
+            found += f": about {expected} at the speed of this machine, more than the limit of "
+            found += allowed
+        else:
+            found += ", and a limit of 0 seconds allows none"
         super().__init__(
             f"{found}. closed_form gives the values of a SimilarityGame at once, sample_coalitions "
             "estimates those of any game; to enumerate all the same, raise limit_seconds"
@@ -60,7 +60,7 @@ def enumerate_coalitions(
     limit_seconds: float = 3600.0,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
-    progress: Progress | None = None,
+    progress: CoalitionProgress | None = None,
     clock: Clock | None = None,
 ) -> Interactions:
     """Interactions (HBI, Eq. 3) of all pairs by evaluating every coalition once.
@@ -157,14 +157,6 @@ def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings) ->
         return refused.seconds
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit in which a reader thinks of them."""
-    for unit, size in (("years", 3.156e7), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.2g} seconds"
-
-
 class _Meter:
     """Counts coalitions, tells the caller, and ends a run that would take too long.
 
@@ -177,7 +169,7 @@ class _Meter:
         players: list[int],
         limit: float,
         device: torch.device,
-        tell: Progress | None,
+        tell: CoalitionProgress | None,
         clock: Clock,
     ) -> None:
         self.players = max(players, default=0)
@@ -233,6 +225,9 @@ def _streams(
     ):
         stream = SimilarityStream(
             similarity[video_mask][:, text_mask],
-            video_logits[video_mask], text_logits[text_mask], game.weighting, chunk,
-        )  # fmt: skip
+            video_logits[video_mask],
+            text_logits[text_mask],
+            game.weighting,
+            chunk,
+        )
         yield stream, torch.cat([video_mask, text_mask]).nonzero().flatten()

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from explainers.game import SimilarityGame, exact_precision
-from explainers.interactions import Interactions, timed
+from explainers.interactions import Interactions
 from explainers.prediction_head import CellNetwork
 from explainers.settings import check_game
+from explainers.timing import timed
 
 
 class Estimator(nn.Module):

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-import torch
 from torch import Tensor
-
-Result = TypeVar("Result")
-Clock = Callable[[], float]  # seconds, from wherever it counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +39,3 @@ class Interactions:
     index: str = "banzhaf"
     player_values: Tensor | None = None
     player_standard_error: Tensor | None = None
-
-
-def timed(
-    compute: Callable[[], Result], device: torch.device, clock: Clock | None = None
-) -> tuple[Result, float]:
-    """Run `compute` and return its result with the seconds it took, GPU work included."""
-    clock = time.perf_counter if clock is None else clock
-    started = clock()
-    result = compute()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return result, clock() - started

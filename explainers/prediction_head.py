@@ -61,7 +61,10 @@ class CellAttention(nn.Module):
         keys = real.flatten(2).unsqueeze(1)  # [B, 1, 1, V·T]
         keys = keys | ~keys.any(-1, keepdim=True)  # no softmax over nothing, which may be NaN
         attended = nn.functional.scaled_dot_product_attention(
-            flat @ self.query, flat @ self.key, flat @ self.value,
-            attn_mask=keys, scale=1.0,
-        )  # fmt: skip
+            flat @ self.query,
+            flat @ self.key,
+            flat @ self.value,
+            attn_mask=keys,
+            scale=1.0,
+        )
         return attended.squeeze(1).mT.view_as(cells)

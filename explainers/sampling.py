@@ -27,8 +27,9 @@ from explainers.coalition_function import (
 )
 from explainers.control_variates import WalshSums
 from explainers.game import SimilarityGame
-from explainers.interactions import Clock, Interactions, timed
+from explainers.interactions import Interactions
 from explainers.settings import checked_pairs, whole_number
+from explainers.timing import Clock, CoalitionProgress, timed
 
 _CHUNK_CELLS = 2**22  # cells of similarity matrices, or terms of coalitions, held at once
 _CALL = 1024  # coalitions of one call of a function
@@ -50,7 +51,7 @@ def sample_coalitions(
     antithetic: bool = True,
     control_variates: bool = True,
     device: torch.device | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CoalitionProgress | None = None,
     clock: Clock | None = None,
 ) -> Interactions:
     """Estimate the Banzhaf interactions (HBI, Eq. 3) of any game from random coalitions.
@@ -130,9 +131,15 @@ def sample_coalitions(
     values, errors = (x.to(dtype).reshape(*batch, *x.shape[1:]) for x in tables)
     singles = (values[..., 0, 1:], errors[..., 0, 1:]) if pairs == "all" else (None, None)
     return Interactions(
-        values[..., rows, columns].contiguous(), errors[..., rows, columns].contiguous(),
-        "sample_coalitions", sample.evaluated, spent, str(source.device), "banzhaf", *singles,
-    )  # fmt: skip
+        values[..., rows, columns].contiguous(),
+        errors[..., rows, columns].contiguous(),
+        "sample_coalitions",
+        sample.evaluated,
+        spent,
+        str(source.device),
+        "banzhaf",
+        *singles,
+    )
 
 
 @dataclass(frozen=True)
@@ -156,10 +163,13 @@ class _Source:
 
 def _similarity_source(game: SimilarityGame) -> _Source:
     many = SimilarityGame(  # a dimension for the coalitions
-        game.similarity.unsqueeze(-3), game.video_logits.unsqueeze(-2),
-        game.text_logits.unsqueeze(-2), game.video_mask.unsqueeze(-2),
-        game.text_mask.unsqueeze(-2), game.weighting,
-    )  # fmt: skip
+        game.similarity.unsqueeze(-3),
+        game.video_logits.unsqueeze(-2),
+        game.text_logits.unsqueeze(-2),
+        game.video_mask.unsqueeze(-2),
+        game.text_mask.unsqueeze(-2),
+        game.weighting,
+    )
     real = torch.cat([game.video_mask, game.text_mask], dim=-1)
     real = real.reshape(game.similarity.shape[:-2].numel(), real.shape[-1])
     at_once = max(1, _CHUNK_CELLS // max(1, game.similarity.numel()))
@@ -239,9 +249,14 @@ class _Sample:
     """
 
     def __init__(
-        self, source: _Source, antithetic: bool, singles: bool, folds: int,
-        generator: torch.Generator | None, clock: Clock,
-    ) -> None:  # fmt: skip
+        self,
+        source: _Source,
+        antithetic: bool,
+        singles: bool,
+        folds: int,
+        generator: torch.Generator | None,
+        clock: Clock,
+    ) -> None:
         self.source, self.antithetic, self.generator = source, antithetic, generator
         self._clock = clock
         self.games, self.players = source.real.shape

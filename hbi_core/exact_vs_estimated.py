@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from explainers import Comparison, Interactions, compare
 from explainers.comparison import BUDGETS
+from explainers.timing import Progress
 from hbi_core.checks import real_number, whole_number
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
@@ -22,8 +23,6 @@ SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes
 MOST_SEEDS = 20
 TOP = 10  # strongest links, of at least three times as many
 LONGEST_ENUMERATION = 3600.0  # seconds
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, eq=False)

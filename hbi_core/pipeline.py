@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import reprlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from explainers import WEIGHTINGS, SimilarityGame, closed_form
+from explainers.timing import Progress
 from hbi_core.checkpoints.checkpoint import (
     SHIPPED,
     UNTRAINED,
@@ -36,8 +37,6 @@ from hbi_core.model.published import padded_tokens
 _LOG = logging.getLogger(__name__)
 MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
 USUAL_FRAMES = 12  # the paper's of a short one (MSR-VTT)
-
-Progress = Callable[[float, str], None]
 
 
 def explain(

@@ -132,10 +132,19 @@ def _cells(cells: tuple[Cell, ...]) -> go.Scatter:
 
 def _thumbnails(level: LevelLayout, frames: list[str]) -> list[dict]:
     return [
-        {"source": frames[cell.index], "xref": "x", "yref": "y", "x": cell.left, "y": cell.top,
-         "sizex": cell.width, "sizey": cell.height, "sizing": "stretch", "layer": "above"}
+        {
+            "source": frames[cell.index],
+            "xref": "x",
+            "yref": "y",
+            "x": cell.left,
+            "y": cell.top,
+            "sizex": cell.width,
+            "sizey": cell.height,
+            "sizing": "stretch",
+            "layer": "above",
+        }
         for cell in level.frames
-    ]  # fmt: skip
+    ]
 
 
 def _boxes(level: LevelLayout, layout: FigureLayout) -> list[dict]:
@@ -143,14 +152,28 @@ def _boxes(level: LevelLayout, layout: FigureLayout) -> list[dict]:
     shapes = []
     if level is not layout.levels[0]:
         y = level.top - 0.8 * layout.em
-        shapes.append({"type": "line", "x0": 0, "x1": layout.width, "y0": y, "y1": y,
-                       "line": {"color": "#444444", "width": 1, "dash": "dash"}})  # fmt: skip
+        shapes.append(
+            {
+                "type": "line",
+                "x0": 0,
+                "x1": layout.width,
+                "y0": y,
+                "y1": y,
+                "line": {"color": "#444444", "width": 1, "dash": "dash"},
+            }
+        )
     if level.merged:
         shapes += [
-            {"type": "rect", "x0": token.left, "x1": token.left + token.width, "y0": token.top,
-             "y1": token.top + token.height, "line": {"color": "#737373", "width": 2}}
+            {
+                "type": "rect",
+                "x0": token.left,
+                "x1": token.left + token.width,
+                "y0": token.top,
+                "y1": token.top + token.height,
+                "line": {"color": "#737373", "width": 2},
+            }
             for token in (*level.text_tokens, *level.video_tokens)
-        ]  # fmt: skip
+        ]
     return shapes
 
 
@@ -163,21 +186,31 @@ def _texts(level: LevelLayout, layout: FigureLayout) -> list[dict]:
         _text(0.9 * em, middle, name, 1.05 * em, textangle=-90),
         _text(2.4 * em, middle, score, 0.9 * em, textangle=-90),
         *(
-            _text(*cell.centre, escape(cell.label), layout.font,
-                  textangle=-90 if layout.vertical_words else 0)
+            _text(
+                *cell.centre,
+                escape(cell.label),
+                layout.font,
+                textangle=-90 if layout.vertical_words else 0,
+            )
             for cell in level.words
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _key_lines(layout: FigureLayout) -> list[dict]:
     y = layout.height - 0.9 * layout.em
     return [
-        {"type": "line", "x0": x, "x1": x + 2 * layout.em, "y0": y, "y1": y,
-         "opacity": grade.opacity,
-         "line": _line_style(grade),}
+        {
+            "type": "line",
+            "x0": x,
+            "x1": x + 2 * layout.em,
+            "y0": y,
+            "y1": y,
+            "opacity": grade.opacity,
+            "line": _line_style(grade),
+        }
         for grade, x in zip(GRADES, _key_places(layout), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _key_texts(layout: FigureLayout) -> list[dict]:

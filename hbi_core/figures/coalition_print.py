@@ -52,10 +52,25 @@ def _draw_level(
     if not first:
         axes.axhline(level.top - 0.8 * layout.em, color="0.25", lw=0.8, dashes=(5, 3))
     middle, em = (level.top + level.bottom) / 2, layout.em
-    axes.text(0.9 * em, middle, f"{level.name.capitalize()} level", rotation=90, ha="center",
-              va="center", fontsize=1.05 * em)  # fmt: skip
-    axes.text(2.3 * em, middle, f"S = {level.score:.3f}", rotation=90, ha="center", va="center",
-              fontsize=0.85 * em, color="0.25")  # fmt: skip
+    axes.text(
+        0.9 * em,
+        middle,
+        f"{level.name.capitalize()} level",
+        rotation=90,
+        ha="center",
+        va="center",
+        fontsize=1.05 * em,
+    )
+    axes.text(
+        2.3 * em,
+        middle,
+        f"S = {level.score:.3f}",
+        rotation=90,
+        ha="center",
+        va="center",
+        fontsize=0.85 * em,
+        color="0.25",
+    )
     axes.add_collection(
         LineCollection(
             [(link.start, link.end) for link in links],
@@ -70,21 +85,33 @@ def _draw_level(
         axes.imshow(
             thumbnail(frames[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
             extent=(cell.left, cell.left + cell.width, cell.top + cell.height, cell.top),
-            aspect="auto", interpolation="none",
-        )  # fmt: skip
+            aspect="auto",
+            interpolation="none",
+        )
     upright = {"rotation": 90, "va": "bottom"} if layout.vertical_words else {"va": "center"}
     for cell in level.words:
         y = cell.top + cell.height - 0.3 * em if layout.vertical_words else cell.centre[1]
-        axes.text(cell.centre[0], y, cell.label.replace("$", r"\$"), ha="center",
-                  fontsize=layout.font, **upright)  # fmt: skip
+        axes.text(
+            cell.centre[0],
+            y,
+            cell.label.replace("$", r"\$"),
+            ha="center",
+            fontsize=layout.font,
+            **upright,
+        )
     if level.merged:
         for token in (*level.text_tokens, *level.video_tokens):
             axes.add_patch(
                 FancyBboxPatch(
-                    (token.left, token.top), token.width, token.height, boxstyle="square,pad=0",
-                    fill=False, edgecolor="0.45", linewidth=1.2,
+                    (token.left, token.top),
+                    token.width,
+                    token.height,
+                    boxstyle="square,pad=0",
+                    fill=False,
+                    edgecolor="0.45",
+                    linewidth=1.2,
                 )
-            )  # fmt: skip
+            )
 
 
 def _style(grade: Grade) -> str | tuple:
@@ -100,8 +127,15 @@ def _draw_key(axes, layout: FigureLayout) -> None:
     for number, grade in enumerate(GRADES):
         x = 10 * em + number * step
         width = grade.width * layout.em / EM["text"]
-        axes.plot([x, x + 1.5 * em], [y, y], color=grade.colour, alpha=grade.opacity, lw=width,
-                  ls=_style(grade), solid_capstyle="round")  # fmt: skip
+        axes.plot(
+            [x, x + 1.5 * em],
+            [y, y],
+            color=grade.colour,
+            alpha=grade.opacity,
+            lw=width,
+            ls=_style(grade),
+            solid_capstyle="round",
+        )
         axes.text(x + 2.2 * em, y, key_label(number), **style)
 
 

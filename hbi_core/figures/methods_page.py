@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from explainers.timing import seconds_in_words
 from hbi_core.figures.coalition_page import FAMILY, WIDTH, escape
 from hbi_core.figures.layout import length_in_em, shortened
 from hbi_core.figures.methods_view import (
@@ -19,7 +20,6 @@ from hbi_core.figures.methods_view import (
     colour_ticks,
     column_labels,
     heat_maps,
-    seconds_in_words,
 )
 
 SCATTER_HEIGHT = 420  # pixels
@@ -30,9 +30,15 @@ _SYMBOLS = {
     "enumeration": "square-open",
 }
 _AXIS = {
-    "showline": True, "linecolor": "#666666", "gridcolor": "#e8e8e8", "zeroline": False,
-    "ticks": "outside", "tickcolor": "#666666", "exponentformat": "power", "fixedrange": True,
-}  # fmt: skip
+    "showline": True,
+    "linecolor": "#666666",
+    "gridcolor": "#e8e8e8",
+    "zeroline": False,
+    "ticks": "outside",
+    "tickcolor": "#666666",
+    "exponentformat": "power",
+    "fixedrange": True,
+}
 _FONT = 12
 _LABEL_FONT = 11
 _NARROWEST_CELL = 12.0  # pixels, that a turned label fits
@@ -44,9 +50,13 @@ def scatter_figure(view: ComparisonView) -> go.Figure:
     """Every estimate against the exact value, with 95 % intervals and the diagonal."""
     ends = [float(view.exact.min()), float(view.exact.max())]
     diagonal = go.Scatter(
-        x=ends, y=ends, mode="lines", name="estimate = exact", hoverinfo="skip",
+        x=ends,
+        y=ends,
+        mode="lines",
+        name="estimate = exact",
+        hoverinfo="skip",
         line={"color": "#111111", "width": 1.2, "dash": "dash"},
-    )  # fmt: skip
+    )
     figure = go.Figure([*(_estimates(view, shown) for shown in reversed(view.shown)), diagonal])
     return _styled(figure, "exact interaction", "estimate")
 
@@ -54,26 +64,33 @@ def scatter_figure(view: ComparisonView) -> go.Figure:
 def cost_figure(view: ComparisonView) -> go.Figure:
     """Relative error against seconds, both logarithmic; exact methods stand on the lowest line."""
     curve = go.Scatter(
-        x=[point.seconds for point in view.curve], y=[view.height(point) for point in view.curve],
+        x=[point.seconds for point in view.curve],
+        y=[view.height(point) for point in view.curve],
         text=[f"\u00a0{point.budget:,}" for point in view.curve],
-        mode="lines+text", textposition="top right", cliponaxis=False,
-        hoverinfo="skip", showlegend=False,
+        mode="lines+text",
+        textposition="top right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
         line={"color": COLOURS["sampling"], "width": 1.5},
-    )  # fmt: skip
+    )
     runs = (*view.runs, *view.exact_runs)
     methods = dict.fromkeys(run.method for run in runs)
     traces = [_costs([run for run in runs if run.method == method], view) for method in methods]
     figure = _styled(go.Figure([curve, *traces]), "time", "relative error (RMS)")
     ticks = view.times.ticks
     figure.update_xaxes(
-        type="log", tickvals=ticks, ticktext=[seconds_in_words(tick) for tick in ticks],
+        type="log",
+        tickvals=ticks,
+        ticktext=[seconds_in_words(tick) for tick in ticks],
         range=[view.times.first - 0.1, view.times.last + 0.3],
-    )  # fmt: skip
+    )
     figure.update_yaxes(
-        type="log", tickvals=[view.floor, *view.errors.ticks],
+        type="log",
+        tickvals=[view.floor, *view.errors.ticks],
         ticktext=[EXACT_TICK, *(f"{tick:g}" for tick in view.errors.ticks)],
         range=[view.errors.first - 1.35, view.errors.last + 0.25],
-    )  # fmt: skip
+    )
     figure.add_hline(view.floor, line={"color": "#666666", "width": 1, "dash": "dot"})
     return figure
 
@@ -93,14 +110,21 @@ def heat_map_figure(view: ComparisonView) -> go.Figure:
     height = 34 + count * each + (count - 1) * 34 + below
     figure = make_subplots(
         *((1, 3) if beside else (3, 1)),
-        shared_xaxes=True, shared_yaxes=True, subplot_titles=[one.title for one in maps],
-        horizontal_spacing=0.02, vertical_spacing=34 / (height - 34 - below),
-    )  # fmt: skip
+        shared_xaxes=True,
+        shared_yaxes=True,
+        subplot_titles=[one.title for one in maps],
+        horizontal_spacing=0.02,
+        vertical_spacing=34 / (height - 34 - below),
+    )
     for number, one in enumerate(maps):
         place = (1, number + 1) if beside else (number + 1, 1)
         figure.add_trace(_heat_map(one, view), *place)
-    axis = {"tickfont": {"size": _LABEL_FONT}, "showgrid": False, "zeroline": False,
-            "fixedrange": True}  # fmt: skip
+    axis = {
+        "tickfont": {"size": _LABEL_FONT},
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
     figure.update_xaxes(
         tickvals=list(range(texts)),
         ticktext=[escape(word).replace("\n", "<br>") for word in words],
@@ -131,17 +155,25 @@ def _estimates(view: ComparisonView, shown: Estimates) -> go.Scatter:
     return go.Scatter(
         x=view.exact.ravel(),
         y=shown.values.ravel(),
-        error_y=None if margin is None else {
-            "array": margin, "color": "rgba(43, 108, 176, 0.3)", "thickness": 1, "width": 0,
+        error_y=None
+        if margin is None
+        else {
+            "array": margin,
+            "color": "rgba(43, 108, 176, 0.3)",
+            "thickness": 1,
+            "width": 0,
         },
         text=texts,
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
         name=shown.label + shown.pearson,
-        marker={"color": COLOURS[shown.method], "symbol": _SYMBOLS[shown.method],
-                "size": 7 if view.exact.size <= _MANY else 5,
-                "opacity": 0.85},
-    )  # fmt: skip
+        marker={
+            "color": COLOURS[shown.method],
+            "symbol": _SYMBOLS[shown.method],
+            "size": 7 if view.exact.size <= _MANY else 5,
+            "opacity": 0.85,
+        },
+    )
 
 
 def _costs(runs: list[Cost], view: ComparisonView) -> go.Scatter:
@@ -159,21 +191,31 @@ def _costs(runs: list[Cost], view: ComparisonView) -> go.Scatter:
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
         name=NAMES[method],
-        marker={"color": COLOURS[method], "symbol": _SYMBOLS[method], "size": 12 if exact else 8,
-                "opacity": 0.7 if method == "sampling" else 1.0},
-    )  # fmt: skip
+        marker={
+            "color": COLOURS[method],
+            "symbol": _SYMBOLS[method],
+            "size": 12 if exact else 8,
+            "opacity": 0.7 if method == "sampling" else 1.0,
+        },
+    )
 
 
 def _heat_map(heat_map: HeatMap, view: ComparisonView) -> go.Heatmap:
     texts = [
-        [f"<b>{escape(shortened(text))}</b> — {frames}<br>{value:+.3g}"
-         for text, value in zip(view.columns, row, strict=True)]
+        [
+            f"<b>{escape(shortened(text))}</b> — {frames}<br>{value:+.3g}"
+            for text, value in zip(view.columns, row, strict=True)
+        ]
         for frames, row in zip(view.rows, heat_map.values, strict=True)
-    ]  # fmt: skip
+    ]
     return go.Heatmap(
-        z=heat_map.drawn, text=texts, hovertemplate="%{text}<extra></extra>", coloraxis="coloraxis",
-        xgap=1, ygap=1,
-    )  # fmt: skip
+        z=heat_map.drawn,
+        text=texts,
+        hovertemplate="%{text}<extra></extra>",
+        coloraxis="coloraxis",
+        xgap=1,
+        ygap=1,
+    )
 
 
 def _colour_axis(view: ComparisonView, height: float) -> dict:
@@ -185,20 +227,31 @@ def _colour_axis(view: ComparisonView, height: float) -> dict:
         ],
         "cmin": -view.limit,
         "cmax": view.limit,
-        "colorbar": {"tickvals": list(ticks), "ticktext": list(ticks.values()),
-                     "thickness": 14, "outlinewidth": 0,
-                     "len": min(height, 220), "lenmode": "pixels", "x": 1.01,
-                     "tickfont": {"size": _LABEL_FONT}},
-    }  # fmt: skip
+        "colorbar": {
+            "tickvals": list(ticks),
+            "ticktext": list(ticks.values()),
+            "thickness": 14,
+            "outlinewidth": 0,
+            "len": min(height, 220),
+            "lenmode": "pixels",
+            "x": 1.01,
+            "tickfont": {"size": _LABEL_FONT},
+        },
+    }
 
 
 def _styled(figure: go.Figure, horizontal: str, vertical: str) -> go.Figure:
     figure.update_layout(
         height=SCATTER_HEIGHT,
         margin={"l": 64, "r": 28, "t": 64, "b": 48},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom",
-                "font": {"size": _FONT}},
-    )  # fmt: skip
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": _FONT},
+        },
+    )
     figure.update_xaxes(title={"text": horizontal, "standoff": 8}, **_AXIS)
     figure.update_yaxes(title={"text": vertical, "standoff": 4}, **_AXIS)
     return _with_paper(figure)

@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from explainers.timing import seconds_in_words
 from hbi_core.figures.layout import length_in_em
 from hbi_core.figures.methods_view import (
     COLOURS,
@@ -20,7 +21,6 @@ from hbi_core.figures.methods_view import (
     colour_ticks,
     column_labels,
     heat_maps,
-    seconds_in_words,
     view_of,
 )
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
@@ -133,37 +133,58 @@ def _draw_scatter(axes: Axes, view: ComparisonView, em: float) -> None:
 def _draw_estimates(axes: Axes, view: ComparisonView, shown: Estimates, em: float) -> None:
     if shown.margin is not None:
         axes.errorbar(
-            view.exact.ravel(), shown.values.ravel(), shown.margin.ravel(), fmt="none",
-            ecolor=COLOURS[shown.method], elinewidth=0.4, alpha=0.35,
-        )  # fmt: skip
+            view.exact.ravel(),
+            shown.values.ravel(),
+            shown.margin.ravel(),
+            fmt="none",
+            ecolor=COLOURS[shown.method],
+            elinewidth=0.4,
+            alpha=0.35,
+        )
     style = dict(_STYLES[shown.method])
     if view.exact.size > _MANY:
         style["markersize"] *= 0.7
     axes.plot(
-        view.exact.ravel(), shown.values.ravel(), ls="", color=COLOURS[shown.method], alpha=0.85,
-        mew=0.5, label=shown.label + shown.pearson, **style,
-    )  # fmt: skip
+        view.exact.ravel(),
+        shown.values.ravel(),
+        ls="",
+        color=COLOURS[shown.method],
+        alpha=0.85,
+        mew=0.5,
+        label=shown.label + shown.pearson,
+        **style,
+    )
 
 
 def _draw_costs(axes: Axes, view: ComparisonView, em: float) -> None:
     axes.axhline(view.floor, color="0.4", lw=0.6, ls=":")
     axes.plot(
-        [point.seconds for point in view.curve], [view.height(point) for point in view.curve],
-        color=COLOURS["sampling"], lw=0.8,
-    )  # fmt: skip
+        [point.seconds for point in view.curve],
+        [view.height(point) for point in view.curve],
+        color=COLOURS["sampling"],
+        lw=0.8,
+    )
     for point in view.curve:
         axes.annotate(
-            f"{point.budget:,}", (point.seconds, view.height(point)), (0.4 * em, 0.3 * em),
-            textcoords="offset points", fontsize=0.7 * em,
-        )  # fmt: skip
+            f"{point.budget:,}",
+            (point.seconds, view.height(point)),
+            (0.4 * em, 0.3 * em),
+            textcoords="offset points",
+            fontsize=0.7 * em,
+        )
     runs = (*view.runs, *view.exact_runs)
     for method in dict.fromkeys(run.method for run in runs):
         chosen = [run for run in runs if run.method == method]
         axes.plot(
-            [run.seconds for run in chosen], [view.height(run) for run in chosen],
-            ls="", color=COLOURS[method], mew=0.7, alpha=0.85, label=NAMES[method],
+            [run.seconds for run in chosen],
+            [view.height(run) for run in chosen],
+            ls="",
+            color=COLOURS[method],
+            mew=0.7,
+            alpha=0.85,
+            label=NAMES[method],
             **_STYLES[method],
-        )  # fmt: skip
+        )
     axes.set(xscale="log", yscale="log")
     ticks = view.times.ticks
     axes.set_xticks(ticks, [seconds_in_words(tick) for tick in ticks])
@@ -187,9 +208,16 @@ def _style(axes: Axes, em: float, horizontal: str, vertical: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
     axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=0.8 * em, frameon=False,
-        borderpad=0.1, handletextpad=0.4, columnspacing=1.2, labelspacing=0.25,
-    )  # fmt: skip
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=2,
+        fontsize=0.8 * em,
+        frameon=False,
+        borderpad=0.1,
+        handletextpad=0.4,
+        columnspacing=1.2,
+        labelspacing=0.25,
+    )
 
 
 def _draw_heat_maps(axes: list[Axes], view: ComparisonView, sheet: _Sheet) -> None:
@@ -205,9 +233,11 @@ def _draw_heat_maps(axes: list[Axes], view: ComparisonView, sheet: _Sheet) -> No
         one.tick_params(length=0, pad=1.5)
         words = sheet.words if sheet.beside or number == 2 else [""] * texts
         one.set_xticks(
-            np.arange(texts) + 0.5, [word.replace("$", r"\$") for word in words],
-            rotation=90 if sheet.turned else 0, fontsize=sheet.word,
-        )  # fmt: skip
+            np.arange(texts) + 0.5,
+            [word.replace("$", r"\$") for word in words],
+            rotation=90 if sheet.turned else 0,
+            fontsize=sheet.word,
+        )
         rows = view.rows if number == 0 or not sheet.beside else [""] * videos
         one.set_yticks(np.arange(videos) + 0.5, rows, fontsize=sheet.label)
         one.spines[:].set_visible(False)
@@ -219,9 +249,14 @@ def _mark_negative(axes: Axes, cells: np.ndarray, limit: float, sheet: _Sheet) -
     rows, columns = np.nonzero(cells < -_SHOWN_NEGATIVE * limit)
     size = 0.45 * min(sheet.places[2][2] / cells.shape[1], sheet.places[2][3] / cells.shape[0])
     axes.plot(
-        columns + 0.5, rows + 0.5, ls="", marker="_", color="0.1", markersize=min(size, sheet.em),
+        columns + 0.5,
+        rows + 0.5,
+        ls="",
+        marker="_",
+        color="0.1",
+        markersize=min(size, sheet.em),
         mew=0.5,
-    )  # fmt: skip
+    )
 
 
 def _draw_colour_bar(axes: Axes, view: ComparisonView, scale: Normalize, em: float) -> None:

@@ -7,12 +7,23 @@ import statistics
 from itertools import groupby
 
 from explainers.comparison import Row
-from hbi_core.figures.methods_view import NAMES, Compared, seconds_in_words
+from explainers.timing import seconds_in_words
+from hbi_core.figures.methods_view import NAMES, Compared
 
 HEADERS = (
-    "Method", "Players", "Coalitions", "Time", "Device", "Relative error", "Max error",
-    "Mean error", "Pearson", "Spearman", "Strongest links", "Signs",
-)  # fmt: skip
+    "Method",
+    "Players",
+    "Coalitions",
+    "Time",
+    "Device",
+    "Relative error",
+    "Max error",
+    "Mean error",
+    "Pearson",
+    "Spearman",
+    "Strongest links",
+    "Signs",
+)
 _NONE = "–"
 
 

@@ -25,9 +25,16 @@ NAMES = {
 }
 MARGIN = 1.96  # standard errors, of a 95 % interval
 NEGATIVE_TO_POSITIVE = (  # ColorBrewer's RdBu, which colour-blind readers can tell apart
-    "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582", "#d6604d",
+    "#2166ac",
+    "#4393c3",
+    "#92c5de",
+    "#d1e5f0",
+    "#f7f7f7",
+    "#fddbc7",
+    "#f4a582",
+    "#d6604d",
     "#b2182b",
-)  # fmt: skip
+)
 COLOURS = {
     "sampling": "#2b6cb0",
     "estimator": "#d9650a",
@@ -237,13 +244,6 @@ def heat_maps(view: ComparisonView) -> tuple[HeatMap, HeatMap, HeatMap]:
         HeatMap(view.sampled.label, view.sampled.values),
         HeatMap(f"difference{times}, at most {largest:.2g}", off, zoom),
     )
-
-
-def seconds_in_words(seconds: float) -> str:
-    """0.0021 -> "2.1 ms", 1.5 -> "1.5 s"."""
-    if seconds < 0.0995:
-        return f"{1000 * seconds:.2g} ms"
-    return f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
 def _cost(row: Row) -> Cost:

@@ -19,10 +19,20 @@ POINTS = 72.0
 EM = {"text": 8.0, "column": 6.0}  # points
 # matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
 _FONTS = (
-    "DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC",
-    "Hiragino Sans", "Microsoft YaHei", "Arial Unicode MS", "WenQuanYi Zen Hei", "Noto Sans Arabic",
-    "Noto Sans Devanagari", "Segoe UI Symbol", "Symbola",
-)  # fmt: skip
+    "DejaVu Sans",
+    "Noto Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Arial Unicode MS",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Segoe UI Symbol",
+    "Symbola",
+)
 
 
 def without_font(explanation: Explained) -> str:

@@ -117,9 +117,18 @@ def as_a_list():
 @every_caller
 @pytest.mark.parametrize(
     "misused",
-    [in_one_array, in_one_tensor, behind_its_caller, in_place, as_a_view, turned_round,
-     as_whole_numbers, as_whole_number_tensor, as_a_list],
-)  # fmt: skip
+    [
+        in_one_array,
+        in_one_tensor,
+        behind_its_caller,
+        in_place,
+        as_a_view,
+        turned_round,
+        as_whole_numbers,
+        as_whole_number_tensor,
+        as_a_list,
+    ],
+)
 def test_what_a_function_does_with_its_arguments_and_answers(caller, misused):
     assert_same(caller(misused()), caller(values))
 
@@ -169,10 +178,14 @@ def test_other_answers_are_refused(caller, function, message):
 @pytest.mark.parametrize("method", [enumerate_coalitions, sample_coalitions])
 def test_settings_are_checked(method):
     for players, message in (
-        (None, "number of players"), (0, "players is 0; it must be a whole number, 1 or more"),
-        (-1, "players is -1"), (2.5, "players is 2.5"), (True, "players is True"),
-        ("3", "players is '3'"), (np.nan, "players is nan"),
-    ):  # fmt: skip
+        (None, "number of players"),
+        (0, "players is 0; it must be a whole number, 1 or more"),
+        (-1, "players is -1"),
+        (2.5, "players is 2.5"),
+        (True, "players is True"),
+        ("3", "players is '3'"),
+        (np.nan, "players is nan"),
+    ):
         with pytest.raises(ValueError, match=message):
             method(values, players=players)
     with pytest.raises(ValueError, match="has no sides: leave pairs out"):

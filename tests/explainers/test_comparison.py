@@ -83,9 +83,14 @@ def estimator():
 def comparison(estimator):
     methods = ("sampling", "closed_form", "estimator", "enumeration")
     return compare(
-        random_game(4, 5), methods, (64, 2048), (0, 1, 2), estimator=estimator, top=5,
+        random_game(4, 5),
+        methods,
+        (64, 2048),
+        (0, 1, 2),
+        estimator=estimator,
+        top=5,
         limit_seconds=3600,
-    )  # fmt: skip
+    )
 
 
 def test_rows_are_the_methods_called_from_python(comparison, estimator):
@@ -173,9 +178,11 @@ def test_numbers_that_are_none_are_null():
 def test_progress_of_an_enumeration():
     told = []
     compare(
-        random_game(10, 12), "enumeration", limit_seconds=3600,
+        random_game(10, 12),
+        "enumeration",
+        limit_seconds=3600,
         progress=lambda *now: told.append(now),
-    )  # fmt: skip
+    )
     assert told[0] == (0.0, "enumeration")
     assert told[-1] == (1.0, "enumeration")
     assert len(told) > 4

@@ -206,9 +206,12 @@ def test_recursivity_axiom():
 
     def phi(*players):
         return oracles.characteristic(
-            game.similarity.tolist(), game.video_logits.tolist(), game.text_logits.tolist(),
-            game.weighting, players,
-        )  # fmt: skip
+            game.similarity.tolist(),
+            game.video_logits.tolist(),
+            game.text_logits.tolist(),
+            game.weighting,
+            players,
+        )
 
     frame, word = ("v", i), ("t", j)
     together = sum(phi(*s, frame, word) - phi(*s) for s in rest) / len(rest)

@@ -137,9 +137,12 @@ def test_arrays_are_taken_as_tensors():
     similarity = game.similarity.numpy()
     mask = np.array([True, False, True])
     arrays = (
-        np.flip(similarity[:, ::-1], 1), game.video_logits.numpy().astype(">f8"),
-        game.text_logits.numpy(), None, mask,
-    )  # fmt: skip
+        np.flip(similarity[:, ::-1], 1),
+        game.video_logits.numpy().astype(">f8"),
+        game.text_logits.numpy(),
+        None,
+        mask,
+    )
     taken = SimilarityGame(*arrays)
     given = SimilarityGame(
         game.similarity, game.video_logits, game.text_logits, text_mask=torch.from_numpy(mask)
@@ -159,9 +162,10 @@ def test_arrays_are_taken_as_tensors():
 @pytest.mark.parametrize("name", ["similarity", "video_logits", "text_logits"])
 def test_real_tokens_are_finite_and_padding_may_be_anything(name, wrong, weighting):
     tensors = {
-        "similarity": torch.rand(2, 2, 3), "video_logits": torch.zeros(2, 2),
+        "similarity": torch.rand(2, 2, 3),
+        "video_logits": torch.zeros(2, 2),
         "text_logits": torch.zeros(2, 3),
-    }  # fmt: skip
+    }
     tensors[name][1, 1] = wrong
     with pytest.raises(ValueError, match=f"{name} is not finite in .* cells") as refused:
         SimilarityGame(**tensors, weighting=weighting)
@@ -189,7 +193,8 @@ ONES = torch.ones(2, 3), torch.zeros(2), torch.zeros(3)
     [
         ((torch.ones(3), torch.zeros(3), torch.zeros(3)), ValueError, r"\[\.\.\., V, T\]"),
         (
-            (torch.ones(2, 3), torch.zeros(3), torch.zeros(3)), ValueError,
+            (torch.ones(2, 3), torch.zeros(3), torch.zeros(3)),
+            ValueError,
             r"video_logits must be \[\.\.\., V\], got \[3\], but similarity \[2, 3\] has 2 video",
         ),
         ((torch.ones(2, 3), torch.zeros(2), torch.zeros(2)), ValueError, "3 text tokens"),
@@ -205,12 +210,13 @@ ONES = torch.ones(2, 3), torch.zeros(2), torch.zeros(3)
         ((torch.ones(2, 3), torch.zeros(2), torch.zeros(3), torch.ones(2)), TypeError, "bool"),
         ((torch.ones(0, 3), torch.zeros(0), torch.zeros(3)), ValueError, "no tokens"),
         (
-            (torch.ones(4, 2, 3), torch.zeros(5, 2), torch.zeros(3)), ValueError,
+            (torch.ones(4, 2, 3), torch.zeros(5, 2), torch.zeros(3)),
+            ValueError,
             r"do not broadcast: similarity \[\.\.\., V, T\] is \[4, 2, 3\], video_logits \[5, 2\]",
         ),
         ((*ONES[:2], torch.zeros(3, device="meta")), ValueError, "text_logits is on meta, simil"),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         SimilarityGame(*arguments)

@@ -73,8 +73,9 @@ def padded(singles):
         v, t = single.similarity.shape
         similarity[row, videos - v :, :t] = single.similarity
         video_logits[row, videos - v :], text_logits[row, :t] = (
-            single.video_logits, single.text_logits,
-        )  # fmt: skip
+            single.video_logits,
+            single.text_logits,
+        )
         masks[0][row, videos - v :], masks[1][row, :t] = True, True
         places.append(torch.cat(masks, -1)[row].nonzero().squeeze(-1))
     game = SimilarityGame(
@@ -336,9 +337,13 @@ def test_no_games(index, weighting):
 
 
 @pytest.mark.parametrize(
-    "method", [closed_form, lambda f: coalition_interaction(f, None, None),
-               lambda f: multilinear_extension(f, None, None)],
-)  # fmt: skip
+    "method",
+    [
+        closed_form,
+        lambda f: coalition_interaction(f, None, None),
+        lambda f: multilinear_extension(f, None, None),
+    ],
+)
 def test_closed_forms_are_for_similarity_games(method):
     with pytest.raises(TypeError, match="takes a SimilarityGame, got function"):
         method(lambda members: members[:, 0].double())
@@ -393,9 +398,11 @@ def test_extension_is_the_expected_value(weighting):
     assert result.shape == (6, 2)
     for row, column in itertools.product(range(6), range(2)):
         game = SimilarityGame(
-            games.similarity[column], games.video_logits[column], games.text_logits[column],
+            games.similarity[column],
+            games.video_logits[column],
+            games.text_logits[column],
             weighting=weighting,
-        )  # fmt: skip
+        )
         expected = oracles.expected_value(game, points[row, 0].tolist())
         assert float(result[row, column]) == pytest.approx(expected, abs=1e-12)
 
@@ -410,9 +417,13 @@ def test_padding_does_not_reach_the_extension(weighting):
     with pytest.raises(ValueError, match=r"not in \[0, 1\]"):
         multilinear_extension(game, video, text)
     alone = SimilarityGame(
-        game.similarity[0], game.video_logits[0], game.text_logits[0],
-        game.video_mask[0], game.text_mask[0], weighting,
-    )  # fmt: skip
+        game.similarity[0],
+        game.video_logits[0],
+        game.text_logits[0],
+        game.video_mask[0],
+        game.text_mask[0],
+        weighting,
+    )
     assert float(multilinear_extension(alone, video, text)) == pytest.approx(float(expected))
 
 

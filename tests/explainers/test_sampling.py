@@ -40,9 +40,12 @@ def masked_game(weighting="renormalised", seed=0):
 
 def row_of(game, row):
     return SimilarityGame(
-        game.similarity[row], game.video_logits[row], game.text_logits[row],
-        game.video_mask[row], game.text_mask[row],
-    )  # fmt: skip
+        game.similarity[row],
+        game.video_logits[row],
+        game.text_logits[row],
+        game.video_mask[row],
+        game.text_mask[row],
+    )
 
 
 def every_pair(tables):
@@ -127,9 +130,13 @@ def test_function_of_a_game_is_the_game(kind):
     ours = sample_coalitions(game, 3000, drawn_from(3), pairs="all", **kind)
     function = sample_coalitions(game.coalition_values, 3000, drawn_from(3), players=8, **kind)
     array = sample_coalitions(
-        lambda members: game.coalition_values(members).numpy(), 3000, drawn_from(3), players=8,
-        pairs="all", **kind,
-    )  # fmt: skip
+        lambda members: game.coalition_values(members).numpy(),
+        3000,
+        drawn_from(3),
+        players=8,
+        pairs="all",
+        **kind,
+    )
     for result in (function, array):
         for name in ("values", "standard_error", "player_values", "player_standard_error"):
             assert (getattr(result, name) - getattr(ours, name)).abs().max() < tolerance(kind)
@@ -145,9 +152,16 @@ def test_function_of_a_game_is_the_game(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("videos", "texts", "coalitions", "repetitions"),
-    [(2, 3, 256, 60), (3, 4, 256, 60), (3, 4, 8192, 30), (3, 6, 192, 60), (6, 8, 512, 30),
-     (12, 24, 256, 5), (12, 24, 2048, 3)],
-)  # fmt: skip
+    [
+        (2, 3, 256, 60),
+        (3, 4, 256, 60),
+        (3, 4, 8192, 30),
+        (3, 6, 192, 60),
+        (6, 8, 512, 30),
+        (12, 24, 256, 5),
+        (12, 24, 2048, 3),
+    ],
+)
 def test_intervals_cover_the_exact_value(videos, texts, coalitions, repetitions, kind):
     """The 95 % intervals do so in 95 % of the pairs, players, games and repetitions.
 

@@ -33,13 +33,24 @@ def test_links_run_from_weak_to_strong(explanation, layout):
 
 def test_grades():
     assert [grade_of(x, 1.0).name for x in (1.0, 0.75, 0.74, 0.5, 0.3, 0.1, 0.0, -2.0)] == [
-        "red", "red", "orange", "orange", "green", "blue", "blue", "negative",
-    ]  # fmt: skip
+        "red",
+        "red",
+        "orange",
+        "orange",
+        "green",
+        "blue",
+        "blue",
+        "negative",
+    ]
     assert grade_of(-0.5, -0.1).name == "negative"
     assert grade_of(0.0, 0.0).name == "blue"
     assert [key_label(number) for number in range(5)] == [
-        "75–100 %", "50–75 %", "25–50 %", "0–25 %", "negative",
-    ]  # fmt: skip
+        "75–100 %",
+        "50–75 %",
+        "25–50 %",
+        "0–25 %",
+        "negative",
+    ]
     widths = [grade.width for grade in GRADES]
     assert widths == sorted(widths, reverse=True)
 
@@ -70,8 +81,9 @@ def test_boxes_hold_their_members(explanation, layout):
         for token, box in zip(level.text_tokens, drawn.text_tokens, strict=True):
             cells = [cell for cell in drawn.words if cell.index in token.words]
             assert len(cells) == len(token.words)
-            assert all(box.left <= c.left <= c.left + c.width <= box.left + box.width + 1e-6
-                       for c in cells)  # fmt: skip
+            assert all(
+                box.left <= c.left <= c.left + c.width <= box.left + box.width + 1e-6 for c in cells
+            )
 
 
 def test_figure_draws_every_link_once(explanation):

@@ -15,15 +15,19 @@ from explainers import closed_form, compare, enumerate_coalitions, estimate, sam
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
 from hbi_core.exact_vs_estimated import compare_level
-from hbi_core.figures.methods_view import column_labels, heat_maps, seconds_in_words, view_of
+from hbi_core.figures.methods_view import column_labels, heat_maps, view_of
 from hbi_core.pipeline import explain
 from support.demo import CAFE
 from support.printed import assert_for_print
 
 LONG = 3600.0  # seconds; as long as a full enumeration may take
 FILES = {
-    "comparison.json", "comparison.csv", "comparison.pdf", "comparison.svg", "comparison.png",
-}  # fmt: skip
+    "comparison.json",
+    "comparison.csv",
+    "comparison.pdf",
+    "comparison.svg",
+    "comparison.png",
+}
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +163,12 @@ def test_figure_for_print(comparison, tmp_path, width, inches):
 
 @pytest.mark.parametrize(
     ("caption", "level", "width"),
-    [("猫 $x^2$ & <b> 😀", "entity", "text"), ("one", "event", "column"),
-     ("w" * 3000 + " and more", "entity", "column")],
-)  # fmt: skip
+    [
+        ("猫 $x^2$ & <b> 😀", "entity", "text"),
+        ("one", "event", "column"),
+        ("w" * 3000 + " and more", "entity", "column"),
+    ],
+)
 def test_any_caption_is_drawn(tmp_path, caption, level, width):
     explanation = explain(CAFE, caption, frames=1 if caption == "one" else 2)
     written = compare_level(explanation, level, (64,), (0,)).save(tmp_path, width)
@@ -219,8 +226,3 @@ def test_labels_of_columns():
     assert wrapped[0].endswith("…")
     assert column_labels([phrase, "cat"], 3.0) == (["a furry cat with …", "cat"], True)
     assert column_labels(["w" * 3000], 8.0) == (["w" * 17 + "…"], True)
-
-
-def test_seconds_in_words():
-    words = [seconds_in_words(x) for x in (0.00214, 0.03, 0.1, 1.52, 12.3)]
-    assert words == ["2.1 ms", "30 ms", "0.1 s", "1.5 s", "12 s"]
