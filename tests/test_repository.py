@@ -79,6 +79,49 @@ def test_no_module_imports_itself_in_a_circle():
     assert circles == []
 
 
+_OTHER_ENCODER = "whoever takes another encoder need not wait for it"
+_TO_SAVE = "matplotlib takes its time, and not everything is saved"
+LATE = {  # what a module imports inside a function, and why
+    ("hbi_core.encoders.loading", "hbi_core.encoders.lite"): _OTHER_ENCODER,
+    ("hbi_core.encoders.lite", "transformers"): _OTHER_ENCODER,
+    ("hbi_core.encoders.word_pieces", "transformers"): _OTHER_ENCODER,
+    ("hbi_core.encoders.word_pieces", "tokenizers"): _OTHER_ENCODER,
+    ("hbi_core.encoders.open_clip", "open_clip"): _OTHER_ENCODER,
+    ("hbi_core.encoders.open_clip", "huggingface_hub"): _OTHER_ENCODER,
+    ("hbi_core.encoders.open_clip", "torchvision"): _OTHER_ENCODER,
+    ("hbi_core.encoders.open_clip", "PIL"): _OTHER_ENCODER,
+    ("hbi_core.checkpoints.published", "open_clip"): "checkpoints without a CLIP need it not",
+    ("hbi_core.evaluate", "hbi_core.train"): "retrieval needs no requirements-train.txt",
+    (
+        "hbi_core.evaluate",
+        "hbi_core.training.ablation",
+    ): "retrieval needs no requirements-train.txt",
+    ("hbi_core.exact_vs_estimated", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.explanation", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.inputs.video", "hbi_core.checks"): "torch, which the process that decodes lacks",
+}
+
+
+def test_modules_import_at_their_top():
+    found = set()
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.ImportFrom):
+                    names = {node.module}
+                elif isinstance(node, ast.Import):
+                    names = {alias.name for alias in node.names}
+                else:
+                    continue
+                own = {name for name in names if name.split(".")[0] in PACKAGES}
+                found |= {(module, name) for name in own}
+                found |= {(module, name.split(".")[0]) for name in names - own}
+    assert found == set(LATE)
+
+
 def front_matter() -> dict[str, str]:
     text = (ROOT / "README.md").read_text()
     block = re.match(r"---\n(.*?)\n---\n", text, re.S).group(1)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image, ImageOps
 
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.layout import (
@@ -141,7 +142,5 @@ def _draw_key(axes, layout: FigureLayout) -> None:
 
 def thumbnail(frame: np.ndarray, width: float, height: float, dpi: float) -> np.ndarray:
     """A frame cut to the shape of its cell (in points) and reduced to its resolution."""
-    from PIL import Image, ImageOps
-
     size = (max(1, round(width / POINTS * dpi)), max(1, round(height / POINTS * dpi)))
     return np.asarray(ImageOps.fit(Image.fromarray(frame), size, Image.Resampling.LANCZOS))
