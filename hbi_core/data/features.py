@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from hbi_core.data.clips import Clip
-from hbi_core.data.montage import join_captions
+from hbi_core.data.montage import groups_of, join
 from hbi_core.model import Tokens, pad
 
 
@@ -42,6 +43,17 @@ class Features:
         """float32 [T, Dt]"""
         return self.words[self.starts[number] : self.starts[number + 1]].float()
 
+    def joined_captions(self, numbers: Sequence[int]) -> Tensor:
+        """float32 [T of all, Dt]: of a montage, the words of these captions."""
+        return torch.cat([self.caption(number) for number in numbers])
+
+    def joined_frames(self, numbers: Sequence[int]) -> Tensor:
+        """float32 [at most F of each, Dv]: of a montage, the frames of these clips as they are."""
+        shown = [
+            self.frames[n, : self.plain][self.frame_mask[n, : self.plain]].float() for n in numbers
+        ]
+        return torch.cat(shown)
+
     def videos(self, numbers: slice | list[int]) -> Tokens:
         """The clips as they are, without random views."""
         return Tokens.original(
@@ -66,34 +78,23 @@ def join_clips(features: Features, parts: int, seed: int) -> Features:
     The n-th caption of a montage is made of the n-th captions of its clips, so that it has as many
     as the clip with the fewest.
     """
-    order = torch.randperm(
-        len(features.clips), generator=torch.Generator().manual_seed(seed)
-    ).tolist()
-    groups = [order[n : n + parts] for n in range(0, len(order) - parts + 1, parts)]
-    own = [(features.owners == clip).nonzero().flatten().tolist() for clip in range(len(order))]
-    clips, frames, words = [], [], []
+    count = len(features.clips)
+    own = [(features.owners == clip).nonzero().flatten().tolist() for clip in range(count)]
+    groups = groups_of(count, parts, seed)
+    clips, words = [], []
     for group in groups:
-        clips_of_group = [features.clips[clip] for clip in group]
-        count = min(len(own[clip]) for clip in group)
-        together = [[own[clip][n] for clip in group] for n in range(count)]
-        files = tuple(file for clip in clips_of_group for file in clip.files)
-        captions = [[clip.captions[n] for clip in clips_of_group] for n in range(count)]
-        clips.append(
-            Clip("+".join(c.id for c in clips_of_group), files, tuple(map(join_captions, captions)))
-        )
-        frames.append(
-            torch.cat([features.videos(slice(c, c + 1)).features[0].half() for c in group])
-        )
-        words += [torch.cat([features.caption(n).half() for n in numbers]) for numbers in together]
-    masks = [
-        torch.cat([features.frame_mask[c, : features.plain] for c in group]) for group in groups
-    ]
+        joined = [features.clips[clip] for clip in group]
+        captions = range(min(len(clip.captions) for clip in joined))
+        texts = [[clip.captions[n] for clip in joined] for n in captions]
+        clips.append(join(joined, texts, "+".join(clip.id for clip in joined)))
+        words += [features.joined_captions([own[clip][n] for clip in group]) for n in captions]
+    frames = pad([features.joined_frames(group) for group in groups], parts * features.plain)
     return Features(
         clips=tuple(clips),
-        frames=torch.stack(frames),
-        frame_mask=torch.stack(masks),
+        frames=frames.features.half(),
+        frame_mask=frames.mask,
         plain=parts * features.plain,
-        words=torch.cat(words),
+        words=torch.cat(words).half(),
         starts=torch.tensor([0, *map(len, words)]).cumsum(0),
         owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
     )

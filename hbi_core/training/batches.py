@@ -7,7 +7,6 @@ step, and every process can work out its share.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,14 +16,12 @@ from torch import Tensor
 
 from hbi_core.data import Clip
 from hbi_core.data.features import Features
-from hbi_core.data.montage import join_captions
+from hbi_core.data.montage import LARGEST_MONTAGE, groups_of_pairs, join_captions
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.errors import DataError
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.model import pad
 from hbi_core.training.config import DataConfig
-
-LARGEST_MONTAGE = 4
 
 
 @dataclass(frozen=True)
@@ -82,25 +79,11 @@ def batches_of_epoch(
     batches = []
     for start in range(0, len(pairs) - batch_size + 1, batch_size):
         most = LARGEST_MONTAGE if chosen.random() < config.montages else 1
-        batches.append(_grouped(pairs[start : start + batch_size], most, chosen))
+        groups = groups_of_pairs(pairs[start : start + batch_size], most, chosen)
+        batches.append(
+            [Sample(tuple(g), tuple(g.values()), chosen.getrandbits(32)) for g in groups]
+        )
     return batches
-
-
-def _grouped(pairs: list[tuple[int, int]], most: int, chosen: random.Random) -> list[Sample]:
-    """Samples of one to `most` pairs, no clip twice in the same."""
-    waiting, samples = deque(pairs), []
-    while waiting:
-        parts = chosen.randint(1, most)
-        taken, twins = {}, []
-        while waiting and len(taken) < parts and len(twins) < parts:
-            clip, caption = waiting.popleft()
-            if clip in taken:
-                twins.append((clip, caption))
-            else:
-                taken[clip] = caption
-        waiting.extendleft(twins)
-        samples.append(Sample(tuple(taken), tuple(taken.values()), chosen.getrandbits(32)))
-    return samples
 
 
 def share_of_process(batch: list[Sample], rank: int, processes: int) -> list[Sample]:
@@ -125,21 +108,20 @@ class FeatureBatches:
             text = self.features.texts([c for s in samples for c in s.captions], self.config.words)
             return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
         videos = [self._frames(sample) for sample in samples]
-        texts = [torch.cat([self.features.caption(c) for c in s.captions]) for s in samples]
+        texts = [self.features.joined_captions(sample.captions) for sample in samples]
         video = pad(videos, max(map(len, videos)))
         text = pad(texts, min(max(map(len, texts)), self.config.words))
         return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
 
     def _frames(self, sample: Sample) -> Tensor:
         """float [at most frames x clips, Dv]: with random views where there are some."""
+        if not self.config.views:
+            return self.features.joined_frames(sample.clips)
         chosen = np.random.default_rng(sample.seed)
         shown = []
         for clip in sample.clips:
-            features, mask = self.features.frames[clip], self.features.frame_mask[clip]
-            if self.config.views:
-                shown.append(features[chosen.choice(len(features), self._shown(chosen))])
-            else:
-                shown.append(features[mask])
+            features = self.features.frames[clip]
+            shown.append(features[chosen.choice(len(features), self._shown(chosen))])
         return torch.cat(shown).float()
 
     def _shown(self, chosen: np.random.Generator) -> int:
@@ -183,8 +165,7 @@ class PixelBatches:
         return Batch(frames, mask, captions, None, _ids(kept))
 
     def _caption(self, sample: Sample) -> Caption:
-        texts = [self.captions[number] for number in sample.captions]
-        return parse_caption(texts[0] if len(texts) == 1 else join_captions(texts))
+        return parse_caption(join_captions([self.captions[n] for n in sample.captions]))
 
 
 def _ids(samples: list[Sample]) -> Tensor:

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Sequence
 
 from hbi_core.data import Clip, Corpus, shared_with_test
+from hbi_core.data.montage import LARGEST_MONTAGE
 from hbi_core.encoders import Encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.inputs.text import parse_caption
-from hbi_core.training.batches import LARGEST_MONTAGE, batches_of_epoch
+from hbi_core.training.batches import batches_of_epoch
 from hbi_core.training.config import DataConfig, TrainConfig
 
 _LOG = logging.getLogger(__name__)
