@@ -8,6 +8,7 @@ import importlib.util
 import re
 import runpy
 import shlex
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -18,13 +19,22 @@ from hbi_core import convert, evaluate, explain, train
 from hbi_core.command_line import parsed
 from hbi_core.encoders import Encoder, encode_frames, encode_text
 from hbi_core.inputs.text import parse_caption
+from hbi_core.training.config import TrainConfig
 from support.demo import ROOT
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-NAMES = re.findall(r"`([a-z_]+(?:\.\w+)+)`", (ROOT / "docs" / "paper_to_code.md").read_text())
+NAME = re.compile(r"`((?:explainers|hbi_core|app|benchmarks|tests)(?:\.(?!py\b|md\b)\w+)+)\b")
+NAMES = {
+    name
+    for document in DOCUMENTS
+    if document.name != "CHANGELOG.md"  # which tells of what was
+    for name in NAME.findall(document.read_text())
+}
+SETTING = re.compile(r"`((?:data|model|loss|optimiser)\.[\w.]+)\b")
+SETTINGS = {name for document in DOCUMENTS for name in SETTING.findall(document.read_text())}
 
 
 def resolved(name: str) -> object:
@@ -43,7 +53,7 @@ def resolved(name: str) -> object:
 
 
 @pytest.mark.parametrize("name", sorted({n for n in NAMES if not n.startswith("tests.")}))
-def test_every_symbol_of_paper_to_code_exists(name):
+def test_every_symbol_that_is_named_exists(name):
     assert resolved(name) is not None
 
 
@@ -52,6 +62,13 @@ def test_the_tests_that_are_named_exist():
     assert named
     for name in named:
         assert (ROOT / f"{name.replace('.', '/')}.py").is_file(), name
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_every_setting_that_is_named_exists(name):
+    kind: type = TrainConfig
+    for part in name.split("."):
+        kind = get_type_hints(kind)[part]
 
 
 def test_every_numbered_equation_has_a_row():
