@@ -20,11 +20,11 @@ from tqdm import trange
 
 from benchmarks.report import report
 from explainers import closed_form
+from hbi_core.data.batch import Batch
 from hbi_core.estimator import SHIPPED_ESTIMATOR
+from hbi_core.losses import TARGETS, LossConfig
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.training.batches import Batch
-from hbi_core.training.config import TARGETS, LossConfig
 
 BATCH, FRAMES, WORDS = 128, 12, 24
 

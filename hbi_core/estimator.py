@@ -20,10 +20,9 @@ from explainers import WEIGHTINGS, Estimator, SimilarityGame
 from explainers.closed_forms import interaction_values
 from hbi_core.checkpoints.tensor_file import read_tensors, write_tensors
 from hbi_core.errors import CheckpointError
-from hbi_core.settings import COUNT, LEARNING_RATE, OWN_PATH, SEED, check, one_of
+from hbi_core.settings import COUNT, LEARNING_RATE, OWN_PATH, SEED, check, one_of, plain
 from hbi_core.shipped import ASSETS
 from hbi_core.training.divergence import finite, stopping
-from hbi_core.training.folder import plain
 from hbi_core.written import check_file
 
 _LOG = logging.getLogger(__name__)

@@ -1,9 +1,96 @@
-"""The losses of training (HBI, Eqs. 2, 5, 9), each a plain function of tensors."""
+"""The losses of training (HBI, Eqs. 2, 5, 8, 9), and their settings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from explainers import WEIGHTINGS, SimilarityGame, sample_coalitions
+from explainers.closed_forms import interaction_values
+from hbi_core.errors import SettingsError
+from hbi_core.estimator import load_estimator
+from hbi_core.model import LEVEL_NAMES, LevelTokens
+from hbi_core.settings import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    Allowed,
+    check,
+    distinct,
+    each,
+    number,
+    one_of,
+    whole,
+)
+
+TARGETS = ("closed_form", "sampling", "estimator", "none")
+LOWEST_LEARNED_TEMPERATURE = 0.01  # as CLIP's
+_PAIR = Allowed(
+    f"teacher>student, two of {', '.join(LEVEL_NAMES)}",
+    lambda pair: pair in [f"{a}>{b}" for a, b in permutations(LEVEL_NAMES, 2)],
+)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The terms of Eq. 10.
+
+    Attributes:
+        alpha: weight of the Banzhaf losses (Eq. 8).
+        beta: weight of the self-distillation losses (Eq. 10).
+        target: where the interactions of Eq. 5 come from: "closed_form" (exact), "sampling",
+            "estimator", or "none" for no Banzhaf loss.
+        coalitions: of the target "sampling", for each pair of a video and its text.
+        estimator: file of the target "estimator".
+        interaction_scale: factor on the interactions before the softmax of Eq. 4, one for each
+            level: with fewer players, interactions are larger.
+        weighting: of the game, "renormalised" or "fixed".
+        temperature: τ of Eq. 2, where training starts.
+        learned_temperature: whether τ is trained, with the learning rate of the encoder (where
+            that is frozen, of the rest), without weight decay, and never below 0.01: as CLIP's.
+        supervised: levels with losses of their own (deep supervision), of those that the model has.
+        distillation: pairs of levels "teacher>student" (Tab. C), of those that the model has.
+    """
+
+    alpha: float = 1.0
+    beta: float = 2.0
+    target: str = "closed_form"
+    coalitions: int = 1000
+    estimator: Path | None = None
+    interaction_scale: tuple[float, ...] = (100.0, 20.0, 5.0)
+    weighting: str = "renormalised"
+    temperature: float = 0.01
+    learned_temperature: bool = False
+    supervised: tuple[str, ...] = LEVEL_NAMES
+    distillation: tuple[str, ...] = ("entity>action", "entity>event")
+
+    def __post_init__(self) -> None:
+        check(
+            self,
+            "loss.",
+            **dict.fromkeys(("alpha", "beta"), NOT_NEGATIVE),
+            target=one_of(TARGETS),
+            coalitions=whole(4),
+            interaction_scale=each(POSITIVE),
+            weighting=one_of(WEIGHTINGS),
+            temperature=(
+                number(least=LOWEST_LEARNED_TEMPERATURE) if self.learned_temperature else POSITIVE
+            ),
+            supervised=distinct(one_of(LEVEL_NAMES)),
+            distillation=distinct(_PAIR),
+        )
+        if self.target == "estimator" and self.estimator is None:
+            raise SettingsError("The target 'estimator' needs the file of one: loss.estimator.")
+        if not self.supervised:
+            raise SettingsError("loss.supervised names no level: nothing would tell pairs apart.")
+
+    @property
+    def distilled(self) -> tuple[tuple[str, str], ...]:
+        """(teacher, student) pairs."""
+        return tuple(tuple(pair.split(">")) for pair in self.distillation)
 
 
 def contrastive_loss(
@@ -59,6 +146,48 @@ def banzhaf_loss(
     return (
         _mean_of_real(video_to_text, video_mask) + _mean_of_real(text_to_video, text_mask)
     ).mean()
+
+
+class BanzhafLoss(nn.Module):
+    """Eq. 5 of a level; Eq. 8 adds it over the levels.
+
+    Args:
+        config: where the interactions come from. Its target must not be "none".
+    """
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.estimator = load_estimator(config.estimator) if config.target == "estimator" else None
+
+    def forward(self, level: LevelTokens, head: nn.Module, interaction_scale: float) -> Tensor:
+        """The loss of a level, float [].
+
+        Args:
+            level: a batch of videos, each with its own text.
+            head: the prediction head of the level.
+            interaction_scale: see `banzhaf_loss`.
+
+        Raises:
+            NotFiniteError: the model computes values that are not finite.
+        """
+        game = level.game(self.config.weighting)
+        relation = head(game.similarity, game.video_mask, game.text_mask)
+        return banzhaf_loss(
+            relation.float(),
+            self._interactions(game),
+            game.video_mask,
+            game.text_mask,
+            interaction_scale,
+        )
+
+    @torch.no_grad()
+    def _interactions(self, game: SimilarityGame) -> Tensor:
+        if self.config.target == "closed_form":
+            return interaction_values(game)
+        if self.config.target == "sampling":
+            return sample_coalitions(game, self.config.coalitions).values
+        return self.estimator(game)
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:

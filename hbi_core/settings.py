@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hbi_core.errors import SettingsError
@@ -41,6 +42,11 @@ def check(settings: object, section: str = "", /, **allowed: Allowed) -> None:
     ]
     if wrong:
         raise SettingsError("; ".join(wrong) + ".")
+
+
+def plain(config: object) -> dict:
+    """A dataclass of settings as JSON and YAML have them: no paths, no tuples."""
+    return json.loads(json.dumps(asdict(config), default=str))
 
 
 def whole(least: int) -> Allowed:

@@ -9,17 +9,19 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from explainers import SimilarityGame, sample_coalitions
-from explainers.closed_forms import interaction_values
+from hbi_core.data.batch import Batch
 from hbi_core.devices import gather
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError
-from hbi_core.estimator import load_estimator
-from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
+from hbi_core.losses import (
+    LOWEST_LEARNED_TEMPERATURE,
+    BanzhafLoss,
+    LossConfig,
+    contrastive_loss,
+    distillation_loss,
+)
 from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens, pad
 from hbi_core.model.published import padded_tokens
-from hbi_core.training.batches import Batch
-from hbi_core.training.config import LOWEST_LEARNED_TEMPERATURE, LossConfig
 
 
 class RetrievalTask(nn.Module):
@@ -52,7 +54,7 @@ class RetrievalTask(nn.Module):
         self.log_scale = nn.Parameter(
             torch.tensor(-math.log(config.temperature)), requires_grad=config.learned_temperature
         )
-        self.estimator = load_estimator(config.estimator) if config.target == "estimator" else None
+        self.banzhaf = None if config.target == "none" else BanzhafLoss(config)
         names = [level.name for level in hierarchy.levels]
         self.supervised = [name for name in names if name in config.supervised]
         self.distilled = [pair for pair in config.distilled if set(pair) <= set(names)]
@@ -60,7 +62,7 @@ class RetrievalTask(nn.Module):
     @property
     def losses(self) -> list[str]:
         """Names of the losses, "total" left out."""
-        kinds = ["contrastive"] if self.config.target == "none" else ["contrastive", "banzhaf"]
+        kinds = ["contrastive"] if self.banzhaf is None else ["contrastive", "banzhaf"]
         names = [f"{kind}/{level}" for level in self.supervised for kind in kinds]
         return names + [f"distillation/{teacher}>{student}" for teacher, student in self.distilled]
 
@@ -86,8 +88,8 @@ class RetrievalTask(nn.Module):
             losses[f"contrastive/{level.name}"] = contrastive_loss(
                 scores[level.name], temperature, same_video
             )
-            if self.config.target != "none":
-                losses[f"banzhaf/{level.name}"] = self._banzhaf_loss(level, module.head, scale)
+            if self.banzhaf is not None:
+                losses[f"banzhaf/{level.name}"] = self.banzhaf(level, module.head, scale)
         for teacher, student in self.distilled:
             losses[f"distillation/{teacher}>{student}"] = distillation_loss(
                 scores[student], scores[teacher]
@@ -127,25 +129,6 @@ class RetrievalTask(nn.Module):
             return padded_tokens(self.encoder, videos, texts, self.padded_frames, self.words)
         longest = batch.frame_mask.shape[1]
         return pad(videos, longest), pad([text.features for text in texts], self.words)
-
-    def _banzhaf_loss(self, level: LevelTokens, head: nn.Module, scale: float) -> Tensor:
-        game = level.game(self.config.weighting)
-        relation = head(game.similarity, game.video_mask, game.text_mask)
-        return banzhaf_loss(
-            relation.float(),
-            self._interactions(game),
-            game.video_mask,
-            game.text_mask,
-            scale,
-        )
-
-    @torch.no_grad()
-    def _interactions(self, game: SimilarityGame) -> Tensor:
-        if self.config.target == "closed_form":
-            return interaction_values(game)
-        if self.config.target == "sampling":
-            return sample_coalitions(game, self.config.coalitions).values
-        return self.estimator(game)
 
 
 def _of_all_processes(level: LevelTokens) -> LevelTokens:

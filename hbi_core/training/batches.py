@@ -8,56 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hbi_core.data import Clip
+from hbi_core.data.batch import Batch, Sample
+from hbi_core.data.config import DataConfig
 from hbi_core.data.features import Features
 from hbi_core.data.montage import LARGEST_MONTAGE, groups_of_pairs, join_captions
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.errors import DataError
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.model import pad
-from hbi_core.training.config import DataConfig
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A text and what it describes: one clip and one of its captions, or several of a montage."""
-
-    clips: tuple[int, ...]
-    captions: tuple[int, ...]
-    seed: int
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Pairs of videos and texts.
-
-    Attributes:
-        frames: frozen features [B, F, Dv], or pixels [B, F, 3, S, S] of the encoder's dtype.
-        frame_mask: bool [B, F].
-        words: frozen features [B, W, Dt], or the captions themselves.
-        word_mask: bool [B, W], or None with captions.
-        ids: int64 [B]; the same number where the video is the same.
-    """
-
-    frames: Tensor
-    frame_mask: Tensor
-    words: Tensor | tuple[Caption, ...]
-    word_mask: Tensor | None
-    ids: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        moved = {
-            name: value.to(device, non_blocking=True)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
-        }
-        return replace(self, **moved)
 
 
 def batches_of_epoch(

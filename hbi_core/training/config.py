@@ -3,166 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import permutations
 from pathlib import Path
 
-from explainers import WEIGHTINGS
-from hbi_core.data.files import MISSING_RULES
-from hbi_core.data.reading import LIMITS
+from hbi_core.data.config import DataConfig
 from hbi_core.encoders.open_clip import IN_CHECKPOINT
 from hbi_core.errors import SettingsError
-from hbi_core.inputs.video import VideoLimits
-from hbi_core.model import LEVEL_NAMES, ModelConfig
+from hbi_core.losses import LossConfig
+from hbi_core.model import ModelConfig
 from hbi_core.settings import (
     COUNT,
     LEARNING_RATE,
     LEARNING_RATE_OR_ZERO,
     NOT_NEGATIVE,
     OWN_PATH,
-    POSITIVE,
     SEED,
-    SHARE,
     SHARE_BELOW_ONE,
     TEXT,
     WEIGHT_DECAY,
-    Allowed,
     check,
-    distinct,
     each,
-    number,
     one_of,
     optional,
-    whole,
 )
 
-TARGETS = ("closed_form", "sampling", "estimator", "none")
 PRECISIONS = ("no", "bf16")
 ANY_ENCODER = "open_clip"  # where nobody says which
-LOWEST_LEARNED_TEMPERATURE = 0.01  # as CLIP's
-_PAIR = Allowed(
-    f"teacher>student, two of {', '.join(LEVEL_NAMES)}",
-    lambda pair: pair in [f"{a}>{b}" for a, b in permutations(LEVEL_NAMES, 2)],
-)
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What is trained on.
-
-    Attributes:
-        dataset: "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or "synthetic".
-        root: its folder.
-        train: split to train on; "train+validation", with validation null, for the final run.
-        validation: split that chooses the best checkpoint, never one with clips of the test split;
-            None for none, so that the last weights are kept.
-        clips: of each split at most, chosen by a hash of their ids; 0 takes all.
-        frames: of each clip; a montage has as many of each photograph.
-        words: text players at most; longer captions are cut.
-        missing: what to do about clips without a file, "skip" or "stop".
-        montages: share of the training batches whose samples are one to four photographs one after
-            another, with their captions joined. Only for photographs.
-        validation_parts: photographs of each montage that is validated on; 1 for single ones.
-        views: random views of each photograph to choose the training frames from.
-        captions_per_clip: captions of each clip in an epoch, drawn anew; 0 takes them all.
-        cache: folder for frozen features; where several processes share the work and none is
-            given, features/ in the folder of the run.
-        workers: processes that read clips, for training, validation and the cache; 0 reads them in
-            the training process.
-        video_limits: what is refused; a video that takes longer to read stops the run.
-    """
-
-    dataset: str
-    root: Path
-    train: str = "train"
-    validation: str | None = "validation"
-    clips: int = 0
-    frames: int = 12
-    words: int = 24
-    missing: str = "skip"
-    montages: float = 0.0
-    validation_parts: int = 1
-    views: int = 0
-    captions_per_clip: int = 0
-    cache: Path | None = None
-    workers: int = 2
-    video_limits: VideoLimits = LIMITS
-
-    def __post_init__(self) -> None:
-        check(
-            self,
-            "data.",
-            **dict.fromkeys(("dataset", "train"), TEXT),
-            validation=optional(TEXT),
-            cache=optional(OWN_PATH),
-            **dict.fromkeys(("frames", "words", "validation_parts"), COUNT),
-            **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), whole(0)),
-            missing=one_of(MISSING_RULES),
-            montages=SHARE,
-        )
-        if self.validation and self.validation.endswith("test"):
-            raise SettingsError(
-                f"data.validation is {self.validation!r}: the best checkpoint must not be chosen "
-                "on a test split. Use another one, or null for none."
-            )
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """The terms of Eq. 10.
-
-    Attributes:
-        alpha: weight of the Banzhaf losses (Eq. 8).
-        beta: weight of the self-distillation losses (Eq. 10).
-        target: where the interactions of Eq. 5 come from: "closed_form" (exact), "sampling",
-            "estimator", or "none" for no Banzhaf loss.
-        coalitions: of the target "sampling", for each pair of a video and its text.
-        estimator: file of the target "estimator".
-        interaction_scale: factor on the interactions before the softmax of Eq. 4, one for each
-            level: with fewer players, interactions are larger.
-        weighting: of the game, "renormalised" or "fixed".
-        temperature: τ of Eq. 2, where training starts.
-        learned_temperature: whether τ is trained, with the learning rate of the encoder (where
-            that is frozen, of the rest), without weight decay, and never below 0.01: as CLIP's.
-        supervised: levels with losses of their own (deep supervision), of those that the model has.
-        distillation: pairs of levels "teacher>student" (Tab. C), of those that the model has.
-    """
-
-    alpha: float = 1.0
-    beta: float = 2.0
-    target: str = "closed_form"
-    coalitions: int = 1000
-    estimator: Path | None = None
-    interaction_scale: tuple[float, ...] = (100.0, 20.0, 5.0)
-    weighting: str = "renormalised"
-    temperature: float = 0.01
-    learned_temperature: bool = False
-    supervised: tuple[str, ...] = LEVEL_NAMES
-    distillation: tuple[str, ...] = ("entity>action", "entity>event")
-
-    def __post_init__(self) -> None:
-        check(
-            self,
-            "loss.",
-            **dict.fromkeys(("alpha", "beta"), NOT_NEGATIVE),
-            target=one_of(TARGETS),
-            coalitions=whole(4),
-            interaction_scale=each(POSITIVE),
-            weighting=one_of(WEIGHTINGS),
-            temperature=(
-                number(least=LOWEST_LEARNED_TEMPERATURE) if self.learned_temperature else POSITIVE
-            ),
-            supervised=distinct(one_of(LEVEL_NAMES)),
-            distillation=distinct(_PAIR),
-        )
-        if self.target == "estimator" and self.estimator is None:
-            raise SettingsError("The target 'estimator' needs the file of one: loss.estimator.")
-        if not self.supervised:
-            raise SettingsError("loss.supervised names no level: nothing would tell pairs apart.")
-
-    @property
-    def distilled(self) -> tuple[tuple[str, str], ...]:
-        """(teacher, student) pairs."""
-        return tuple(tuple(pair.split(">")) for pair in self.distillation)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from hbi_core.data import Clip, Corpus, shared_with_test
+from hbi_core.data.config import DataConfig
 from hbi_core.data.montage import LARGEST_MONTAGE
 from hbi_core.encoders import Encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.inputs.text import parse_caption
 from hbi_core.training.batches import batches_of_epoch
-from hbi_core.training.config import DataConfig, TrainConfig
+from hbi_core.training.config import TrainConfig
 
 _LOG = logging.getLogger(__name__)
 _FEW = 50  # clips; one is worth 2 % of a recall then

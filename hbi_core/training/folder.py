@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import yaml
 
 from hbi_core.errors import SettingsError
+from hbi_core.settings import plain
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.progress import Progress, saved_states
 from hbi_core.written import check_folder, write_text
@@ -38,11 +38,6 @@ FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
 _NEEDED = {_RESULT: {"step", "best_step", "validation"}}
 _ANOTHER = "Choose another folder (out=FOLDER)"
-
-
-def plain(config: object) -> dict:
-    """A dataclass of settings as JSON and YAML have them: no paths, no tuples."""
-    return json.loads(json.dumps(asdict(config), default=str))
 
 
 def check_settings(config: TrainConfig) -> None:

@@ -21,12 +21,13 @@ from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError, SettingsError
 from hbi_core.model import Hierarchy, build_hierarchy
+from hbi_core.settings import plain
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.fit import check_fit, too_few
-from hbi_core.training.folder import UNREADABLE, plain
+from hbi_core.training.folder import UNREADABLE
 from hbi_core.training.initialise import (
     check_encoder,
     fill_from,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from hbi_core.errors import SettingsError
+from hbi_core.settings import plain
 from hbi_core.train import read_config
 from hbi_core.training import loop
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
-from hbi_core.training.folder import plain
 from support.small_runs import settings
 from support.toy import ToyEncoder
 

@@ -24,6 +24,8 @@ from hbi_core.checkpoints.checkpoint import (
 )
 from hbi_core.checkpoints.published import convert
 from hbi_core.data import Clip, Corpus, read_corpus
+from hbi_core.data.batch import Sample
+from hbi_core.data.config import DataConfig
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.synthetic import synthetic_clips
@@ -33,12 +35,13 @@ from hbi_core.evaluate import main as evaluate
 from hbi_core.explain import main as explain_command
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import read_video
+from hbi_core.losses import LossConfig
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
-from hbi_core.training.batches import FeatureBatches, PixelBatches, Sample
-from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+from hbi_core.training.batches import FeatureBatches, PixelBatches
+from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.loop import train
 from support import published
 from support.published_files import double, know_small_clip, whole_state

@@ -22,6 +22,8 @@ from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.command_line import parsed
 from hbi_core.data import Clip, Corpus, read_corpus, synthetic
+from hbi_core.data.batch import Batch, Sample
+from hbi_core.data.config import DataConfig
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
 from hbi_core.data.frames import read_frames
@@ -31,21 +33,19 @@ from hbi_core.data.views import random_views
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import DataError, SettingsError, VideoError
 from hbi_core.inputs.text import parse_caption
-from hbi_core.losses import distillation_loss
+from hbi_core.losses import LossConfig, distillation_loss
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
 from hbi_core.model.entity import Projection, TemporalTransformer
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training import loop, run
 from hbi_core.training.batches import (
-    Batch,
     FeatureBatches,
     PixelBatches,
-    Sample,
     batches_of_epoch,
     share_of_process,
 )
-from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig
+from hbi_core.training.config import OptimiserConfig
 from hbi_core.training.folder import BEST
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.loop import learning_rates, train

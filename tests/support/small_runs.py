@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from hbi_core.data.config import DataConfig
+from hbi_core.losses import LossConfig
 from hbi_core.model import ModelConfig
-from hbi_core.training.config import DataConfig, LossConfig, OptimiserConfig, TrainConfig
+from hbi_core.training.config import OptimiserConfig, TrainConfig
 
 MODEL = ModelConfig(
     48, 32, 32, projection=True, temporal_layers=1, attention_heads=4, positions=8,

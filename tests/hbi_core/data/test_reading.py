@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from hbi_core.data import Clip, reading
+from hbi_core.data.batch import Sample
+from hbi_core.data.config import DataConfig
 from hbi_core.data.frames import read_frames
 from hbi_core.data.reading import ClipReader
 from hbi_core.data.views import random_views
@@ -21,8 +23,7 @@ from hbi_core.errors import (
     VideoTimeoutError,
 )
 from hbi_core.inputs import video
-from hbi_core.training.batches import PixelBatches, Sample
-from hbi_core.training.config import DataConfig
+from hbi_core.training.batches import PixelBatches
 from support.clips import broken
 from support.toy import ToyEncoder
 

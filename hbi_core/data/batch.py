@@ -1,0 +1,46 @@
+"""What training reads at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from hbi_core.inputs.text import Caption
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text and what it describes: one clip and one of its captions, or several of a montage."""
+
+    clips: tuple[int, ...]
+    captions: tuple[int, ...]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pairs of videos and texts.
+
+    Attributes:
+        frames: frozen features [B, F, Dv], or pixels [B, F, 3, S, S] of the encoder's dtype.
+        frame_mask: bool [B, F].
+        words: frozen features [B, W, Dt], or the captions themselves.
+        word_mask: bool [B, W], or None with captions.
+        ids: int64 [B]; the same number where the video is the same.
+    """
+
+    frames: Tensor
+    frame_mask: Tensor
+    words: Tensor | tuple[Caption, ...]
+    word_mask: Tensor | None
+    ids: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
