@@ -1,7 +1,8 @@
 """Tokens -> token merge -> level similarity, three times."""
 
+from hbi_core.model.build import build_hierarchy
 from hbi_core.model.config import LEVEL_NAMES, ModelConfig
-from hbi_core.model.hierarchy import Hierarchy, Level, LevelTokens, Players, build_hierarchy
+from hbi_core.model.hierarchy import Hierarchy, Level, LevelTokens, Players, Side
 from hbi_core.model.token_merge import TokenMerge, dpc_knn
 from hbi_core.model.tokens import Tokens, pad
 
@@ -12,6 +13,7 @@ __all__ = [
     "LevelTokens",
     "ModelConfig",
     "Players",
+    "Side",
     "TokenMerge",
     "Tokens",
     "build_hierarchy",

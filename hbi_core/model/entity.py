@@ -33,6 +33,9 @@ class Projection(nn.Module):
         dropout: share of the scaled features set to zero, in training.
     """
 
+    centre: Tensor
+    scale: Tensor
+
     def __init__(self, inputs: int, width: int, noise: float = 0.0, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(inputs))
@@ -67,20 +70,20 @@ class TemporalTransformer(nn.Module):
         layers: blocks.
         heads: attention heads.
         positions: largest number of frames.
-        published: as the released checkpoints were trained: what stands in padding frames stays,
-            though no frame sees it.
     """
 
-    def __init__(
-        self, width: int, layers: int, heads: int, positions: int, published: bool = False
-    ) -> None:
+    def __init__(self, width: int, layers: int, heads: int, positions: int) -> None:
         super().__init__()
-        self.published = published
         self.positions = nn.Parameter(torch.zeros(positions, width))
         block = nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, activation=quick_gelu,
-            batch_first=True, norm_first=True,
-        )  # fmt: skip
+            width,
+            heads,
+            4 * width,
+            dropout=0.0,
+            activation=quick_gelu,
+            batch_first=True,
+            norm_first=True,
+        )
         self.blocks = nn.TransformerEncoder(block, layers, enable_nested_tensor=False)
         for layer in self.blocks.layers:
             for last in (layer.self_attn.out_proj, layer.linear2):
@@ -99,10 +102,13 @@ class TemporalTransformer(nn.Module):
                 f"{frames} frames, but the model has positions for {len(self.positions)}: use "
                 "fewer frames."
             )
-        kept = tokens.mask.unsqueeze(-1) | self.published
-        features = tokens.features.masked_fill(~kept, 0.0)
+        features = self.read(tokens)
         seen = self.blocks(features + self.positions[:frames], src_key_padding_mask=~tokens.mask)
         return replace(tokens, features=features + seen)
+
+    def read(self, tokens: Tokens) -> Tensor:
+        """The features [B, F, D] that are read."""
+        return tokens.without_padding()
 
 
 def quick_gelu(x: Tensor) -> Tensor:

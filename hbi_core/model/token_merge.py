@@ -18,13 +18,10 @@ def dpc_knn(
     clusters: int,
     neighbours: int = 3,
     wanted: Tensor | None = None,
-    published: bool = False,
 ) -> Tensor:
     """Density-peak clustering with k nearest neighbours (HBI, Eqs. 6 and 7).
 
-    Density ρ = exp(-mean squared distance to the nearest neighbours, the point itself included);
-    δ = squared distance to the nearest denser point (the largest distance for the densest); the
-    points with the largest ρ·δ become centres, every point joins its nearest centre.
+    The points with the largest ρ·δ become centres, every point joins its nearest centre.
     Deterministic: of two equally dense points the earlier counts as the denser, of two equally
     near or equally good centres the earlier is taken. Padding has no influence.
 
@@ -34,10 +31,6 @@ def dpc_knn(
         clusters: clusters wanted; a sequence with fewer real tokens gets one for each.
         neighbours: K of Eq. 6; fewer where there are fewer tokens.
         wanted: int64 [B], clusters wanted of each sequence, where that is fewer.
-        published: as the released checkpoints were trained. δ is the distance, not its square,
-            and for the densest point the largest of the whole sequence; padding tokens lie beyond
-            all others, so that they do count where real ones are fewer than the neighbours;
-            clusters come in the order of ρ·δ.
 
     Returns:
         bool [B, N, C], C = min(clusters, N): membership. Clusters are ordered by their centre's
@@ -45,40 +38,75 @@ def dpc_knn(
     """
     length = points.shape[1]
     clusters = min(clusters, length)
-    between = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
-    real_pair = mask.unsqueeze(-1) & mask.unsqueeze(-2)
-    beyond = between.max() + 1.0 if published else torch.inf
-    distance = torch.where(mask.unsqueeze(-2), between, beyond)
-    nearest = distance.topk(min(neighbours, length), largest=False).values.square()
+    between = pair_distances(points)
+    distance = between.masked_fill(~mask.unsqueeze(-2), torch.inf)
+    density = local_density(distance, neighbours)
+    nearest_denser = distance_to_denser(distance, density, mask)
+    farthest = distance.masked_fill(~distance.isfinite(), 0.0).amax(-1)
+    delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest).square()
+
+    score = (density * delta).masked_fill(~mask, -1.0)
+    centres = score.argsort(dim=-1, descending=True, stable=True)[:, :clusters]
+    # Padding, and centres beyond those wanted, sort to the end.
+    chosen = mask.gather(-1, centres)
+    if wanted is not None:
+        chosen &= torch.arange(clusters, device=points.device) < wanted.unsqueeze(-1)
+    centres = centres.where(chosen, length).sort(-1).values
+    return join_nearest(between, centres, mask)
+
+
+def pair_distances(points: Tensor) -> Tensor:
+    """Points [B, N, D] -> their distances [B, N, N], without the rounding of a matrix product."""
+    return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def local_density(distance: Tensor, neighbours: int) -> Tensor:
+    """ρ of Eq. 6: exp(-mean squared distance to the nearest neighbours, the point itself included).
+
+    Args:
+        distance: float [B, N, N], infinite to points that count for none.
+        neighbours: K; fewer where there are fewer points.
+
+    Returns:
+        float [B, N], in [0, 1].
+    """
+    count = min(neighbours, distance.shape[-1])
+    nearest = distance.topk(count, largest=False).values.square()
     known = nearest.isfinite()
     mean = nearest.where(known, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
-    density = (-mean).exp()
+    return (-mean).exp()
 
-    position = torch.arange(length, device=points.device)
+
+def distance_to_denser(distance: Tensor, density: Tensor, mask: Tensor) -> Tensor:
+    """√δ of Eq. 7: how far the nearest denser point is, float [B, N]; infinite where none is.
+
+    Of two equally dense points the earlier counts as the denser; padding is no point.
+    """
+    position = torch.arange(density.shape[-1], device=density.device)
     ahead = density.unsqueeze(-2) - density.unsqueeze(-1)  # [b, i, j] = ρ_j - ρ_i
     denser = (ahead > 0) | ((ahead == 0) & (position < position.unsqueeze(-1)))
-    nearest_denser = distance.masked_fill(~(denser & real_pair), torch.inf).amin(-1)
-    farthest = distance.masked_fill(~distance.isfinite(), 0.0).amax(-1)
-    if published:
-        farthest = farthest.amax(-1, keepdim=True)
-    delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest)
+    real_pair = mask.unsqueeze(-1) & mask.unsqueeze(-2)
+    return distance.masked_fill(~(denser & real_pair), torch.inf).amin(-1)
 
-    if published:
-        centres = (density * delta * mask).topk(clusters).indices
-    else:
-        score = (density * delta.square()).masked_fill(~mask, -1.0)
-        centres = score.argsort(dim=-1, descending=True, stable=True)[:, :clusters]
-        # Padding, and centres beyond those wanted, sort to the end.
-        chosen = mask.gather(-1, centres)
-        if wanted is not None:
-            chosen &= position[:clusters] < wanted.unsqueeze(-1)
-        centres = centres.where(chosen, length).sort(-1).values
-    real_cluster = centres < length
+
+def join_nearest(distance: Tensor, centres: Tensor, mask: Tensor) -> Tensor:
+    """Every point joins its nearest centre, and a centre itself.
+
+    Args:
+        distance: float [B, N, N].
+        centres: int64 [B, C], the points that are centres; N for none.
+        mask: bool [B, N].
+
+    Returns:
+        bool [B, N, C]: membership. Padding joins none.
+    """
+    length, clusters = distance.shape[-1], centres.shape[-1]
     index = centres.clamp(max=length - 1).unsqueeze(-2).expand(-1, length, -1)
-    to_centre = between.gather(-1, index).masked_fill(~real_cluster.unsqueeze(-2), torch.inf)
+    to_centre = distance.gather(-1, index)
+    to_centre = to_centre.masked_fill((centres == length).unsqueeze(-2), torch.inf)
+    position = torch.arange(length, device=distance.device)
     is_centre = position.unsqueeze(-1) == centres.unsqueeze(-2)
-    to_centre = to_centre.masked_fill(is_centre, -1.0)  # a centre stays in its own cluster
-    label = to_centre.argmin(-1)
+    label = to_centre.masked_fill(is_centre, -1.0).argmin(-1)
     return functional.one_hot(label, clusters).bool() & mask.unsqueeze(-1)
 
 
@@ -94,21 +122,14 @@ class TokenMerge(nn.Module):
             rounded up.
         neighbours: K of Eq. 6.
         heads: attention heads.
-        published: see `ModelConfig.compatibility`.
     """
 
     def __init__(
-        self,
-        width: int,
-        clusters: int | float,
-        neighbours: int = 3,
-        heads: int = 8,
-        published: bool = False,
+        self, width: int, clusters: int | float, neighbours: int = 3, heads: int = 8
     ) -> None:
         super().__init__()
         self.clusters = clusters
         self.neighbours = neighbours
-        self.published = published
         self.mix = nn.Conv1d(width, width, 3, padding=1, bias=False)
         self.norm = nn.LayerNorm(width)
         self.score = nn.Linear(width, 1)
@@ -117,31 +138,34 @@ class TokenMerge(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, tokens: Tokens) -> Tokens:
-        read = tokens.mask.unsqueeze(-1) | self.published
-        features = tokens.features.masked_fill(~read, 0.0)
+        features = self.read(tokens)
         points = self.norm(features + self.mix(features.mT).mT)
         place = points.detach() / math.sqrt(points.shape[-1])  # about unit length
-        members = dpc_knn(
-            place, tokens.mask, *self._clusters(tokens.mask), published=self.published
-        ).mT  # [B, C, N]
+        members = self.cluster(place, tokens.mask).mT  # [B, C, N]
         score = self.score(points).squeeze(-1)
-        weights = masked_softmax(score.unsqueeze(-2), members)  # [B, C, N]
-        if self.published:
-            total = (members * score.exp().unsqueeze(-2)).sum(-1, keepdim=True)
-            weights = weights * (total / (total + 1e-6))
-        merged = weights @ points
+        merged = self.weights(score, members) @ points
         merged = self.attention(merged, points, score, tokens.mask)
         groups = members.to(points.dtype) @ tokens.groups.to(points.dtype) > 0
-        mask = members.any(-1) | self.published
-        return Tokens(merged, mask, groups)
+        return Tokens(merged, members.any(-1), groups)
 
-    def _clusters(self, mask: Tensor) -> tuple[int, int, Tensor | None]:
-        """Clusters at most, neighbours, and the clusters of each sequence if they differ."""
-        if self.clusters >= 1:
-            return int(self.clusters), self.neighbours, None
-        wanted = (mask.sum(-1) * self.clusters).ceil().long()
-        most = math.ceil(mask.shape[-1] * self.clusters)
-        return most, self.neighbours, None if self.published else wanted
+    def read(self, tokens: Tokens) -> Tensor:
+        """The features [B, N, D] that are read."""
+        return tokens.without_padding()
+
+    def cluster(self, points: Tensor, mask: Tensor) -> Tensor:
+        """Points [B, N, D] -> membership, bool [B, N, C]."""
+        wanted = None
+        if self.clusters < 1:
+            wanted = (mask.sum(-1) * self.clusters).ceil().long()
+        return dpc_knn(points, mask, self.most(mask.shape[-1]), self.neighbours, wanted)
+
+    def most(self, length: int) -> int:
+        """Tokens after merging `length` of them, where none is padding."""
+        return int(self.clusters) if self.clusters >= 1 else math.ceil(length * self.clusters)
+
+    def weights(self, score: Tensor, members: Tensor) -> Tensor:
+        """Scores [B, N] and members [B, C, N] -> weights of each cluster's average, [B, C, N]."""
+        return masked_softmax(score.unsqueeze(-2), members)
 
 
 class MergeAttention(nn.Module):

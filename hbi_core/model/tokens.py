@@ -31,6 +31,10 @@ class Tokens:
             mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return cls(features, mask, torch.diag_embed(mask))
 
+    def without_padding(self) -> Tensor:
+        """The features [B, N, D], 0 where padding stands."""
+        return self.features.masked_fill(~self.mask.unsqueeze(-1), 0.0)
+
 
 def pad(
     sequences: Sequence[Tensor], length: int, padding: Sequence[Tensor] | None = None

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hbi_core.data.features import Features
 from hbi_core.errors import SettingsError
-from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
+from hbi_core.model import Hierarchy, Players, Side, Tokens
 
 _AT_ONCE = 256  # clips or captions that go through the model together
 _BLOCK_CELLS = 2**24  # similarities of tokens that are held at once
@@ -107,8 +107,8 @@ def similarity_scores(
                     players.map(lambda x, chosen=chosen: x[chosen].to(device))
                     for players, chosen in ((video, v), (text, t))
                 )
-                block = LevelTokens(level.name, rows, columns, level.padding_plays)
-                scores[v, t] += weight * block.game(all_pairs=True).grand_value().cpu()
+                block = level.pair(rows, columns).game(all_pairs=True)
+                scores[v, t] += weight * block.grand_value().cpu()
     return scores
 
 
@@ -117,17 +117,13 @@ def _slices(length: int, size: int) -> list[slice]:
 
 
 def _players(
-    hierarchy: Hierarchy, side: str, batches: Iterable[Tokens], device: torch.device
+    hierarchy: Hierarchy, side: Side, batches: Iterable[Tokens], device: torch.device
 ) -> list[Players]:
     """The players of one side at every level, on the CPU."""
     parts: list[list[Players]] = []
     for tokens in batches:
         tokens = Tokens(*(x.to(device) for x in (tokens.features, tokens.mask, tokens.groups)))
-        parts.append([])
-        for level in hierarchy.levels:
-            players = level.players(side, tokens)
-            tokens = players.tokens
-            parts[-1].append(players.map(Tensor.cpu))
+        parts.append([players.map(Tensor.cpu) for players in hierarchy.players(side, tokens)])
     return [_joined(level) for level in zip(*parts, strict=True)]
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from hbi_core.model import ModelConfig, TokenMerge, Tokens, build_hierarchy, dpc_knn, pad
+from hbi_core.model import (
+    Hierarchy,
+    Level,
+    ModelConfig,
+    TokenMerge,
+    Tokens,
+    build_hierarchy,
+    dpc_knn,
+    pad,
+)
 from hbi_core.model.entity import TemporalTransformer
 from support import oracles
 
@@ -188,6 +199,51 @@ def test_all_pairs():
         pairs = level.game(all_pairs=True).grand_value()
         assert pairs.shape == (3, 3)
         assert torch.allclose(pairs.diagonal(), level.game().grand_value())
+
+
+@pytest.mark.parametrize("compatibility", ["paper", "published"])
+def test_a_video_is_walked_once_for_any_number_of_texts(compatibility):
+    hierarchy = randomised(build_hierarchy(replace(CONFIG, compatibility=compatibility)))
+    video = Tokens.original(random_points(1, 6), torch.tensor([[True] * 5 + [False]]))
+    kept = hierarchy.players("video", video)
+    for seed in range(3):
+        text = Tokens.original(random_points(1, 4 + seed, seed))
+        paired = hierarchy.pair(kept, hierarchy.players("text", text))
+        for one, other in zip(paired, hierarchy(video, text), strict=True):
+            assert one.name == other.name
+            assert torch.equal(one.game().similarity, other.game().similarity)
+            assert torch.equal(one.game().grand_value(), other.game().grand_value())
+
+
+class MovedLevel(Level):
+    """Pairing moves each video to the middle of its text."""
+
+    reconstructs = True
+
+    def pair(self, videos, texts):
+        moved = videos.tokens.features + texts.tokens.features.mean(1, keepdim=True)
+        return super().pair(videos._replace(tokens=replace(videos.tokens, features=moved)), texts)
+
+
+def test_the_next_level_is_made_of_what_pairing_gives():
+    levels = randomised(build_hierarchy(CONFIG)).levels
+    entity = levels[0]
+    moving = MovedLevel(
+        "entity", entity.video, entity.text, entity.video_logits, entity.text_logits, entity.head
+    )
+    hierarchy = Hierarchy([moving, *levels[1:]])
+    video = Tokens.original(random_points(1, 6))
+    kept = hierarchy.players("video", video)
+    assert len(kept) == 1  # beyond, the video depends on the text
+    for seed in range(2):
+        text = Tokens.original(random_points(1, 5, seed))
+        below, action, event = hierarchy(video, text)
+        again = hierarchy.pair(kept, hierarchy.players("text", text))
+        assert torch.equal(again[2].video.logits, event.video.logits)
+        expected = levels[1].video(below.video.tokens).features
+        assert torch.equal(action.video.tokens.features, expected)
+        unmoved = levels[1].video(kept[0].tokens).features
+        assert not torch.allclose(action.video.tokens.features, unmoved)
 
 
 @pytest.mark.parametrize(
