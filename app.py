@@ -31,7 +31,7 @@ def main(settings: Settings) -> None:
     import gradio as gr
 
     from app.export import remove_old_exports
-    from app.interface import build_page
+    from app.page import build_page
     from hbi_core.encoders import load_encoder
     from hbi_core.pipeline import choose_device
     from hbi_core.shipped import ASSETS

@@ -1,4 +1,4 @@
-"""The Export buttons: a zip with figure and numbers, kept for an hour."""
+"""The Export buttons: width and download of a result, as a zip that is kept for an hour."""
 
 from __future__ import annotations
 
@@ -10,35 +10,76 @@ import time
 import zipfile
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from app.session import KEPT_SECONDS
+from app.uploads import refused_plainly
 from hbi_core.errors import InputError
-from hbi_core.exact_vs_estimated import LevelComparison
-from hbi_core.explanation import Explanation
+from hbi_core.figures.print_style import WIDTHS
 
 _FOLDER = "hbi-exports-"
-KEPT_SECONDS = 3600.0
+_DOWNLOAD = "() => setTimeout(() => document.querySelector('#{name}-file').click(), 300)"
 
 
-def export(result: Explanation | LevelComparison | None, width: str) -> str:
-    """The path of a zip with the files of `result.save`."""
-    if result is None:
-        raise gr.Error(
-            "Nothing to export yet: press Explain or Compare first.", print_exception=False
+class Result(Protocol):
+    """What can be exported."""
+
+    @property
+    def title(self) -> str:
+        """What its files are named after."""
+
+    def save(self, directory: str, width: str) -> list[Path]:
+        """Write its files for a figure of this width; returns them.
+
+        Raises:
+            InputError: there is no such width.
+        """
+
+
+def export_row(result: gr.State, name: str) -> None:
+    """Lay out width, button and download of a result; the button has the name as its id."""
+    with gr.Row(equal_height=True):
+        width = gr.Radio(
+            [(f"{name} width, {inches} in", name) for name, inches in WIDTHS.items()],
+            value="text",
+            label="Figure for papers",
+            scale=3,
         )
-    remove_old_exports()
-    stem = re.sub(r"[^\w.-]+", "-", result.title)[:60]
-    try:
+        button = gr.Button("Export", elem_id=name, scale=1)
+    file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-file")
+    button.click(export, [result, width], file, api_visibility="private").success(
+        None, js=_DOWNLOAD.format(name=name)
+    )
+
+
+def export(result: Result | None, width: str, exports: Path | None = None) -> str:
+    """The path of a zip with the files of `result.save`.
+
+    Args:
+        result: of the last click; None before.
+        width: of the figure.
+        exports: the folder of this server's exports; None takes one that is deleted at its end.
+
+    Raises:
+        gr.Error: there is no result, or no such width.
+    """
+    exports = exports or Path(_exports_of_this_server().name)
+    with refused_plainly():
+        if result is None:
+            raise InputError("Nothing to export yet: press Explain or Compare first.")
+        remove_old_exports()
+        stem = re.sub(r"[^\w.-]+", "-", result.title)[:60]
         with tempfile.TemporaryDirectory() as unpacked:
             files = result.save(unpacked, width)
-            archive = Path(_new_folder()) / f"hbi-{stem}.zip"
+            exports.mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
+            # In a folder of its own, so that no two have the same path.
+            archive = Path(tempfile.mkdtemp(dir=exports)) / f"hbi-{stem}.zip"
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
                 for file in files:
                     bundle.write(file, file.name)
-    except InputError as error:
-        raise gr.Error(str(error), print_exception=False) from error
     return str(archive)
 
 
@@ -54,15 +95,8 @@ def remove_old_exports() -> None:
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _new_folder() -> str:
-    """For one export, so that no two have the same path."""
-    folder = _folder_of_this_server().name
-    Path(folder).mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
-    return tempfile.mkdtemp(dir=folder)
-
-
 @cache
-def _folder_of_this_server() -> tempfile.TemporaryDirectory:
+def _exports_of_this_server() -> tempfile.TemporaryDirectory:
     """Among the uploads, from where gradio serves it without a copy; deleted when Python ends."""
     Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=_FOLDER, dir=get_upload_folder())

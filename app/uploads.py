@@ -7,6 +7,7 @@ is looked at, whatever its endpoint declares.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,16 +29,14 @@ class GuardedBlocks(gr.Blocks):
     calls `preprocess_data`.
     """
 
-    async def process_api(self, block_fn, inputs, *args, event_data=None, **keywords) -> dict:
-        try:
-            for value in (inputs, event_data and event_data._data):
-                for file in _files(value):
-                    uploaded_file(file)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return await super().process_api(block_fn, inputs, *args, event_data=event_data, **keywords)
+    async def process_api(self, block_fn: Any, inputs: list, *more: Any, **named: Any) -> dict:
+        events = [one for one in (*more, *named.values()) if isinstance(one, gr.EventData)]
+        with refused_plainly():
+            for file in _files([inputs, *(event._data for event in events)]):
+                uploaded_file(file)
+        return await super().process_api(block_fn, inputs, *more, **named)
 
-    async def preprocess_data(self, *args, **keywords) -> list:
+    async def preprocess_data(self, *args: Any, **keywords: Any) -> list:
         try:
             return await super().preprocess_data(*args, **keywords)
         except (ValueError, TypeError, AttributeError) as error:
@@ -46,6 +45,15 @@ class GuardedBlocks(gr.Blocks):
                 "takes; /gradio_api/info lists those.",
                 print_exception=False,
             ) from error
+
+
+@contextlib.contextmanager
+def refused_plainly() -> Iterator[None]:
+    """Input that cannot be used ends the request; its sentence is the answer."""
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def uploaded_file(value: Any) -> Path:

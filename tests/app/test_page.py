@@ -103,9 +103,13 @@ def test_other_example_and_export(page, tmp_path):
     page.click("label:has-text('column width')")
     with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
         assert set(archive.namelist()) == {
-            "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
+            "explanation.json",
+            "figure.pdf",
+            "figure.svg",
+            "figure.png",
+            "interactions.csv",
             "graph.graphml",
-        }  # fmt: skip
+        }
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]
 
 

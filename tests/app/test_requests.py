@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import os
@@ -11,17 +10,11 @@ import signal
 import sys
 import uuid
 from pathlib import Path
-from types import SimpleNamespace
 
-import gradio as gr
 import httpx
-import numpy as np
 import pytest
 
-from app import handlers
-from app.export import KEPT_SECONDS, export
-from app.uploads import CLIPS, GuardedBlocks, uploaded_file
-from hbi_core.errors import InputError
+from app.uploads import CLIPS
 from support.demo import CAFE
 
 MARKED = {"meta": {"_type": "gradio.FileData"}}
@@ -66,12 +59,30 @@ def foreign(folder, server_files):
         link.symlink_to(video)
         (server_files / "round").symlink_to(server_files / "round")
     names = [
-        str(video), str(missing), "/etc/passwd", "~/.bashrc", os.path.relpath(video), "private.mp4",
-        f"file://{video}", f"http://127.0.0.1:1/{video}", "https://example.com/a.mp4", str(link),
-        f"{server_files}/../private.mp4", f"{server_files}/..{video}", str(server_files),
-        f"{server_files}/round", f"{server_files}-other/a.mp4", f"{server_files}/a\0.mp4", "", ".",
-        str(CLIPS), f"{CLIPS}/../README.md", "app.py", "/proc/self/environ", "/dev/zero",
-    ]  # fmt: skip
+        str(video),
+        str(missing),
+        "/etc/passwd",
+        "~/.bashrc",
+        os.path.relpath(video),
+        "private.mp4",
+        f"file://{video}",
+        f"http://127.0.0.1:1/{video}",
+        "https://example.com/a.mp4",
+        str(link),
+        f"{server_files}/../private.mp4",
+        f"{server_files}/..{video}",
+        str(server_files),
+        f"{server_files}/round",
+        f"{server_files}-other/a.mp4",
+        f"{server_files}/a\0.mp4",
+        "",
+        ".",
+        str(CLIPS),
+        f"{CLIPS}/../README.md",
+        "app.py",
+        "/proc/self/environ",
+        "/dev/zero",
+    ]
     return [*names, None, 5, ["a.mp4"], {"path": str(video)}]
 
 
@@ -140,25 +151,6 @@ def test_components_have_no_functions_of_their_own(server):
     assert not [each for each in components if each["props"].get("server_fns")]
 
 
-def test_blocks_guard_an_endpoint_that_does_not(tmp_path):
-    """What a new tab's author may forget: any function, any component, a state, an event."""
-    seen = []
-
-    def unguarded(value: dict) -> None:
-        seen.append(value)
-
-    with GuardedBlocks() as blocks:
-        gr.api(unguarded, api_name="any")
-        box, kept = gr.JSON(), gr.State()
-        box.change(lambda value, _: seen.append(value), [box, kept], None)
-    for number, data in ((0, [{"path": "/x"}]), (1, [{"a": [{"path": "/x"}]}, None])):
-        with pytest.raises(gr.Error, match=REFUSED):
-            asyncio.run(blocks.process_api(number, data))
-    assert seen == []
-    asyncio.run(blocks.process_api(0, [{"name": "/x"}]))
-    assert seen == [{"name": "/x"}]
-
-
 def test_an_uploaded_file_and_an_example_are_explained(server, explain_number, uploaded):
     for file in (
         {"path": uploaded} | MARKED,
@@ -167,19 +159,6 @@ def test_an_uploaded_file_and_an_example_are_explained(server, explain_number, u
     ):
         answer = call(server, explain_number, [file, "a cat", "auto", 1, "fixed"])
         assert answer[0]["video"]["name"] == "cafe.mp4"
-
-
-def test_uploaded_file(tmp_path, monkeypatch):
-    """Where the folder of uploads is itself a link."""
-    real, link = tmp_path / "real", tmp_path / "link"
-    real.mkdir()
-    link.symlink_to(real)
-    (real / "a.mp4").write_bytes(b"")
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(link))
-    assert uploaded_file(str(link / "a.mp4")) == real / "a.mp4"
-    assert uploaded_file({"path": str(link / "b" / ".." / "a.mp4")}) == real / "a.mp4"
-    with pytest.raises(InputError, match=REFUSED):
-        uploaded_file(str(tmp_path / "a.mp4"))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +183,7 @@ def test_uploaded_file(tmp_path, monkeypatch):
         (4, ["fixed"], "weighting is"),
         (4, None, "weighting is"),
     ],
-)  # fmt: skip
+)
 def test_values_of_a_wrong_type(server, explain_number, uploaded, place, value, message):
     data = [{"path": uploaded} | MARKED, "a cat", "auto", 3, "fixed"]
     data[place] = value
@@ -221,71 +200,18 @@ def test_values_that_components_cannot_take(server, endpoints):
             assert answer is not None, (endpoint["api_name"], value)
 
 
-@pytest.mark.parametrize(("frames", "count"), [(3.0, 3), (np.int64(3), 3), (None, 12)])
-def test_whole_numbers_of_any_type_and_none(frames, count):
-    shown = handlers.explain_on_page(str(CAFE), "a cat", "auto", frames, "fixed")
-    assert len(shown[2].video.times) == count
-    assert not shown[3]
-
-
-def test_drawing_leaves_the_explanation_as_it_was():
-    shown = handlers.explain_on_page(str(CAFE), "a 猫 *cat*", "auto", 1, "fixed")
-    assert set(shown[2].seconds) == {"decoding", "encoding", "merging", "game"}
-    assert "drawing" in shown[1]
-    assert "Words that the encoder lite cannot read, left out: “猫”" in shown[1]
-    assert "beyond the limit" not in shown[1]
-
-
 def test_a_session_exports_what_it_explained(server, server_files, endpoints, uploaded):
     """The file lies in a folder of its own that nobody can guess, and nowhere twice."""
     numbers = {each["api_name"]: id for id, each in endpoints.items()}
     session = {"session_hash": uuid.uuid4().hex}
     file = {"path": uploaded} | MARKED
-    call(server, numbers["explain_on_page"], [file, "a cat", "auto", 1, "fixed"], **session)
+    call(server, numbers["explain_and_draw"], [file, "a cat", "auto", 1, "fixed"], **session)
     before = set(server_files.rglob("*.zip"))
     path = call(server, numbers["export"], [None, "column"], **session)[0]["path"]
     assert set(server_files.rglob("*.zip")) - before == {Path(path)}
     assert len(HTTP.get(f"{server}/gradio_api/file={path}").content) > 1000
     other = call(server, numbers["export"], [None, "column"])
     assert other == "Nothing to export yet: press Explain or Compare first."
-
-
-def test_old_exports_are_deleted(tmp_path, monkeypatch):
-    """Of this server, and what a server left that was killed."""
-
-    class Result:
-        title = "../a b"
-
-        def save(self, folder, width):
-            file = Path(folder) / "numbers.txt"
-            file.write_text(width)
-            return [file]
-
-    own = tmp_path / "hbi-exports-own"
-    own.mkdir()
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr("app.export._folder_of_this_server", lambda: SimpleNamespace(name=own))
-    left, running, uploads = (tmp_path / n for n in ("hbi-exports-a", "hbi-exports-b", "c"))
-    for folder in (left / "x", running / "y", uploads / "z"):
-        folder.mkdir(parents=True)
-        (folder / "hbi-a.zip").write_bytes(b"")
-    first = Path(export(Result(), "column"))
-    assert first.name == "hbi-..-a-b.zip"
-    for path in (left / "x", left, running / "y", uploads / "z", uploads, first.parent):
-        then = path.stat().st_mtime - KEPT_SECONDS - 1
-        os.utime(path, (then, then))
-    second = Path(export(Result(), "column"))
-    third = Path(export(Result(), "text"))
-    assert len({second.parent, third.parent, own}) == 3
-    assert second.exists()
-    assert third.exists()
-    assert not first.parent.exists()
-    assert not left.exists()
-    assert running.exists()
-    assert not (running / "y").exists()
-    assert (uploads / "z" / "hbi-a.zip").exists()
-    shutil.rmtree(own)  # as another server does when this one was idle
-    assert Path(export(Result(), "text")).exists()
 
 
 def test_signals_that_stop_the_server(monkeypatch):

@@ -7,13 +7,12 @@ import statistics
 import zipfile
 from dataclasses import replace
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
 
-from app import handlers
 from app.export import export
+from app.tabs.exact_vs_estimated import ExactVsEstimated, describe
 from explainers import compare
 from explainers.comparison import METHODS
 from hbi_core.errors import InputError
@@ -27,11 +26,16 @@ BUDGETS = [64, 1024]
 
 
 @pytest.fixture(scope="module")
-def shown(explanation):
+def tab(laid_out):
+    return laid_out(ExactVsEstimated)
+
+
+@pytest.fixture(scope="module")
+def shown(tab, explanation):
     """What the button returns for the action level, two runs from seed 5."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hbi_core.exact_vs_estimated.choose_device", lambda _: "cpu")
-        return handlers.compare_on_page(explanation, "action", BUDGETS, 2, 5, 3600)
+        return tab.compare(explanation, "action", BUDGETS, 2, 5, 3600)
 
 
 @pytest.fixture(scope="module")
@@ -41,28 +45,35 @@ def python(explanation):
     return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator(), top=6)
 
 
-def test_the_table_is_that_of_python(shown, python):
-    table = [dict(zip(HEADERS, row, strict=True)) for row in shown[3]]
+def test_the_table_is_that_of_python(tab, shown, python):
+    table = [dict(zip(HEADERS, row, strict=True)) for row in shown[tab.table]]
     assert [row["Method"] for row in table] == [
-        "closed form", "full enumeration", "estimator", "sampling, 2 runs", "sampling, 2 runs",
-    ]  # fmt: skip
+        "closed form",
+        "full enumeration",
+        "estimator",
+        "sampling, 2 runs",
+        "sampling, 2 runs",
+    ]
     assert [row["Coalitions"] for row in table] == ["none", "512", "none", "64", "1,024"]
     assert {row["Players"] for row in table} == {"9"}
     groups = [[row] for row in python.rows[:3]] + [list(python.rows[3:5]), list(python.rows[5:7])]
     forms = {
-        "Relative error": ("relative_error", ".2g"), "Max error": ("max_error", ".2g"),
-        "Mean error": ("mean_error", ".2g"), "Pearson": ("pearson", ".3f"),
-        "Spearman": ("spearman", ".3f"), "Strongest links": ("top_links", ".0%"),
+        "Relative error": ("relative_error", ".2g"),
+        "Max error": ("max_error", ".2g"),
+        "Mean error": ("mean_error", ".2g"),
+        "Pearson": ("pearson", ".3f"),
+        "Spearman": ("spearman", ".3f"),
+        "Strongest links": ("top_links", ".0%"),
         "Signs": ("signs", ".0%"),
-    }  # fmt: skip
+    }
     for row, runs in zip(table, groups, strict=True):
         for header, (name, form) in forms.items():
             value = statistics.median(getattr(run.agreement, name) for run in runs)
             assert row[header] == format(value, form), (row["Method"], header)
 
 
-def test_the_figures_are_those_of_python(shown, python):
-    scatter, cost, heat_maps = shown[:3]
+def test_the_figures_are_those_of_python(tab, shown, python):
+    scatter, cost, heat_maps = (shown[one] for one in (tab.scatter, tab.cost, tab.heat_maps))
     exact = python.exact.values.numpy()
     largest, learned = python.estimates[5], python.estimates[2]
     for trace, estimated in zip(scatter.data[:2], (learned, largest), strict=True):
@@ -89,27 +100,27 @@ def test_the_figures_are_those_of_python(shown, python):
     assert "exact" in cost.layout.yaxis.ticktext
 
 
-def test_what_ran_is_said_plainly(shown, explanation):
-    notes = shown[4]
+def test_what_ran_is_said_plainly(tab, shown, explanation):
+    notes = shown[tab.notes]
     assert "3 video + 6 text tokens = 9 players, 2<sup>9</sup> = 512 coalitions" in notes
     assert ("GPU (" if torch.cuda.is_available() else "no GPU was found") in notes
     assert "its largest difference from the closed form is" in notes
     assert f"off by {load_estimator().error['relative_rmse']:.2f} (relative error)" in notes
     assert "the exact 6 strongest" in notes
-    refused = handlers.compare_on_page(explanation, "entity", [64], 1, 0, 0)
-    row = dict(zip(HEADERS, refused[3][1], strict=True))
+    refused = tab.compare(explanation, "entity", [64], 1, 0, 0)
+    row = dict(zip(HEADERS, refused[tab.table][1], strict=True))
     assert row["Time"] == "not run"
     assert row["Coalitions"] == f"{2**28:,}"
     assert row["Pearson"] == "–"
     assert (
         "The full enumeration was not run: 28 players have 268,435,456 coalitions, and a limit of "
-        "0 seconds allows none." in refused[4]
+        "0 seconds allows none." in refused[tab.notes]
     )
 
 
-def test_an_estimator_whose_error_is_not_known(shown):
-    unknown = replace(shown[5], known_error=None)
-    notes = handlers.describe_comparison(unknown)
+def test_an_estimator_whose_error_is_not_known(tab, shown):
+    unknown = replace(shown[tab.comparison], known_error=None)
+    notes = describe(unknown)
     assert "The estimator, which sees no token weights, comes without a measured error." in notes
     assert json.loads(unknown.to_json())["estimator_known_error"] is None
 
@@ -126,30 +137,38 @@ def test_an_estimator_whose_error_is_not_known(shown):
         ({"seeds": 100}, "100 seeds"),
     ],
 )
-def test_bad_input_is_answered_by_the_message(explanation, changed, message):
+def test_bad_input_is_answered_by_the_message(tab, explanation, changed, message):
     arguments = {
-        "explanation": explanation, "level": "event", "budgets": [64], "seeds": 1,
-        "first_seed": 0, "limit_seconds": 3,
-    }  # fmt: skip
-    *rest, answer = handlers.compare_on_page(**arguments | changed)
-    assert message in answer.replace("\\", "")
-    assert rest == [gr.skip()] * 6
+        "explanation": explanation,
+        "level": "event",
+        "budgets": [64],
+        "seeds": 1,
+        "first_seed": 0,
+        "limit_seconds": 3,
+    }
+    shown = tab.compare(**arguments | changed)
+    assert list(shown) == [tab.message]
+    assert message in shown[tab.message].replace("\\", "")
 
 
-def test_export(shown):
-    comparison = shown[5]
+def test_nothing_empties_all_that_a_comparison_fills(tab, shown):
+    assert set(tab.nothing()) == set(shown)
+    assert not any(tab.nothing().values())
+
+
+def test_export(tab, shown):
+    comparison = shown[tab.comparison]
     with zipfile.ZipFile(export(comparison, "column")) as archive:
         assert archive.filename.endswith("hbi-cafe-action.zip")
         assert set(archive.namelist()) == {
-            "comparison.pdf", "comparison.svg", "comparison.png", "comparison.csv",
+            "comparison.pdf",
+            "comparison.svg",
+            "comparison.png",
+            "comparison.csv",
             "comparison.json",
-        }  # fmt: skip
+        }
         data = json.loads(archive.read("comparison.json"))
     assert data["exact"] == comparison.comparison.exact.values.tolist()
-    with pytest.raises(gr.Error, match="press Explain or Compare first"):
-        export(None, "text")
-    with pytest.raises(gr.Error, match="width"):
-        export(comparison, "page")
 
 
 def test_heat_maps_stand_side_by_side_where_their_words_fit(explanation):
@@ -184,10 +203,10 @@ def test_text_of_users_is_text(explanation):
     assert "<b>bold" not in cost_figure(view).to_json()
 
 
-def test_the_notes_escape_names(explanation, shown):
+def test_the_notes_escape_names(tab, explanation, shown):
     named = replace(explanation, video=replace(explanation.video, name="a_b*c.mp4"))
-    comparison = replace(shown[5], explanation=named)
-    assert r"a\_b\*c.mp4" in handlers.describe_comparison(comparison)
+    comparison = replace(shown[tab.comparison], explanation=named)
+    assert r"a\_b\*c.mp4" in describe(comparison)
     assert comparison.title == "a_b*c-action"
     with pytest.raises(InputError, match="Cannot write"):
         comparison.save("/proc/nothing")

@@ -1,0 +1,135 @@
+"""The page from top to bottom: what is asked, the tabs, and the named endpoint."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from app.session import ENCODERS, KEPT_SECONDS, Session, Tab, explained
+from app.tabs.exact_vs_estimated import ExactVsEstimated
+from app.tabs.graphs import Graphs
+from app.uploads import CLIPS, GuardedBlocks, refused_plainly
+from explainers import WEIGHTINGS
+
+TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
+EXAMPLES = {
+    "Astronaut, rocket, galaxies": [
+        str(CLIPS / "space.mp4"),
+        "A woman in an orange astronaut suit smiles, a rocket lifts off in smoke and fire, "
+        "galaxies shine in deep space.",
+    ],
+    "Cat, coffee": [
+        str(CLIPS / "cafe.mp4"),
+        "A tabby cat looks into the camera. A cup of espresso stands on a wooden table beside a "
+        "spoon.",
+    ],
+    "Four scenes": [
+        str(CLIPS / "day.mp4"),
+        "A cup of coffee with a spoon, a furry cat with whiskers, a rocket launch at dusk, a "
+        "smiling astronaut in front of a flag.",
+    ],
+}
+_TITLE = """# How a video and a sentence fit together
+Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
+interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
+its share of the highest of its level. From top to bottom: words and frames, phrases and clips,
+sentences and segments. Point at a line to read it.
+"""
+# A plot drawn in a tab that was hidden had no width to fill.
+_FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
+
+
+def build_page() -> gr.Blocks:
+    """The page, not yet launched."""
+    with GuardedBlocks(
+        title="Hierarchical Banzhaf Interaction",
+        analytics_enabled=False,
+        delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
+    ) as page:
+        gr.Markdown(_TITLE)
+        session = ask()
+        with gr.Tabs() as tabs:
+            for tab in TABS:
+                with gr.Tab(tab.title, elem_id=tab.elem_id):
+                    tab(session)
+        tabs.select(None, js=_FIT)
+        gr.api(explain_as_json, api_name="explain")
+    return page
+
+
+def ask() -> Session:
+    """Lay out what stands above the tabs: the video, its caption, and the settings."""
+    first_video, first_caption = next(iter(EXAMPLES.values()))
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            video = gr.Video(
+                first_video,
+                label="Video",
+                sources=["upload", "webcam"],
+                include_audio=True,
+                webcam_options=gr.WebcamOptions(mirror=False),
+                elem_id="video",
+            )
+        with gr.Column(scale=3, min_width=320):
+            examples = gr.Row()
+            caption = gr.Textbox(
+                first_caption,
+                label="Caption",
+                info="One sentence, or several parts separated by commas or full stops.",
+                lines=3,
+                max_lines=8,
+            )
+            encoder, frames, weighting = _settings()
+            button = gr.Button("Explain", variant="primary", elem_id="explain")
+            message = gr.Markdown(elem_id="message")
+    with examples:
+        gr.Examples(
+            list(EXAMPLES.values()),
+            [video, caption],
+            label="Examples",
+            example_labels=list(EXAMPLES),
+            cache_examples=False,
+        )
+    return Session(
+        video=video,
+        caption=caption,
+        encoder=encoder,
+        frames=frames,
+        weighting=weighting,
+        button=button,
+        message=message,
+        explanation=gr.State(time_to_live=KEPT_SECONDS),
+    )
+
+
+def _settings() -> tuple[gr.Dropdown, gr.Slider, gr.Radio]:
+    with gr.Accordion("Settings", open=False):
+        encoder = gr.Dropdown(
+            list(ENCODERS.items()),
+            value="auto",
+            label="Encoder",
+            info="open_clip needs its weights in the local cache.",
+        )
+        frames = gr.Slider(1, 24, 12, step=1, label="Frames")
+        weighting = gr.Radio(
+            list(WEIGHTINGS),
+            value=WEIGHTINGS[0],
+            label="Token weights",
+            info="renormalised: a softmax over the coalition's members; fixed: over all tokens.",
+        )
+    return encoder, frames, weighting
+
+
+def explain_as_json(
+    video: gr.FileData,
+    caption: str,
+    encoder: str = "auto",
+    frames: int = 12,
+    weighting: str = "renormalised",
+) -> dict:
+    """Explain a video and a caption; returns the contents of explanation.json.
+
+    video: an uploaded file; encoder: "auto", "lite" or "open_clip"; frames: 1 to 64; weighting:
+    "renormalised" or "fixed".
+    """
+    with refused_plainly():
+        return explained(video, caption, encoder, frames, weighting).to_dict()

@@ -1,0 +1,130 @@
+"""What the tabs share: what a visitor asks, the explanation of it, and how errors are told."""
+
+from __future__ import annotations
+
+import functools
+import re
+import reprlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import gradio as gr
+from gradio.components import Component
+
+from app.uploads import uploaded_file
+from explainers.timing import Progress
+from hbi_core.errors import CaptionError, InputError, VideoError
+from hbi_core.explanation import Explanation
+from hbi_core.pipeline import explain
+
+KEPT_SECONDS = 3600  # what a visitor made is deleted after it
+LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
+ENCODERS = {
+    "Automatic: lite, no download": "auto",
+    "lite: EfficientNet-Lite2 + MiniLM": "lite",
+    "open_clip: ViT-B-32-quickgelu, openai": "open_clip",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """The components above the tabs, and what is kept of a visitor.
+
+    Attributes:
+        video, caption, encoder, frames, weighting: what is asked; arguments of `explained`.
+        button: asks for the explanation, as Enter in the caption does.
+        message: tells what is wrong with what was asked.
+        explanation: of what was asked last; None before.
+    """
+
+    video: gr.Video
+    caption: gr.Textbox
+    encoder: gr.Dropdown
+    frames: gr.Slider
+    weighting: gr.Radio
+    button: gr.Button
+    message: gr.Markdown
+    explanation: gr.State
+
+
+class Tab(Protocol):
+    """One tab: a class of this shape in app/tabs, named in app/page.py.
+
+    To make one is to lay out its components where it is made, and to say what its clicks do. What
+    a click does is a method that returns {component: value}, decorated by `answered`; components
+    that it leaves out stay as they are.
+
+    Attributes:
+        title: on the tab.
+        elem_id: of the tab in the page.
+        message: tells what is wrong with what was asked of this tab.
+    """
+
+    title: str
+    elem_id: str
+    message: gr.Markdown
+
+    def __init__(self, session: Session) -> None: ...
+
+
+Values = dict[Component, Any]
+_Tab = TypeVar("_Tab", bound=Tab)
+_Inputs = ParamSpec("_Inputs")
+
+
+def answered(
+    click: Callable[Concatenate[_Tab, _Inputs], Values],
+) -> Callable[Concatenate[_Tab, _Inputs], Values]:
+    """What a click returns, with an empty message.
+
+    Input that cannot be used is answered by the tab's message; the rest of the page stays as it is.
+    """
+
+    @functools.wraps(click)
+    def with_message(tab: _Tab, *inputs: _Inputs.args, **more: _Inputs.kwargs) -> Values:
+        try:
+            return click(tab, *inputs, **more) | {tab.message: ""}
+        except InputError as error:
+            return {tab.message: f"**{escaped(str(error))}**"}
+
+    return with_message
+
+
+def explained(
+    video: Any,
+    caption: Any,
+    encoder: Any,
+    frames: Any,
+    weighting: Any,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Values as a request has them, of any type; `explain` checks what is not checked here.
+
+    Raises:
+        InputError: with a sentence for the visitor.
+    """
+    if not video:
+        raise VideoError("Choose a video first: upload one, record one, or take an example.")
+    if encoder not in ENCODERS.values():
+        raise InputError(
+            f"There is no encoder {reprlib.repr(encoder)} here: use {', '.join(ENCODERS.values())}."
+        )
+    if isinstance(caption, str) and len(caption) > LONGEST_CAPTION:
+        raise CaptionError(
+            f"The caption has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
+            "Shorten it: 64 words are explained."
+        )
+    return explain(
+        uploaded_file(video),
+        "" if caption is None else caption,
+        encoder=encoder,
+        frames=frames,
+        weighting=weighting,
+        progress=progress,
+    )
+
+
+def escaped(text: str) -> str:
+    """Text of a user inside Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~$])", r"\\\1", text)

@@ -1,0 +1,171 @@
+"""The tab "Exact vs estimated": the interactions of one level, exact and as estimated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.export import export_row
+from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from explainers.comparison import BUDGETS
+from explainers.timing import seconds_in_words
+from hbi_core.checks import whole_number
+from hbi_core.errors import InputError
+from hbi_core.exact_vs_estimated import MOST_SEEDS, LevelComparison, compare_level
+from hbi_core.explanation import Explanation
+from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
+from hbi_core.figures.methods_table import HEADERS, methods_table
+from hbi_core.figures.methods_view import view_of
+from hbi_core.model.config import LEVEL_NAMES
+
+BUDGET_CHOICES = tuple(4**power for power in range(4, 10))  # 256 to 262,144 coalitions
+_INTRODUCTION = """The interactions of one level, exact, beside what sampling of coalitions and the
+paper's tiny estimator network say of them; all 2ⁿ coalitions too, where that is feasible.
+"""
+
+
+class ExactVsEstimated:
+    """The methods side by side on a level of the explanation, as figures and as a table."""
+
+    title = "Exact vs estimated"
+    elem_id = "comparison"
+
+    def __init__(self, session: Session) -> None:
+        gr.Markdown(_INTRODUCTION)
+        asked = self._ask()
+        button = gr.Button("Compare", variant="primary", elem_id="compare")
+        self.message = gr.Markdown(elem_id="comparison-message")
+        self.notes = gr.Markdown(elem_id="comparison-notes")
+        with gr.Row():
+            with gr.Column(min_width=320):
+                self.scatter = gr.Plot(show_label=False, elem_id="scatter")
+            with gr.Column(min_width=320):
+                self.cost = gr.Plot(show_label=False, elem_id="cost")
+        self.heat_maps = gr.Plot(show_label=False, elem_id="heat-maps")
+        self.table = gr.Dataframe(
+            headers=list(HEADERS),
+            interactive=False,
+            elem_id="comparison-table",
+            label="Each method beside the closed form; medians of several runs",
+        )
+        self.comparison = gr.State(time_to_live=KEPT_SECONDS)
+        export_row(self.comparison, "comparison-export")
+
+        nothing = self.nothing()
+        button.click(
+            self.compare,
+            [session.explanation, *asked],
+            list(nothing),
+            api_visibility="private",
+            show_progress_on=[self.scatter, self.cost],
+        )
+        # What is shown is of the explanation that is shown.
+        session.explanation.change(self.nothing, None, list(nothing), api_visibility="private")
+
+    def _ask(self) -> list[gr.components.Component]:
+        """The level and how to compare: inputs of `compare` after the explanation."""
+        with gr.Row():
+            level = gr.Radio(
+                [(name.capitalize(), name) for name in LEVEL_NAMES],
+                value=LEVEL_NAMES[0],
+                label="Level",
+                info="Words and frames; phrases and clips; sentences and segments.",
+                min_width=320,
+            )
+            budgets = gr.Dropdown(
+                [(f"{budget:,}", budget) for budget in BUDGET_CHOICES],
+                value=list(BUDGETS),
+                multiselect=True,
+                label="Sampling budgets",
+                info="Coalitions that a run of sampling evaluates.",
+                elem_id="budgets",
+                min_width=320,
+            )
+        with gr.Row():
+            seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
+            first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
+            limit = gr.Slider(0, 120, 3, step=1, label="Limit of enumeration, s (0 runs none)")
+        return [level, budgets, seeds, first_seed, limit]
+
+    @answered
+    def compare(
+        self,
+        explanation: Explanation | None,
+        level: Any,
+        budgets: Any,
+        seeds: Any,
+        first_seed: Any,
+        limit_seconds: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+    ) -> Values:
+        """The Compare button. Values as a request has them."""
+        if explanation is None:
+            raise InputError("Press Explain first: there is no game to compare on yet.")
+        if first_seed is None:
+            raise InputError("Give the first seed, a whole number.")
+        first = whole_number(first_seed, "The first seed {} was asked for", 0, 2**62)
+        runs = whole_number(seeds, "{} seeds were asked for", 1, MOST_SEEDS)
+        comparison = compare_level(
+            explanation,
+            level,
+            budgets or [],
+            range(first, first + runs),
+            limit_seconds,
+            progress=progress,
+        )
+        progress(0.95, "Drawing")
+        view = view_of(comparison)
+        return {
+            self.scatter: scatter_figure(view),
+            self.cost: cost_figure(view),
+            self.heat_maps: heat_map_figure(view),
+            self.table: methods_table(comparison),
+            self.notes: describe(comparison),
+            self.comparison: comparison,
+        }
+
+    def nothing(self) -> Values:
+        """What is shown before anything was compared."""
+        drawn = (self.scatter, self.cost, self.heat_maps, self.table, self.comparison)
+        return {**dict.fromkeys(drawn), self.notes: "", self.message: ""}
+
+
+def describe(comparison: LevelComparison) -> str:
+    """The game, the device, the enumeration, the estimator, and what is shown. Markdown."""
+    level, players = comparison.level, comparison.players
+    runs = comparison.comparison.rows
+    closed_form = next(row for row in runs if row.method == "closed_form")
+    enumeration = next(row for row in runs if row.method == "enumeration")
+    if enumeration.agreement is None:
+        enumerated = f"was not run: {enumeration.note.split('. ')[0]}."
+    else:
+        enumerated = (
+            f"of all {enumeration.coalitions:,} coalitions took "
+            f"{seconds_in_words(enumeration.seconds)}; its largest difference from the closed form "
+            f"is {enumeration.agreement.max_error:.0e}."
+        )
+    lines = [
+        f"**{escaped(comparison.explanation.video.name)}, {level.name} level**: "
+        f"{len(level.video_tokens)} video + {len(level.text_tokens)} text tokens = {players} "
+        f"players, 2<sup>{players}</sup> = {comparison.coalitions:,} coalitions; "
+        f"{comparison.explanation.weighting} weights.",
+        f"Ran on the **{comparison.device}**, in float64. The closed form took "
+        f"{seconds_in_words(closed_form.seconds)}.",
+        f"The full enumeration {enumerated}",
+        f"The estimator, which sees no token weights, {_known_error(comparison.known_error)}.",
+        "Relative error: root mean square of the errors over that of the exact values. Strongest "
+        f"links: how many of the exact {comparison.comparison.top} strongest are among the "
+        f"estimated {comparison.comparison.top} strongest. Scatter and heat maps show the run with "
+        "the largest budget and the first seed.",
+    ]
+    return "  \n".join(lines)
+
+
+def _known_error(error: float | None) -> str:
+    if error is None:
+        return "comes without a measured error"
+    return (
+        f"is known to be off by {error:.2f} (relative error) on random games like those it was "
+        "trained on"
+    )

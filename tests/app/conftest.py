@@ -1,0 +1,66 @@
+"""The page for tests: its tabs without a server, and a server of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import gradio as gr
+import pytest
+
+from app.page import ask
+from support.demo import ROOT
+
+
+@pytest.fixture(scope="session")
+def laid_out():
+    """Makes a tab of this class below what is asked, without a server."""
+
+    def lay_out(tab):
+        with gr.Blocks():
+            return tab(ask())
+
+    return lay_out
+
+
+@pytest.fixture(scope="session")
+def server_files(tmp_path_factory):
+    """The folder of what is uploaded to the server and exported by it."""
+    return tmp_path_factory.mktemp("server") / "gradio"
+
+
+@pytest.fixture(scope="session")
+def server(server_files):
+    """`python app.py` on a free port; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    log = server_files.parent / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "GRADIO_TEMP_DIR": str(server_files)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(3000):  # ten minutes at least
+            assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
+            try:
+                urllib.request.urlopen(address, timeout=600)
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+        # Nothing took the server down.
+        assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
+    finally:
+        process.terminate()
+        assert process.wait(600) == 0, log.read_text()
+    assert not list(server_files.glob("hbi-exports-*"))
