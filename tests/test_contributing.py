@@ -1,0 +1,52 @@
+"""What CONTRIBUTING.md says of the rooms is so, and what it adds to them works."""
+
+from __future__ import annotations
+
+import re
+
+import gradio as gr
+import numpy as np
+
+from app.page import ask
+from hbi_core.encoders import Encoder, encode_frames, encode_text
+from hbi_core.inputs.text import parse_caption
+from support.demo import ROOT
+from support.documents import programs_of
+
+
+def made_by(heading: str) -> dict:
+    """What the program below a heading defines."""
+    (program,) = programs_of("CONTRIBUTING.md", heading)
+    names: dict = {}
+    exec(program, names)
+    return names
+
+
+def test_the_encoder_encodes():
+    encoder = made_by("Add an encoder")["ColourEncoder"]()
+    for name in [*Encoder.__annotations__, *vars(Encoder)]:
+        assert name.startswith("_") or hasattr(encoder, name)
+    red = np.zeros((2, 8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    assert encode_frames(encoder, red).tolist() == [[1, 0, 0], [1, 0, 0]]
+    text = encode_text(encoder, parse_caption("a rug"))
+    assert text.labels == ("a", "rug")
+    assert text.features.shape == (2, encoder.widths[1])
+
+
+def test_every_room_is_there():
+    rooms = re.findall(r"`([\w/]+/)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert all((ROOT / room).is_dir() for room in rooms)
+    inner = {path.parent for path in (ROOT / "hbi_core").glob("*/__init__.py")}
+    assert {ROOT / room for room in rooms} >= inner
+
+
+def test_the_tab_answers_its_click(explanation):
+    with gr.Blocks():
+        tab = made_by("Add a tab")["Strongest"](ask())
+    assert isinstance(tab.title, str)
+    assert isinstance(tab.elem_id, str)
+    answer = tab.list_pairs(explanation)
+    assert [row[0] for row in answer[tab.table]] == ["entity", "action", "event"]
+    assert answer[tab.message] == ""
+    assert "Press Explain" in tab.list_pairs(None)[tab.message]

@@ -1,0 +1,45 @@
+"""docs/formats.md tells what is written and read."""
+
+from __future__ import annotations
+
+import re
+
+from explainers import coalition_graph, compare
+from hbi_core.data.readers import DATA_SETS
+from hbi_core.export import CSV_COLUMNS
+from support.demo import ROOT
+
+FORMATS = (ROOT / "docs" / "formats.md").read_text()
+
+
+def row_of(name: str) -> list[str]:
+    """The names in code of the row of a table in docs/formats.md."""
+    (row,) = re.findall(rf"^\| {re.escape(name)} \|(.*)\|$", FORMATS, re.M)
+    return re.findall(r"`(\w+)`", row)
+
+
+def keys_of(value: object) -> set[str]:
+    """Of all dictionaries in a value, however deep."""
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+def test_the_formats_are_those_that_are_written(explanation):
+    (block,) = re.findall(r'^```\n(\{"schema".*?)^```$', FORMATS, re.M | re.S)
+    assert set(re.findall(r'"(\w+)":', block)) == keys_of(explanation.to_dict())
+    assert explanation.to_dict()["schema"] in block
+
+    assert row_of("interactions.csv") == list(CSV_COLUMNS)
+    game = explanation.levels[2].game(explanation.weighting)
+    assert row_of("comparison.csv") == list(compare(game, ["closed_form"]).table()[0])
+
+    graph = coalition_graph(explanation.levels)
+    attributes = {key for *_, data in [*graph.nodes.data(), *graph.edges.data()] for key in data}
+    section = FORMATS.partition("## graph.graphml")[2].partition("\n## ")[0]
+    assert attributes <= set(re.findall(r"`(\w+)`", section))
+
+
+def test_every_data_set_has_a_row():
+    section = FORMATS.partition("## Data sets")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == {*DATA_SETS, "synthetic"}
