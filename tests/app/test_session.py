@@ -1,0 +1,67 @@
+"""What the tabs share, and the shape that they have."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+import app
+from app.page import TABS
+from app.session import answered, escaped
+from hbi_core.errors import InputError
+
+FOLDER = Path(app.__file__).parent
+
+
+def modules(path):
+    """The modules of the page that this one imports."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    names = (node.module for node in nodes if isinstance(node, ast.ImportFrom))
+    return {name for name in names if name.startswith("app.")}
+
+
+def test_every_file_of_tabs_is_one_tab_on_the_page():
+    files = {path for path in (FOLDER / "tabs").glob("*.py") if path.stem != "__init__"}
+    assert {Path(inspect.getfile(tab)) for tab in TABS} == files
+    assert len(TABS) == len(files)
+    for each in ("title", "elem_id"):
+        assert len({getattr(tab, each) for tab in TABS}) == len(TABS)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_tells_its_errors(tab, laid_out):
+    assert isinstance(laid_out(tab).message, gr.Markdown)
+
+
+def test_the_page_imports_its_tabs_and_a_tab_no_other():
+    for path in FOLDER.glob("tabs/*.py"):
+        assert modules(path) <= {"app.session", "app.export"}, path
+    for path in FOLDER.glob("*.py"):
+        if path.stem != "page":
+            assert not any(name.startswith(("app.tabs", "app.page")) for name in modules(path))
+
+
+def test_what_a_click_changes_and_what_it_leaves():
+    class Tab:
+        def __init__(self):
+            with gr.Blocks():
+                self.message, self.figure, self.notes = gr.Markdown(), gr.Plot(), gr.Markdown()
+
+        @answered
+        def draw(self, number):
+            if number < 0:
+                raise InputError(f"The number is {number}*; use one of 0, 1.")
+            return {self.figure: number}
+
+    tab = Tab()
+    assert tab.draw(1) == {tab.figure: 1, tab.message: ""}
+    assert tab.draw(number=-1) == {tab.message: r"**The number is -1\*; use one of 0, 1.**"}
+    assert list(inspect.signature(tab.draw).parameters) == ["number"]  # gradio counts them
+
+
+def test_text_of_users_is_text_in_markdown():
+    assert escaped("a_b *c* <i> [x](y)") == r"a\_b \*c\* \<i\> \[x\]\(y\)"
