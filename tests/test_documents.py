@@ -51,6 +51,15 @@ def test_the_tests_that_are_named_exist():
         assert (ROOT / f"{name.replace('.', '/')}.py").is_file(), name
 
 
+ROOMS = "explainers|hbi_core|app|assets|benchmarks|configs|docs|examples|tests"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_is_named_exists(document):
+    for name in re.findall(rf"`((?:{ROOMS})/[\w./]*)`", document.read_text()):
+        assert (ROOT / name).exists(), name
+
+
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_setting_that_is_named_exists(name):
     kind: type = TrainConfig
