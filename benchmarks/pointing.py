@@ -26,7 +26,7 @@ from hbi_core.devices import choose_device
 from hbi_core.encoders import encode_frames, encode_text
 from hbi_core.inputs.text import parse_caption
 from hbi_core.model import LevelTokens, Tokens
-from hbi_core.pipeline import choose_model
+from hbi_core.predictor import choose_model
 
 PHOTOGRAPHS, FRAMES = 3, 12
 

@@ -18,7 +18,7 @@ from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.devices import choose_device
 from hbi_core.inputs.video import VideoLimits
-from hbi_core.pipeline import choose_model
+from hbi_core.predictor import choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.written import check_file, check_folder

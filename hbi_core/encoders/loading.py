@@ -41,7 +41,7 @@ def load_encoder(
             "tag or a file of weights in place of the last part."
         )
     checkpoint = checkpoint and Path(checkpoint)
-    files = (checkpoint, _weights_file(name))
+    files = (checkpoint, weights_file(name))
     with _LOADING:  # a second request waits for the first instead of loading once more
         return _load_encoder(name, device, checkpoint, tuple(map(file_identity, files)))
 
@@ -54,8 +54,8 @@ def file_identity(file: Path | None) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _weights_file(name: str) -> Path | None:
-    """What follows the model's name: perhaps a file, perhaps a tag."""
+def weights_file(name: str) -> Path | None:
+    """What follows the model in the name of an encoder: perhaps a file, perhaps a tag."""
     parts = name.split(":", 2) if isinstance(name, str) else []
     return Path(parts[2]) if len(parts) == 3 else None
 

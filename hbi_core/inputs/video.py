@@ -112,7 +112,7 @@ class Decoder:
 
         limits = limits or VideoLimits()
         frames = whole_number(frames, "{} frames were asked for", 1)
-        return self._read(_checked_file(path, limits), frames, limits)
+        return self._read(checked_file(path, limits), frames, limits)
 
     def close(self) -> None:
         """End the child process."""
@@ -225,7 +225,12 @@ def too_slow(path: Path, seconds: float, told: dict) -> str:
     )
 
 
-def _checked_file(given: str | bytes | os.PathLike, limits: VideoLimits) -> Path:
+def checked_file(given: str | bytes | os.PathLike, limits: VideoLimits) -> Path:
+    """The path of a video file, which is not opened yet.
+
+    Raises:
+        VideoError: it is not there, may not be read, is empty or too large.
+    """
     try:
         told = os.fsdecode(given)
     except TypeError as error:

@@ -10,9 +10,7 @@ Tensors have the names of those of the paper's modules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -27,10 +25,7 @@ from hbi_core.model.token_merge import (
     local_density,
     pair_distances,
 )
-from hbi_core.model.tokens import Tokens, pad
-
-if TYPE_CHECKING:
-    from hbi_core.encoders import Encoder, TextFeatures
+from hbi_core.model.tokens import Tokens
 
 _NO_WEIGHT = -1e4  # a logit whose weight is zero beside any other
 
@@ -105,25 +100,3 @@ def published_dpc_knn(points: Tensor, mask: Tensor, clusters: int, neighbours: i
     delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest)
     centres = (density * delta * mask).topk(min(clusters, points.shape[1])).indices
     return join_nearest(between, centres, mask)
-
-
-def padded_tokens(
-    encoder: Encoder,
-    videos: Sequence[Tensor],
-    texts: Sequence[TextFeatures],
-    frames: int,
-    words: int,
-) -> tuple[Tokens, Tokens]:
-    """Features of videos and texts -> their tokens, as many as released checkpoints have.
-
-    Args:
-        encoder: of both.
-        videos: features of their frames, [at most `frames`, Dv].
-        texts: encoded with their padding, up to `words`.
-        frames, words: tokens of each video and text; 12 and 24 in the research code.
-    """
-    missing = encoder.frame_padding()
-    return (
-        pad(videos, frames, [missing] * len(videos)),
-        pad([text.features for text in texts], words, [text.padding for text in texts]),
-    )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hbi_core.data.batch import Batch
 from hbi_core.devices import gather
 from hbi_core.encoders import Encoder
+from hbi_core.encoders.tokens import frame_tokens, word_tokens
 from hbi_core.errors import NotFiniteError
 from hbi_core.losses import (
     LOWEST_LEARNED_TEMPERATURE,
@@ -20,8 +21,7 @@ from hbi_core.losses import (
     contrastive_loss,
     distillation_loss,
 )
-from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens, pad
-from hbi_core.model.published import padded_tokens
+from hbi_core.model import Hierarchy, LevelTokens, Players, Tokens
 
 
 class RetrievalTask(nn.Module):
@@ -125,10 +125,11 @@ class RetrievalTask(nn.Module):
         videos = encoded.split(batch.frame_mask.sum(-1).tolist())
         padded = self.padded_frames is not None
         texts = self.encoder.text_features(batch.words, self.text_players, self.words, padded)
-        if padded:
-            return padded_tokens(self.encoder, videos, texts, self.padded_frames, self.words)
-        longest = batch.frame_mask.shape[1]
-        return pad(videos, longest), pad([text.features for text in texts], self.words)
+        length = self.padded_frames or batch.frame_mask.shape[1]
+        return (
+            frame_tokens(self.encoder, videos, length, padded),
+            word_tokens(texts, self.words),
+        )
 
 
 def _of_all_processes(level: LevelTokens) -> LevelTokens:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import json
 import math
 import os
@@ -34,7 +33,8 @@ from hbi_core.explain import main
 from hbi_core.export import to_csv
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
-from hbi_core.pipeline import choose_model, explain
+from hbi_core.pipeline import explain
+from hbi_core.predictor import choose_model
 from support import oracles
 from support.demo import CAFE, CAFE_CAPTION, ROOT
 from support.printed import assert_for_print
@@ -246,8 +246,6 @@ def test_progress_is_told():
 
 def test_a_rewritten_checkpoint_is_read_anew(tmp_path, monkeypatch):
     """Heads and encoder are of one file, also where the new one has its size and its time."""
-    loads = functools.lru_cache(maxsize=2)(loading._load_encoder.__wrapped__)
-    monkeypatch.setattr(loading, "_load_encoder", loads)
     monkeypatch.setattr(loading, "build_encoder", lambda name: ToyEncoder())
     path = tmp_path / "best.safetensors"
 
@@ -273,7 +271,7 @@ def test_a_rewritten_checkpoint_is_read_anew(tmp_path, monkeypatch):
         write(4)
         return loading.load_encoder(*arguments)
 
-    monkeypatch.setattr("hbi_core.pipeline.load_encoder", written_meanwhile)
+    monkeypatch.setattr("hbi_core.predictor.load_encoder", written_meanwhile)
     with pytest.raises(CheckpointError, match="written anew while it was read"):
         choose_model(path)
 

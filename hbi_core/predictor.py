@@ -1,0 +1,367 @@
+"""Predictor: a video, the costly half, once; a caption, the cheap half, as often as one likes."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+import torch
+
+from explainers import SimilarityGame, closed_form
+from explainers.timing import Progress
+from hbi_core.checkpoints.checkpoint import (
+    SHIPPED,
+    UNTRAINED,
+    Checkpoint,
+    load_checkpoint,
+    untrained,
+)
+from hbi_core.checks import whole_number
+from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
+from hbi_core.encoders.loading import file_identity, weights_file
+from hbi_core.encoders.tokens import frame_tokens, word_tokens
+from hbi_core.errors import CheckpointError
+from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
+from hbi_core.inputs.text import Caption, parse_caption
+from hbi_core.inputs.video import Video, VideoLimits, read_video
+from hbi_core.model import LevelTokens, Players, Tokens
+
+_LOG = logging.getLogger(__name__)
+MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
+USUAL_FRAMES = 12  # the paper's of a short one (MSR-VTT)
+
+
+class Predictor:
+    """Explains any number of captions of a video that is decoded and encoded once.
+
+    Computes in float64. Several threads may call `explain` of one predictor at once; a predictor
+    for another video with the same model is a `copy.copy`, which shares the networks.
+
+    Args:
+        encoder: for frames and words, in evaluation mode.
+        heads: what was trained with it. They are copied.
+        device: the torch device that the encoder is on.
+
+    Attributes:
+        encoder, heads: the model; `heads.hierarchy` is the copy, on the device.
+        video: the frames that are looked at, or None before `set_video`.
+
+    Example:
+        >>> predictor = Predictor(*choose_model())
+        >>> predictor.set_video("assets/clips/cafe.mp4", frames=4)
+        >>> cat, cup = map(predictor.explain, ["a tabby cat", "a cup of coffee"])
+        >>> cat.video is cup.video
+        True
+        >>> list(cat.seconds), list(cup.seconds)  # the second one decodes nothing
+        (['decoding', 'encoding', 'merging', 'game'], ['encoding', 'merging', 'game'])
+    """
+
+    def __init__(self, encoder: Encoder, heads: Checkpoint, device: str = "cpu") -> None:
+        hierarchy = copy.deepcopy(heads.hierarchy).to(device, torch.float64)
+        self.encoder, self.heads = encoder, replace(heads, hierarchy=hierarchy)
+        self.video: Video | None = None
+        self._players: list[Players] = []
+        self._seconds: dict[str, float] = {}  # of the video, until an explanation tells them
+
+    def set_video(
+        self,
+        video: str | Path | Video,
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """The costly half: read a video, encode its frames, merge them into clips and segments.
+
+        Args:
+            video: a video file; or frames that were read before, all of which are taken.
+            frames: of a file, 1 to 64. None takes 12; or, with a checkpoint that reads padding, as
+                released ones do, as many as it reads. With another number such a checkpoint gives
+                other scores, about which a warning is logged.
+            limits: on a file, see VideoLimits.
+            progress: called with a fraction in [0, 1] and what is being done.
+
+        Raises:
+            VideoError: the file cannot be read, or not within the limits.
+            InputError: `frames` is no whole number in its range.
+
+        Example:
+            >>> from hbi_core.inputs.video import read_video
+            >>> predictor = Predictor(*choose_model())
+            >>> predictor.set_video(read_video("assets/clips/cafe.mp4", frames=3))
+            >>> [len(level.video_tokens) for level in predictor.explain("a cat").levels]
+            [3, 3, 2]
+        """
+        tell, seconds = progress_or_silence(progress), {}
+        padded, trained = self.heads.config.reads_padding, self.heads.retrieval.frames
+        if isinstance(video, Video):
+            wanted = max(len(video.frames), trained if padded else 0)
+        else:
+            wanted = checked_frames(frames) or (trained if padded else USUAL_FRAMES)
+            tell(0.3, "Reading the video")
+            with _timed(seconds, "decoding"):
+                video = read_video(video, wanted, limits)
+        if padded and wanted != trained:
+            _LOG.warning(
+                "%s reads %d frames of each video: with %d its scores are others than those that "
+                "it was trained for.",
+                self.heads.name,
+                trained,
+                wanted,
+            )
+        tell(0.5, "Encoding the frames")
+        with _timed(seconds, "encoding"), torch.inference_mode():
+            features = encode_frames(self.encoder, video.frames)
+            length = wanted if padded else len(features)
+            tokens = frame_tokens(self.encoder, [features], length, padded)
+        tell(0.7, "Merging frames into clips")
+        with _timed(seconds, "merging"), torch.inference_mode():
+            players = self.heads.hierarchy.players("video", _in_double(tokens))
+        self.video, self._players, self._seconds = video, players, seconds
+
+    def explain(
+        self,
+        caption: str | Caption,
+        weighting: str = "renormalised",
+        progress: Progress | None = None,
+    ) -> Explanation:
+        """The cheap half: encode a caption, merge its words, and play the game of each level.
+
+        Args:
+            caption: a text of at least one word.
+            weighting: of the game, "renormalised" or "fixed".
+            progress: called with a fraction in [0, 1] and what is being done.
+
+        Returns:
+            The explanation. The first one of a video has the video's `seconds` in its own.
+
+        Raises:
+            CaptionError: the caption has no word that can be encoded.
+            NotFiniteError: the model computes values that are not finite.
+            RuntimeError: no video was set.
+            ValueError: there is no such weighting.
+
+        Example:
+            >>> predictor = Predictor(*choose_model())
+            >>> predictor.set_video("assets/clips/cafe.mp4", frames=2)
+            >>> explanation = predictor.explain("a cup of coffee", weighting="fixed")
+            >>> [token.text for token in explanation.levels[0].text_tokens]
+            ['a', 'cup', 'of', 'coffee']
+        """
+        if self.video is None:
+            raise RuntimeError("set_video comes before explain")
+        if isinstance(caption, str):
+            caption = parse_caption(caption)
+        tell = progress_or_silence(progress)
+        seconds, self._seconds = self._seconds, {}
+        config, words = self.heads.config, self.heads.retrieval.words
+        padded = config.reads_padding
+        tell(0.8, "Encoding the words, and merging them into phrases")
+        with _timed(seconds, "encoding"), torch.inference_mode():
+            text = encode_text(self.encoder, caption, config.text_players, words, padded)
+            tokens = word_tokens([text], words if padded else len(text.features))
+        with _timed(seconds, "merging"), torch.inference_mode():
+            hierarchy = self.heads.hierarchy
+            players = hierarchy.players("text", _in_double(tokens))
+            merged = hierarchy.pair(self._players, players)
+        tell(0.9, "Playing the game")
+        with _timed(seconds, "game"), torch.inference_mode():
+            levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
+        return Explanation(
+            caption=caption.text,
+            video=self.video,
+            encoder=self.encoder.name,
+            checkpoint=self.heads.name,
+            weighting=weighting,
+            levels=levels,
+            words_left_out=text.left_out,
+            words_unreadable=text.unreadable,
+            seconds=seconds,
+        )
+
+
+def choose_model(
+    checkpoint: str | Path | None = None,
+    encoder: str = "auto",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[Encoder, Checkpoint]:
+    """The encoder on its device, and the heads that go with it.
+
+    Args:
+        checkpoint: trained heads; None takes the ones we ship for lite and runs other encoders
+            without; "untrained" runs every encoder without.
+        encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
+            was trained with, lite without a checkpoint.
+        device: a torch device.
+        progress: called with a fraction in [0, 1] and what is being done.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or was trained with another encoder.
+        WeightsError: the encoder's weights are missing.
+        InputError: no encoder has this name.
+
+    Example:
+        >>> encoder, heads = choose_model()
+        >>> encoder.name, heads.name
+        ('lite', 'lite_heads.safetensors')
+    """
+    if checkpoint is None and encoder in ("auto", "lite"):
+        checkpoint = SHIPPED
+    trained = checkpoint is not None and str(checkpoint) != UNTRAINED
+    before = file_identity(Path(checkpoint)) if trained else None
+    heads = load_checkpoint(checkpoint) if trained else None
+    if heads and encoder not in ("auto", heads.encoder):
+        raise CheckpointError(
+            f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "
+            "or 'auto'."
+        )
+    name = heads.encoder if heads else "lite" if encoder == "auto" else encoder
+    progress_or_silence(progress)(0.05, f"Loading the encoder {name}")
+    network = load_encoder(name, device, heads.path if heads else None)
+    if heads and heads.path and file_identity(heads.path) != before:
+        raise CheckpointError(
+            f"{heads.name} was written anew while it was read, so its heads and its encoder may be "
+            "of different runs. Try again."
+        )
+    return network, heads or untrained(network.name, network.widths)
+
+
+class RecentVideos:
+    """Predictors of the last videos, for a program that answers one request after another.
+
+    A second caption on one of them costs the cheap half only. Files that were written anew are read
+    anew. Safe for several threads.
+
+    Args:
+        videos: whose frames and players are held at most, about 10 MB each.
+        models: whose heads are held at most.
+
+    Example:
+        >>> from hbi_core.pipeline import explain
+        >>> recent = RecentVideos()
+        >>> first = explain("assets/clips/cafe.mp4", "a cat", frames=2, recent=recent)
+        >>> second = explain("assets/clips/cafe.mp4", "a cup", frames=2, recent=recent)
+        >>> second.video is first.video
+        True
+    """
+
+    def __init__(self, videos: int = 4, models: int = 2) -> None:
+        self._videos, self._models = _Recent(videos), _Recent(models)
+
+    def predictor(
+        self,
+        video: Path,
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        checkpoint: str | Path | None = None,
+        encoder: str = "auto",
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> Predictor:
+        """A predictor that has this video. Its `set_video` is for others: copy it first.
+
+        Arguments and errors as those of `Predictor.set_video` and `choose_model`.
+        """
+        heads = None if checkpoint is None else Path(checkpoint)
+        files = (heads, weights_file(encoder))
+        model = (*files, *map(file_identity, files), encoder, device)
+
+        def loaded() -> Predictor:
+            return Predictor(*choose_model(checkpoint, encoder, device, progress), device)
+
+        def ready() -> Predictor:
+            predictor = copy.copy(self._models.get(model, loaded))
+            predictor.set_video(video, frames, limits, progress)
+            return predictor
+
+        return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
+
+
+class _Recent:
+    """The last predictors, by what they were made of."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: OrderedDict[Hashable, Predictor] = OrderedDict()
+        self._most, self._lock = most, Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Predictor]) -> Predictor:
+        with self._lock:
+            predictor = self._kept.get(key)
+        predictor = predictor or make()  # two threads may make the same: none waits for another
+        with self._lock:
+            self._kept[key] = predictor
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return predictor
+
+
+def checked_frames(frames: int | None) -> int | None:
+    """The number of frames that was asked for, as an int; None if none was.
+
+    Raises:
+        InputError: it is no whole number from 1 to 64.
+    """
+    if frames is None:
+        return None
+    return whole_number(frames, "{} frames were asked for", 1, MAX_FRAMES)
+
+
+def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Level:
+    """Play the game of the only sample of a batch; players in the order of frames and words.
+
+    Padding is no player, though a released checkpoint counts it in the score.
+    """
+    game = tokens.game(weighting)
+    video, frames = _in_order(tokens.video.tokens)
+    text, words = _in_order(tokens.text.tokens)
+
+    similarity = game.similarity[0][video][:, text]
+    video_logits, text_logits = game.video_logits[0][video], game.text_logits[0][text]
+    played = closed_form(SimilarityGame(similarity, video_logits, text_logits, weighting=weighting))
+    return Level(
+        name=tokens.name,
+        score=float(game.grand_value()),
+        video_tokens=tuple(VideoToken(group) for group in frames),
+        text_tokens=tuple(
+            TextToken(group, " ".join(labels[word] for word in group)) for group in words
+        ),
+        similarity=similarity.cpu(),
+        video_logits=video_logits.cpu(),
+        text_logits=text_logits.cpu(),
+        interactions=replace(played, values=played.values.cpu()),
+    )
+
+
+def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Indices of the tokens that have members by their first one, and the members of each."""
+    members = {
+        index: tuple(group.nonzero().flatten().tolist())
+        for index, group in enumerate(tokens.groups[0])
+        if group.any()
+    }
+    order = sorted(members, key=members.__getitem__)
+    return order, [members[index] for index in order]
+
+
+def _in_double(tokens: Tokens) -> Tokens:
+    return replace(tokens, features=tokens.features.double())
+
+
+def progress_or_silence(progress: Progress | None) -> Progress:
+    """Not `progress or ...`: gradio's progress is false while it has no bar."""
+    return (lambda fraction, step: None) if progress is None else progress
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - started

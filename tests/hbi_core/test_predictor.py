@@ -1,0 +1,152 @@
+"""Predictor: a video is decoded and encoded once, whatever is asked about it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+
+import pytest
+import torch
+
+from hbi_core.checkpoints.checkpoint import untrained
+from hbi_core.errors import CaptionError, InputError
+from hbi_core.figures.coalition_page import coalition_page
+from hbi_core.inputs.video import read_video
+from hbi_core.pipeline import explain
+from hbi_core.predictor import Predictor, RecentVideos
+from support.demo import CAFE, CAFE_CAPTION
+from support.toy import Counted
+
+CAPTIONS = ("a cat", "a cup of espresso on a wooden table", "a cat")
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return read_video(CAFE, 6)
+
+
+@pytest.fixture
+def predictor():
+    """Untrained heads on an encoder that counts how often it encodes frames."""
+    encoder = Counted()
+    return Predictor(encoder, untrained(encoder.name, encoder.widths))
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The encoder that `explain` gets, and the videos that are read."""
+    encoder, read = Counted(), []
+
+    def reading(*arguments):
+        read.append(arguments[0])
+        return read_video(*arguments)
+
+    monkeypatch.setattr("hbi_core.predictor.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("hbi_core.predictor.read_video", reading)
+    return encoder, read
+
+
+def same(first, second):
+    return first.to_json() == second.to_json()
+
+
+def test_frames_are_encoded_once_for_all_captions(predictor, clip):
+    predictor.set_video(clip)
+    told = [predictor.explain(caption) for caption in CAPTIONS]
+    predictor.explain(CAPTIONS[0], weighting="fixed")
+    assert predictor.encoder.calls == 1
+    assert same(told[0], told[2])
+    assert not same(told[0], told[1])
+    for explanation in told:
+        coalition_page(explanation)
+
+
+def test_a_caption_after_others_is_explained_as_alone(explanation):
+    """The shipped model: what was asked before, and how the video came, leaves no trace."""
+    recent = RecentVideos()
+    for caption in (*CAPTIONS, CAFE_CAPTION):
+        last = explain(CAFE, caption, recent=recent)
+    assert same(last, explanation)
+
+
+def test_seconds_are_those_that_were_spent(predictor):
+    predictor.set_video(CAFE, frames=2)
+    first, second = map(predictor.explain, CAPTIONS[:2])
+    assert list(first.seconds) == ["decoding", "encoding", "merging", "game"]
+    assert list(second.seconds) == ["encoding", "merging", "game"]
+
+
+def test_another_video_takes_its_place(predictor, clip):
+    predictor.set_video(clip)
+    before = predictor.explain("a cat")
+    other = copy.copy(predictor)
+    other.set_video(CAFE, frames=2)
+    assert len(other.explain("a cat").levels[0].video_tokens) == 2
+    assert same(predictor.explain("a cat"), before)
+
+
+def test_what_a_predictor_refuses(predictor):
+    with pytest.raises(RuntimeError, match="set_video"):
+        predictor.explain("a cat")
+    with pytest.raises(InputError, match="a whole number, 1 to 64"):
+        predictor.set_video(CAFE, frames=65)
+    predictor.set_video(CAFE, frames=1)
+    with pytest.raises(CaptionError):
+        predictor.explain("...")
+    with pytest.raises(ValueError, match="weighting"):
+        predictor.explain("a cat", weighting="softmax")
+
+
+def test_heads_that_are_given_stay_as_they_are():
+    encoder = Counted()
+    heads = untrained(encoder.name, encoder.widths)
+    Predictor(encoder, heads)
+    assert {p.dtype for p in heads.hierarchy.parameters()} == {torch.float32}
+
+
+def test_recent_videos_are_read_once(counted, tmp_path):
+    """Until the file, or how it is looked at, is another; a weighting or a caption is not."""
+    encoder, read = counted
+    path = tmp_path / "clip.mp4"
+    shutil.copy(CAFE, path)
+    recent = RecentVideos()
+
+    def encodings(caption="a cat", **options):
+        explain(path, caption, **{"frames": 2, "encoder": "toy", "recent": recent} | options)
+        assert len(read) == encoder.calls
+        return encoder.calls
+
+    assert encodings() == 1
+    assert encodings("a cup") == 1
+    assert encodings(weighting="fixed") == 1
+    assert encodings(frames=2.0) == 1
+    assert encodings(frames=3) == 2
+    assert encodings(frames=2) == 2
+    assert encodings(recent=None) == 3
+    os.utime(path, ns=(0, 0))  # written anew
+    assert encodings() == 4
+
+
+def test_only_so_many_videos_are_kept(counted):
+    """The one that was not asked about for longest gives way."""
+    encoder, _ = counted
+    recent = RecentVideos(videos=2)
+
+    def encodings(frames):
+        explain(CAFE, "a cat", frames=frames, encoder="toy", recent=recent)
+        return encoder.calls
+
+    assert [encodings(frames) for frames in (1, 2, 1, 3, 1, 2)] == [1, 2, 2, 3, 3, 4]
+
+
+def test_nothing_costly_comes_before_what_is_refused(counted):
+    encoder, read = counted
+    for caption, options in [
+        ("...", {}),
+        ("a cat", {"weighting": []}),
+        ("a cat", {"frames": []}),
+    ]:
+        with pytest.raises(InputError):
+            explain(CAFE, caption, recent=RecentVideos(), **options)
+    assert (encoder.calls, read) == (0, [])
