@@ -11,7 +11,7 @@ from torch import Tensor
 WEIGHTINGS = ("renormalised", "fixed")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class SimilarityGame:
     """The cooperative game of a video and a text; the players are their tokens.
 
@@ -48,29 +48,49 @@ class SimilarityGame:
     similarity: Tensor
     video_logits: Tensor
     text_logits: Tensor
-    video_mask: Tensor | None = None
-    text_mask: Tensor | None = None
-    weighting: str = "renormalised"
+    video_mask: Tensor
+    text_mask: Tensor
+    weighting: str
 
-    def __post_init__(self) -> None:
-        if self.weighting not in WEIGHTINGS:
-            raise ValueError(f"weighting is {self.weighting!r}; it must be one of {WEIGHTINGS}")
-        for name in ("similarity", "video_logits", "text_logits"):
-            self._set(name, as_tensor(name, getattr(self, name)))
-            if not getattr(self, name).is_floating_point():
-                raise TypeError(f"{name} must be floating point, got {getattr(self, name).dtype}")
-        similarity = self.similarity
-        if similarity.dim() < 2:
-            raise ValueError(f"similarity must be [..., V, T], got {shape_of(similarity)}")
-        *_, videos, texts = similarity.shape
-        if not videos or not texts:
-            raise ValueError(f"similarity is {shape_of(similarity)}: a side has no tokens")
-        sides = {"video": videos, "text": texts}
-        for side, count in sides.items():
-            logits, mask = getattr(self, f"{side}_logits"), getattr(self, f"{side}_mask")
-            if mask is None:
-                mask = torch.ones_like(logits, dtype=torch.bool)
-            mask = as_tensor(f"{side}_mask", mask)
+    def __init__(
+        self,
+        similarity: Tensor | np.ndarray,
+        video_logits: Tensor | np.ndarray,
+        text_logits: Tensor | np.ndarray,
+        video_mask: Tensor | np.ndarray | None = None,
+        text_mask: Tensor | np.ndarray | None = None,
+        weighting: str = "renormalised",
+    ) -> None:
+        if weighting not in WEIGHTINGS:
+            raise ValueError(f"weighting is {weighting!r}; it must be one of {WEIGHTINGS}")
+        self._set("weighting", weighting)
+        for name, value in {
+            "similarity": similarity,
+            "video_logits": video_logits,
+            "text_logits": text_logits,
+        }.items():
+            tensor = as_tensor(name, value)
+            if not tensor.is_floating_point():
+                raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
+            self._set(name, tensor)
+        self._set_masks(video_mask, text_mask)
+        self._own(self._batch())
+
+    def _set_masks(
+        self, video_mask: Tensor | np.ndarray | None, text_mask: Tensor | np.ndarray | None
+    ) -> None:
+        """Complete the masks, and see that there is a logit and a mask for each token."""
+        if self.similarity.dim() < 2:
+            raise ValueError(f"similarity must be [..., V, T], got {shape_of(self.similarity)}")
+        if not all(self.similarity.shape[-2:]):
+            raise ValueError(f"similarity is {shape_of(self.similarity)}: a side has no tokens")
+        for side, count, given in zip(
+            ("video", "text"), self.similarity.shape[-2:], (video_mask, text_mask), strict=True
+        ):
+            logits = getattr(self, f"{side}_logits")
+            if given is None:
+                given = torch.ones_like(logits, dtype=torch.bool)
+            mask = as_tensor(f"{side}_mask", given)
             if mask.dtype != torch.bool:
                 raise TypeError(f"{side}_mask must be bool (True = a real token), got {mask.dtype}")
             self._set(f"{side}_mask", mask)
@@ -78,26 +98,28 @@ class SimilarityGame:
                 if tensor.dim() < 1 or tensor.shape[-1] != count:
                     raise ValueError(
                         f"{name} must be [..., {side[0].upper()}], got {shape_of(tensor)}, but "
-                        f"similarity {shape_of(similarity)} has {count} {side} tokens"
+                        f"similarity {shape_of(self.similarity)} has {count} {side} tokens"
                     )
-        names = [f"{side}_{kind}" for side in sides for kind in ("logits", "mask")]
+
+    def _batch(self) -> torch.Size:
+        """The leading dimensions of all tensors together."""
+        names = ("video_logits", "video_mask", "text_logits", "text_mask")
         for name in names:
-            if getattr(self, name).device != similarity.device:
+            if getattr(self, name).device != self.similarity.device:
                 raise ValueError(
                     f"{name} is on {getattr(self, name).device}, similarity on "
-                    f"{similarity.device}: move them to one device"
+                    f"{self.similarity.device}: move them to one device"
                 )
         try:
-            batch = torch.broadcast_shapes(
-                similarity.shape[:-2], *(getattr(self, name).shape[:-1] for name in names)
+            return torch.broadcast_shapes(
+                self.similarity.shape[:-2], *(getattr(self, name).shape[:-1] for name in names)
             )
         except RuntimeError as error:
             shapes = ", ".join(f"{name} {shape_of(getattr(self, name))}" for name in names)
             raise ValueError(
                 "leading dimensions do not broadcast: similarity [..., V, T] is "
-                f"{shape_of(similarity)}, {shapes}"
+                f"{shape_of(self.similarity)}, {shapes}"
             ) from error
-        self._own(batch)
 
     def _own(self, batch: torch.Size) -> None:
         """Keep copies without what stands in the padding, and see that they are finite."""
@@ -112,7 +134,7 @@ class SimilarityGame:
         both = self.video_mask.unsqueeze(-1) & self.text_mask.unsqueeze(-2)
         self._set("similarity", torch.where(both, self.similarity.to(dtype), 0.0))
         sums.append(self.similarity.detach().sum())
-        if not sum(sums).isfinite():  # one pass and one wait for a GPU; seldom more
+        if not torch.stack(sums).isfinite().all():  # one pass and one wait for a GPU; seldom more
             self._check_finite()
 
     def _check_finite(self) -> None:
@@ -126,14 +148,19 @@ class SimilarityGame:
                     "diverged or its input is not finite"
                 )
 
-    def _set(self, name: str, value: Tensor) -> None:
+    def _set(self, name: str, value: Tensor | str) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everybody else
 
     def to(self, device: torch.device | str) -> SimilarityGame:
         """The same games on another device."""
-        tensors = (self.similarity, self.video_logits, self.text_logits)
-        masks = (self.video_mask, self.text_mask)
-        return SimilarityGame(*(x.to(device) for x in (*tensors, *masks)), self.weighting)
+        return SimilarityGame(
+            self.similarity.to(device),
+            self.video_logits.to(device),
+            self.text_logits.to(device),
+            self.video_mask.to(device),
+            self.text_mask.to(device),
+            self.weighting,
+        )
 
     @property
     def players(self) -> int:
