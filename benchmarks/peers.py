@@ -44,7 +44,14 @@ def shapiq_estimate(name: str, game: SimilarityGame, budget: int, seed: int) -> 
     started = time.perf_counter()
     result = construct(sum(game.similarity.shape), seed).approximate(budget, _shapiq_game(game))
     seconds = time.perf_counter() - started
-    return Interactions(_cross(result, game), None, name, budget, seconds, "cpu")
+    return Interactions(
+        values=_cross(result, game),
+        standard_error=None,
+        method=name,
+        coalitions_evaluated=budget,
+        seconds=seconds,
+        device="cpu",
+    )
 
 
 def four_evaluations(game: SimilarityGame, samples: int, seed: int) -> Interactions:
@@ -66,8 +73,14 @@ def four_evaluations(game: SimilarityGame, samples: int, seed: int) -> Interacti
             both, none, only_i, only_j = game.coalition_values(pair)
             values[i, j] = (both + none - only_i - only_j).mean()
     seconds = time.perf_counter() - started
-    evaluated = 4 * samples * videos * texts
-    return Interactions(values, None, "four evaluations a pair", evaluated, seconds, "cpu")
+    return Interactions(
+        values=values,
+        standard_error=None,
+        method="four evaluations a pair",
+        coalitions_evaluated=4 * samples * videos * texts,
+        seconds=seconds,
+        device="cpu",
+    )
 
 
 def _shapiq_game(game: SimilarityGame) -> Callable[[np.ndarray], np.ndarray]:

@@ -80,7 +80,16 @@ def closed_form(
     if pairs == "all":
         players = values.diagonal(dim1=-2, dim2=-1)
         values = values - players.diag_embed()
-    return Interactions(values, None, "closed_form", 0, seconds, str(device), index, players)
+    return Interactions(
+        values=values,
+        standard_error=None,
+        method="closed_form",
+        coalitions_evaluated=0,
+        seconds=seconds,
+        device=str(device),
+        index=index,
+        player_values=players,
+    )
 
 
 def interaction_values(game: SimilarityGame, probability: float = 0.5) -> Tensor:

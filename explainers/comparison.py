@@ -8,52 +8,25 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
 
-import numpy as np
-import torch
-from torch import Tensor
-
+from explainers.agreement import Agreement, agreement
 from explainers.closed_forms import closed_form
-from explainers.coalition_graph import ranks
-from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions
+from explainers.enumeration import TooManyCoalitionsError
 from explainers.estimator import Estimator, estimate
 from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
-from explainers.sampling import sample_coalitions
+from explainers.methods import METHODS, Method, Run
 from explainers.settings import check_game, whole_number
 from explainers.timing import Progress
 
-METHODS = ("closed_form", "enumeration", "estimator", "sampling")
 BUDGETS = (256, 1024, 4096, 16384)  # coalitions
 # A method of one's own: a game, a number of coalitions, a seed -> its interactions.
-Method = Callable[[SimilarityGame, int, int], Interactions]
+OwnMethod = Callable[[SimilarityGame, int, int], Interactions]
+_Run = tuple[str, int, int, Callable[[SimilarityGame, Run], Interactions]]
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How well estimates agree with exact values, over the pairs of real tokens.
-
-    Attributes:
-        max_error, mean_error: largest and mean absolute difference, in the unit of the game.
-        relative_error: root of the mean squared difference over that of the exact values; NaN where
-            these are all 0.
-        pearson, spearman: correlations over the pairs; NaN where one side is constant.
-        top_links: share of the exact k strongest links among the estimated k strongest; NaN where
-            there are no more than k.
-        signs: share of the pairs whose sign is right, among those that are not exactly 0; NaN where
-            all are.
-    """
-
-    max_error: float
-    mean_error: float
-    relative_error: float
-    pearson: float
-    spearman: float
-    top_links: float
-    signs: float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One run of one method.
 
@@ -78,7 +51,7 @@ class Row:
     agreement: Agreement | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison:
     """What `compare` returns.
 
@@ -141,7 +114,11 @@ class Comparison:
 
 def compare(
     game: SimilarityGame,
-    methods: Sequence[str] | Mapping[str, Method] = ("closed_form", "enumeration", "sampling"),
+    methods: str | Iterable[str] | Mapping[str, Method | OwnMethod] = (
+        "closed_form",
+        "enumeration",
+        "sampling",
+    ),
     budgets: Iterable[int] = BUDGETS,
     seeds: Iterable[int] = (0,),
     *,
@@ -154,8 +131,9 @@ def compare(
 
     Args:
         game: one game, similarity [V, T]. What its masks leave out is not compared.
-        methods: names out of METHODS, or methods of one's own by name; those are run for every
-            budget and seed, as sampling is. Each is given a copy of the game.
+        methods: names out of `explainers.methods.METHODS`, or methods of one's own by name:
+            functions of a game, a budget and a seed, which are run for every budget and seed, as
+            sampling is. Each is given a copy of the game.
         budgets: coalitions that a method may evaluate, for those that draw some. Repetitions of
             methods, budgets and seeds are dropped.
         seeds: of random numbers, 0 to 2^63 - 1.
@@ -176,120 +154,107 @@ def compare(
     if not real.any():
         raise ValueError("the game has no pair of real tokens to compare")
     top = whole_number("top", top, 1)
-    if not isinstance(methods, Mapping):
-        methods = (methods,) if isinstance(methods, str) else tuple(dict.fromkeys(methods))
     budgets = [whole_number("a budget", budget, 1) for budget in dict.fromkeys(budgets)]
     seeds = [whole_number("a seed", seed, 0, 2**63 - 1) for seed in dict.fromkeys(seeds)]
-    runs = _runs(methods, budgets, seeds, estimator, limit_seconds)
+    runs = _runs(_chosen(methods), budgets, seeds, estimator)
     if not runs:
         raise ValueError("nothing to run: give a method, and for sampling a budget and a seed")
     closed_form(game)  # the first call of anything is slower than it is
     if estimator is not None:
         estimate(game, estimator)
     exact = closed_form(game)
-    rows, estimates = [], []
-    for number, (name, budget, seed, run) in enumerate(runs):
+    rows: list[Row] = []
+    estimates: list[Interactions | None] = []
+    for number, (name, budget, seed, method) in enumerate(runs):
 
         def tell(done: int, total: int, number: int = number, name: str = name) -> None:
             if progress:
                 progress((number + done / total) / len(runs), name)
 
         tell(0, 1)
+        run = Run(
+            budget=budget,
+            seed=seed,
+            estimator=estimator,
+            limit_seconds=limit_seconds,
+            progress=tell,
+        )
         try:
-            result = run(game, tell)
+            result = method(game, run)
         except TooManyCoalitionsError as refused:
-            device = str(game.similarity.device)
-            rows.append(Row(name, budget, seed, math.nan, 0, device, str(refused)))
+            rows.append(
+                Row(
+                    method=name,
+                    budget=budget,
+                    seed=seed,
+                    seconds=math.nan,
+                    coalitions=0,
+                    device=str(game.similarity.device),
+                    note=str(refused),
+                )
+            )
             estimates.append(None)
             continue
         rows.append(
             Row(
-                name,
-                budget,
-                seed,
-                result.seconds,
-                result.coalitions_evaluated,
-                result.device,
+                method=name,
+                budget=budget,
+                seed=seed,
+                seconds=result.seconds,
+                coalitions=result.coalitions_evaluated,
+                device=result.device,
                 agreement=agreement(result.values[real], exact.values[real], top),
             )
         )
         estimates.append(result)
-    return Comparison(exact, tuple(rows), tuple(estimates), top)
+    return Comparison(exact=exact, rows=tuple(rows), estimates=tuple(estimates), top=top)
 
 
-def agreement(estimated: Tensor, exact: Tensor, top: int = 10) -> Agreement:
-    """Agreement of estimates with exact values, both float of one shape, without padding."""
-    both_strong = (ranks(estimated) <= top) & (ranks(exact) <= top)
-    one, other = (x.detach().cpu().double().numpy().ravel() for x in (estimated, exact))
-    off, nonzero = np.abs(one - other), other != 0
-    same_sign = (np.sign(one) == np.sign(other))[nonzero]
-    return Agreement(
-        float(off.max()),
-        float(off.mean()),
-        float(np.linalg.norm(off) / np.linalg.norm(other)) if nonzero.any() else math.nan,
-        _correlation(one, other),
-        _correlation(_mean_ranks(one), _mean_ranks(other)),
-        int(both_strong.sum()) / top if len(one) > top else math.nan,
-        float(same_sign.mean()) if nonzero.any() else math.nan,
-    )
-
-
-def _correlation(one: np.ndarray, other: np.ndarray) -> float:
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return math.nan
-    return float(np.corrcoef(one, other)[0, 1])
-
-
-def _mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ascending; equal values share the mean of their ranks."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
-
-
-def _runs(methods, budgets, seeds, estimator, limit_seconds) -> list[tuple]:
-    """Name, budget, seed and a function of the game and of what it tells, for each run."""
+def _chosen(
+    methods: str | Iterable[str] | Mapping[str, Method | OwnMethod],
+) -> Mapping[str, Method | OwnMethod]:
     if isinstance(methods, Mapping):
-        return [
-            (name, budget, seed, lambda game, _, m=method, b=budget, s=seed: _own(m, game, b, s))
-            for name, method in methods.items()
-            for budget in budgets
-            for seed in seeds
-        ]
-    if unknown := set(methods) - set(METHODS):
-        raise ValueError(f"methods {sorted(unknown)} are unknown; there are {METHODS}")
-    if "estimator" in methods and estimator is None:
-        raise ValueError("the method 'estimator' needs one: estimator=Estimator(...), trained")
-    without_budget = {
-        "closed_form": lambda game, _: closed_form(game),
-        "enumeration": lambda game, tell: enumerate_coalitions(
-            game, limit_seconds=limit_seconds, progress=tell
-        ),
-        "estimator": lambda game, _: estimate(game, estimator),
-    }
-    runs = []
-    for name in methods:
-        if name == "sampling":
-            runs += _runs({name: _sampled}, budgets, seeds, None, limit_seconds)
-        else:
-            runs.append((name, 0, 0, without_budget[name]))
+        return methods
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    if unknown := set(names) - set(METHODS):
+        raise ValueError(f"methods {sorted(unknown)} are unknown; there are {tuple(METHODS)}")
+    return {name: METHODS[name] for name in names}
+
+
+def _runs(
+    methods: Mapping[str, Method | OwnMethod],
+    budgets: Sequence[int],
+    seeds: Sequence[int],
+    estimator: Estimator | None,
+) -> list[_Run]:
+    """Name, budget, seed and function of each run."""
+    runs: list[_Run] = []
+    each = list(product(budgets, seeds))
+    for name, method in methods.items():
+        if not isinstance(method, Method):
+            runs += [(name, *run, _on_copies(method)) for run in each]
+            continue
+        if method.learned and estimator is None:
+            raise ValueError(f"the method {name!r} needs one: estimator=Estimator(...), trained")
+        runs += [(name, *run, method.run) for run in (each if method.budgeted else [(0, 0)])]
     return runs
 
 
-def _own(method: Method, game: SimilarityGame, budget: int, seed: int) -> Interactions:
-    """Of a copy of the game, and copied: a method may change the one and reuse the other."""
-    result = method(replace(game), budget, seed)
-    if result.values.shape != game.similarity.shape:
-        raise ValueError(
-            f"a method returned values {list(result.values.shape)} for the game "
-            f"{list(game.similarity.shape)}; it must return one for each pair [V, T]"
+def _on_copies(method: OwnMethod) -> Callable[[SimilarityGame, Run], Interactions]:
+    """A method may change its game and reuse its answer: it is given a copy, and copied."""
+
+    def run_own(game: SimilarityGame, run: Run) -> Interactions:
+        result = method(replace(game), run.budget, run.seed)
+        if result.values.shape != game.similarity.shape:
+            raise ValueError(
+                f"a method returned values {list(result.values.shape)} for the game "
+                f"{list(game.similarity.shape)}; it must return one for each pair [V, T]"
+            )
+        error = result.standard_error
+        return replace(
+            result,
+            values=result.values.detach().clone(),
+            standard_error=None if error is None else error.detach().clone(),
         )
-    error = result.standard_error
-    return replace(
-        result,
-        values=result.values.detach().clone(),
-        standard_error=None if error is None else error.detach().clone(),
-    )
 
-
-def _sampled(game: SimilarityGame, budget: int, seed: int) -> Interactions:
-    return sample_coalitions(game, budget, torch.Generator().manual_seed(seed))
+    return run_own

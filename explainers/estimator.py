@@ -64,4 +64,11 @@ def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
     check_game(game, "estimate")
     device = game.similarity.device
     values, seconds = timed(lambda: estimator(game), device)
-    return Interactions(values, None, "estimator", 0, seconds, str(device))
+    return Interactions(
+        values=values,
+        standard_error=None,
+        method="estimator",
+        coalitions_evaluated=0,
+        seconds=seconds,
+        device=str(device),
+    )

@@ -11,13 +11,13 @@ import torch
 
 from explainers import Comparison, Interactions, compare
 from explainers.comparison import BUDGETS
+from explainers.methods import METHODS
 from explainers.timing import Progress
 from hbi_core.checks import real_number, whole_number
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
 from hbi_core.explanation import Explanation, Level
-from hbi_core.figures.methods_view import NAMES
 
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20
@@ -25,7 +25,7 @@ TOP = 10  # strongest links, of at least three times as many
 LONGEST_ENUMERATION = 3600.0  # seconds
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LevelComparison:
     """Methods side by side on the game of one level.
 
@@ -133,7 +133,7 @@ def compare_level(
     )
     device = choose_device(device)
 
-    told = {}
+    told: dict[str, int] = {}
 
     def tell(fraction: float, method: str) -> None:
         if progress is None:  # gradio's is false while it has no bar
@@ -141,12 +141,12 @@ def compare_level(
         percent = int(100 * fraction)
         if told.get(method) != percent:  # an enumeration tells of every tile
             told[method] = percent
-            progress(fraction, f"Running: {NAMES[method]}")
+            progress(fraction, f"Running: {METHODS[method].label}")
 
     game, estimator = chosen.game(explanation.weighting).to(device), load_estimator().to(device)
     comparison = compare(
         game,
-        tuple(NAMES),
+        tuple(METHODS),
         budgets,
         seeds,
         estimator=estimator,
@@ -155,7 +155,13 @@ def compare_level(
         progress=tell,
     )
     known_error = estimator.error.get("relative_rmse")
-    return LevelComparison(explanation, chosen, _on_cpu(comparison), _in_words(device), known_error)
+    return LevelComparison(
+        explanation=explanation,
+        level=chosen,
+        comparison=_on_cpu(comparison),
+        device=_in_words(device),
+        known_error=known_error,
+    )
 
 
 def _checked_budgets(budgets: Iterable[int]) -> list[int]:
@@ -175,9 +181,7 @@ def _checked_seeds(seeds: Iterable[int]) -> list[int]:
 
 
 def _on_cpu(comparison: Comparison) -> Comparison:
-    def moved(result: Interactions | None) -> Interactions | None:
-        if result is None:
-            return None
+    def moved(result: Interactions) -> Interactions:
         error = result.standard_error
         return replace(
             result,
@@ -185,7 +189,7 @@ def _on_cpu(comparison: Comparison) -> Comparison:
             standard_error=None if error is None else error.cpu(),
         )
 
-    estimates = tuple(moved(result) for result in comparison.estimates)
+    estimates = tuple(one if one is None else moved(one) for one in comparison.estimates)
     return replace(comparison, exact=moved(comparison.exact), estimates=estimates)
 
 

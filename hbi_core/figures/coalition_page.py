@@ -23,11 +23,10 @@ from hbi_core.figures.layout import (
     lay_out,
     links_of,
 )
+from hbi_core.figures.page_style import FONT, PAPER, WIDTH, escape
 
-WIDTH = 1160  # pixels
 _EM = 14.0
 _SMALLEST_FONT = 11.0
-FAMILY = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', sans-serif"
 _LINE_SCALE = 1.6  # pixels per point of a grade's width
 _HOVER_PLACES = np.linspace(0.04, 0.96, 15)  # along a link, where the pointer finds it
 
@@ -45,18 +44,14 @@ def coalition_page(explanation: Explained) -> go.Figure:
     return go.Figure(
         traces,
         {
+            **PAPER,
             "height": layout.height,
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "paper_bgcolor": "#ffffff",
-            "plot_bgcolor": "#ffffff",
             "showlegend": False,
-            "hovermode": "closest",
             "hoverdistance": 12,
-            "hoverlabel": {"bgcolor": "#ffffff", "font": {"family": FAMILY, "size": 13}},
-            "dragmode": False,
             "xaxis": {"range": [0, layout.width], "visible": False, "fixedrange": True},
             "yaxis": {"range": [layout.height, 0], "visible": False, "fixedrange": True},
-            "font": {"family": FAMILY, "color": "#111111"},
+            "font": FONT,
             "images": [image for level in layout.levels for image in _thumbnails(level, frames)],
             "shapes": [shape for level in layout.levels for shape in _boxes(level, layout)]
             + _key_lines(layout),
@@ -74,10 +69,10 @@ def _line_style(grade: Grade) -> dict:
 def _lines(level: str, links: tuple[Link, ...], number: int) -> go.Scatter:
     """All links of one grade as one trace; the links of a level are ordered weak to strong."""
     grade = GRADES[number]
-    links = [link for link in links if link.grade is grade]
+    graded = [link for link in links if link.grade is grade]
     return go.Scatter(
-        x=[x for link in links for x in (link.start[0], link.end[0], None)],
-        y=[y for link in links for y in (link.start[1], link.end[1], None)],
+        x=[x for link in graded for x in (link.start[0], link.end[0], None)],
+        y=[y for link in graded for y in (link.start[1], link.end[1], None)],
         mode="lines",
         name=f"{level} {key_label(number)}",
         line=_line_style(grade),
@@ -238,8 +233,3 @@ def _data_uri(frame: np.ndarray) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def escape(text: str) -> str:
-    """plotly reads a subset of HTML in its texts."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from explainers.methods import METHODS, REFERENCE
 from explainers.timing import seconds_in_words
-from hbi_core.figures.coalition_page import FAMILY, WIDTH, escape
 from hbi_core.figures.layout import length_in_em, shortened
 from hbi_core.figures.methods_view import (
-    COLOURS,
     EXACT_TICK,
-    NAMES,
     NEGATIVE_TO_POSITIVE,
     ComparisonView,
     Cost,
@@ -21,14 +19,9 @@ from hbi_core.figures.methods_view import (
     column_labels,
     heat_maps,
 )
+from hbi_core.figures.page_style import FONT, PAPER, WIDTH, escape
 
 SCATTER_HEIGHT = 420  # pixels
-_SYMBOLS = {
-    "sampling": "circle",
-    "estimator": "diamond",
-    "closed_form": "star",
-    "enumeration": "square-open",
-}
 _AXIS = {
     "showline": True,
     "linecolor": "#666666",
@@ -39,8 +32,8 @@ _AXIS = {
     "exponentformat": "power",
     "fixedrange": True,
 }
-_FONT = 12
-_LABEL_FONT = 11
+_FONT_SIZE = 12
+_LABEL_SIZE = 11
 _NARROWEST_CELL = 12.0  # pixels, that a turned label fits
 _ROW = 18.0
 _MANY = 100  # pairs, whose points are drawn smaller
@@ -57,27 +50,17 @@ def scatter_figure(view: ComparisonView) -> go.Figure:
         hoverinfo="skip",
         line={"color": "#111111", "width": 1.2, "dash": "dash"},
     )
-    figure = go.Figure([*(_estimates(view, shown) for shown in reversed(view.shown)), diagonal])
+    figure = go.Figure([*(_estimates(view, shown) for shown in view.shown), diagonal])
     return _styled(figure, "exact interaction", "estimate")
 
 
 def cost_figure(view: ComparisonView) -> go.Figure:
     """Relative error against seconds, both logarithmic; exact methods stand on the lowest line."""
-    curve = go.Scatter(
-        x=[point.seconds for point in view.curve],
-        y=[view.height(point) for point in view.curve],
-        text=[f"\u00a0{point.budget:,}" for point in view.curve],
-        mode="lines+text",
-        textposition="top right",
-        cliponaxis=False,
-        hoverinfo="skip",
-        showlegend=False,
-        line={"color": COLOURS["sampling"], "width": 1.5},
-    )
+    curves = [_curve(method, curve, view) for method, curve in view.curves.items()]
     runs = (*view.runs, *view.exact_runs)
     methods = dict.fromkeys(run.method for run in runs)
     traces = [_costs([run for run in runs if run.method == method], view) for method in methods]
-    figure = _styled(go.Figure([curve, *traces]), "time", "relative error (RMS)")
+    figure = _styled(go.Figure([*curves, *traces]), "time", "relative error (RMS)")
     ticks = view.times.ticks
     figure.update_xaxes(
         type="log",
@@ -102,9 +85,9 @@ def heat_map_figure(view: ComparisonView) -> go.Figure:
     left = 7.0 * max(map(len, view.rows)) + 14
     beside = (WIDTH - left - 130) / 3 / texts >= _NARROWEST_CELL
     cell = (WIDTH - left - 130) / (3 if beside else 1) / texts
-    words, turned = column_labels(view.columns, cell / _LABEL_FONT)
+    words, turned = column_labels(view.columns, cell / _LABEL_SIZE)
     lines = max(word.count("\n") for word in words) + 1
-    below = 14 + _LABEL_FONT * (max(map(length_in_em, words)) if turned else 1.3 * lines)
+    below = 14 + _LABEL_SIZE * (max(map(length_in_em, words)) if turned else 1.3 * lines)
     each = max(_ROW * videos, 90.0)
     count = 1 if beside else 3
     height = 34 + count * each + (count - 1) * 34 + below
@@ -120,7 +103,7 @@ def heat_map_figure(view: ComparisonView) -> go.Figure:
         place = (1, number + 1) if beside else (number + 1, 1)
         figure.add_trace(_heat_map(one, view), *place)
     axis = {
-        "tickfont": {"size": _LABEL_FONT},
+        "tickfont": {"size": _LABEL_SIZE},
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,
@@ -139,63 +122,76 @@ def heat_map_figure(view: ComparisonView) -> go.Figure:
         margin={"l": left, "r": 100, "t": 34, "b": below},
         coloraxis=_colour_axis(view, each * count),
     )
-    figure.update_annotations(font_size=_FONT + 1)
-    return _with_paper(figure)
+    figure.update_annotations(font_size=_FONT_SIZE + 1)
+    return figure.update_layout(font={**FONT, "size": _FONT_SIZE}, **PAPER)
 
 
 def _estimates(view: ComparisonView, shown: Estimates) -> go.Scatter:
-    margin = None if shown.margin is None else shown.margin.ravel()
+    method, margin = METHODS[shown.method], shown.margin
     texts = [
         f"<b>{escape(text)}</b> — {frames}<br>exact {view.exact[video, column]:+.4f}<br>"
-        f"{shown.method} {shown.values[video, column]:+.4f}"
-        + ("" if margin is None else f" ± {shown.margin[video, column]:.4f}")
+        f"{method.label} {shown.values[video, column]:+.4f}"
+        + ("" if margin is None else f" ± {margin[video, column]:.4f}")
         for video, frames in enumerate(view.rows)
         for column, text in enumerate(map(shortened, view.columns))
     ]
+    error = None
+    if margin is not None:
+        faint = "rgba({}, {}, {}, 0.3)".format(*bytes.fromhex(method.colour[1:]))
+        error = {"array": margin.ravel(), "color": faint, "thickness": 1, "width": 0}
     return go.Scatter(
         x=view.exact.ravel(),
         y=shown.values.ravel(),
-        error_y=None
-        if margin is None
-        else {
-            "array": margin,
-            "color": "rgba(43, 108, 176, 0.3)",
-            "thickness": 1,
-            "width": 0,
-        },
+        error_y=error,
         text=texts,
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
         name=shown.label + shown.pearson,
         marker={
-            "color": COLOURS[shown.method],
-            "symbol": _SYMBOLS[shown.method],
+            "color": method.colour,
+            "symbol": method.marker,
             "size": 7 if view.exact.size <= _MANY else 5,
             "opacity": 0.85,
         },
     )
 
 
+def _curve(method: str, points: list[Cost], view: ComparisonView) -> go.Scatter:
+    """The medians of a method, each with its budget."""
+    return go.Scatter(
+        x=[point.seconds for point in points],
+        y=[view.height(point) for point in points],
+        text=[f"\u00a0{point.budget:,}" for point in points],
+        mode="lines+text",
+        textposition="top right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+        line={"color": METHODS[method].colour, "width": 1.5},
+    )
+
+
 def _costs(runs: list[Cost], view: ComparisonView) -> go.Scatter:
-    method = runs[0].method
-    exact = runs[0] in view.exact_runs
+    name = runs[0].method
+    method = METHODS[name]
     texts = []
     for run in runs:
-        what = f", {run.budget:,} coalitions, seed {run.seed}" if run.budget else ""
-        error = "exact, the reference" if method == "closed_form" else f"error {run.error:.2g}"
-        texts.append(f"<b>{NAMES[method]}</b>{what}<br>{seconds_in_words(run.seconds)}<br>{error}")
+        what = f", {run.budget:,} coalitions, seed {run.seed}" if method.budgeted else ""
+        error = "exact, the reference" if name == REFERENCE else f"error {run.error:.2g}"
+        time = seconds_in_words(run.seconds)
+        texts.append(f"<b>{method.label}</b>{what}<br>{time}<br>{error}")
     return go.Scatter(
         x=[run.seconds for run in runs],
         y=[view.height(run) for run in runs],
         text=texts,
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
-        name=NAMES[method],
+        name=method.label,
         marker={
-            "color": COLOURS[method],
-            "symbol": _SYMBOLS[method],
-            "size": 12 if exact else 8,
-            "opacity": 0.7 if method == "sampling" else 1.0,
+            "color": method.colour,
+            "symbol": method.marker,
+            "size": 12 if method.exact else 8,
+            "opacity": 0.7 if method.budgeted else 1.0,
         },
     )
 
@@ -235,7 +231,7 @@ def _colour_axis(view: ComparisonView, height: float) -> dict:
             "len": min(height, 220),
             "lenmode": "pixels",
             "x": 1.01,
-            "tickfont": {"size": _LABEL_FONT},
+            "tickfont": {"size": _LABEL_SIZE},
         },
     }
 
@@ -249,21 +245,9 @@ def _styled(figure: go.Figure, horizontal: str, vertical: str) -> go.Figure:
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",
-            "font": {"size": _FONT},
+            "font": {"size": _FONT_SIZE},
         },
     )
     figure.update_xaxes(title={"text": horizontal, "standoff": 8}, **_AXIS)
     figure.update_yaxes(title={"text": vertical, "standoff": 4}, **_AXIS)
-    return _with_paper(figure)
-
-
-def _with_paper(figure: go.Figure) -> go.Figure:
-    """On white, whatever the page's colours are."""
-    return figure.update_layout(
-        paper_bgcolor="#ffffff",
-        plot_bgcolor="#ffffff",
-        font={"family": FAMILY, "color": "#111111", "size": _FONT},
-        hoverlabel={"bgcolor": "#ffffff", "font": {"family": FAMILY, "size": 13}},
-        hovermode="closest",
-        dragmode=False,
-    )
+    return figure.update_layout(font={**FONT, "size": _FONT_SIZE}, **PAPER)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
 from hbi_core.figures.layout import length_in_em
 from hbi_core.figures.methods_view import (
-    COLOURS,
     EXACT_TICK,
-    NAMES,
     NEGATIVE_TO_POSITIVE,
     Compared,
     ComparisonView,
@@ -26,11 +27,11 @@ from hbi_core.figures.methods_view import (
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 
 _COLOUR_MAP = LinearSegmentedColormap.from_list("negative_to_positive", NEGATIVE_TO_POSITIVE)
-_STYLES = {  # shapes, so that methods can be told apart in grey
-    "sampling": {"marker": "o", "markersize": 3.0},
-    "estimator": {"marker": "D", "markersize": 3.2},
-    "closed_form": {"marker": "*", "markersize": 7.0},
-    "enumeration": {"marker": "s", "markersize": 5.5, "fillstyle": "none"},
+_MARKERS: dict[str, dict[str, Any]] = {
+    "circle": {"marker": "o", "markersize": 3.0},
+    "diamond": {"marker": "D", "markersize": 3.2},
+    "star": {"marker": "*", "markersize": 7.0},
+    "square-open": {"marker": "s", "markersize": 5.5, "fillstyle": "none"},
 }
 _NARROWEST_CELL = 5.5  # points, that a turned label fits
 _MANY = 100  # pairs, whose points are drawn smaller
@@ -122,68 +123,66 @@ class _Sheet:
 
 
 def _draw_scatter(axes: Axes, view: ComparisonView, em: float) -> None:
-    for shown in reversed(view.shown):  # the better one on top
-        _draw_estimates(axes, view, shown, em)
+    for shown in view.shown:
+        _draw_estimates(axes, view, shown)
     ends = [view.exact.min(), view.exact.max()]
     axes.plot(ends, ends, color="0.1", lw=0.8, dashes=(4, 2), label="estimate = exact", zorder=3)
     _style(axes, em, "exact interaction", "estimate")
     axes.locator_params(nbins=5)
 
 
-def _draw_estimates(axes: Axes, view: ComparisonView, shown: Estimates, em: float) -> None:
+def _draw_estimates(axes: Axes, view: ComparisonView, shown: Estimates) -> None:
+    method = METHODS[shown.method]
     if shown.margin is not None:
         axes.errorbar(
             view.exact.ravel(),
             shown.values.ravel(),
             shown.margin.ravel(),
             fmt="none",
-            ecolor=COLOURS[shown.method],
+            ecolor=method.colour,
             elinewidth=0.4,
             alpha=0.35,
         )
-    style = dict(_STYLES[shown.method])
+    marker = dict(_MARKERS[method.marker])
     if view.exact.size > _MANY:
-        style["markersize"] *= 0.7
+        marker["markersize"] *= 0.7
     axes.plot(
         view.exact.ravel(),
         shown.values.ravel(),
         ls="",
-        color=COLOURS[shown.method],
+        color=method.colour,
         alpha=0.85,
         mew=0.5,
         label=shown.label + shown.pearson,
-        **style,
+        **marker,
     )
 
 
 def _draw_costs(axes: Axes, view: ComparisonView, em: float) -> None:
     axes.axhline(view.floor, color="0.4", lw=0.6, ls=":")
-    axes.plot(
-        [point.seconds for point in view.curve],
-        [view.height(point) for point in view.curve],
-        color=COLOURS["sampling"],
-        lw=0.8,
-    )
-    for point in view.curve:
-        axes.annotate(
-            f"{point.budget:,}",
-            (point.seconds, view.height(point)),
-            (0.4 * em, 0.3 * em),
-            textcoords="offset points",
-            fontsize=0.7 * em,
-        )
+    for name, curve in view.curves.items():
+        places = [(point.seconds, view.height(point)) for point in curve]
+        axes.plot(*zip(*places, strict=True), color=METHODS[name].colour, lw=0.8)
+        for point, place in zip(curve, places, strict=True):
+            axes.annotate(
+                f"{point.budget:,}",
+                place,
+                (0.4 * em, 0.3 * em),
+                textcoords="offset points",
+                fontsize=0.7 * em,
+            )
     runs = (*view.runs, *view.exact_runs)
-    for method in dict.fromkeys(run.method for run in runs):
-        chosen = [run for run in runs if run.method == method]
+    for name in dict.fromkeys(run.method for run in runs):
+        chosen, method = [run for run in runs if run.method == name], METHODS[name]
         axes.plot(
             [run.seconds for run in chosen],
             [view.height(run) for run in chosen],
             ls="",
-            color=COLOURS[method],
+            color=method.colour,
             mew=0.7,
             alpha=0.85,
-            label=NAMES[method],
-            **_STYLES[method],
+            label=method.label,
+            **_MARKERS[method.marker],
         )
     axes.set(xscale="log", yscale="log")
     ticks = view.times.ticks

@@ -7,8 +7,9 @@ import statistics
 from itertools import groupby
 
 from explainers.comparison import Row
+from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
-from hbi_core.figures.methods_view import NAMES, Compared
+from hbi_core.figures.methods_view import Compared
 
 HEADERS = (
     "Method",
@@ -40,7 +41,7 @@ def _texts(runs: list[Row], comparison: Compared) -> list[str]:
     place = [f"{comparison.players}", f"{first.coalitions:,}"]
     if first.agreement is None:
         place[1] = f"{comparison.coalitions:,}"
-        return [NAMES[first.method], *place, "not run", first.device, *[_NONE] * 7]
+        return [METHODS[first.method].label, *place, "not run", first.device, *[_NONE] * 7]
     if not first.coalitions:
         place[1] = "none"
     agreements = [run.agreement for run in runs]
@@ -49,7 +50,7 @@ def _texts(runs: list[Row], comparison: Compared) -> list[str]:
         return statistics.median(getattr(agreement, name) for agreement in agreements)
 
     return [
-        NAMES[first.method] + seeds,
+        METHODS[first.method].label + seeds,
         *place,
         seconds_in_words(statistics.median(run.seconds for run in runs)),
         first.device,

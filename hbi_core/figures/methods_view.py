@@ -12,17 +12,13 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from explainers import coalition_graph
+from explainers import Interactions, coalition_graph, player_id
+from explainers.agreement import Agreement
 from explainers.coalition_graph import GameLevel
 from explainers.comparison import Comparison, Row
+from explainers.methods import METHODS, REFERENCE
 from hbi_core.figures.layout import length_in_em, shortened
 
-NAMES = {
-    "closed_form": "closed form",
-    "enumeration": "full enumeration",
-    "estimator": "estimator",
-    "sampling": "sampling",
-}
 MARGIN = 1.96  # standard errors, of a 95 % interval
 NEGATIVE_TO_POSITIVE = (  # ColorBrewer's RdBu, which colour-blind readers can tell apart
     "#2166ac",
@@ -35,12 +31,6 @@ NEGATIVE_TO_POSITIVE = (  # ColorBrewer's RdBu, which colour-blind readers can t
     "#d6604d",
     "#b2182b",
 )
-COLOURS = {
-    "sampling": "#2b6cb0",
-    "estimator": "#d9650a",
-    "closed_form": "#111111",
-    "enumeration": "#111111",
-}
 EXACT_TICK = "exact"
 _FEWEST_LETTERS = 10  # in a line that is worth reading
 _MOST_LINES = 4
@@ -69,12 +59,12 @@ class Compared(Protocol):
         """2^n, all that there are."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Estimates:
     """One run's estimates.
 
     Attributes:
-        method: "sampling" or "estimator".
+        method: its name; no exact one.
         label: with the budget.
         pearson: correlation with the exact values, in words; empty where there is none.
         values: [V, T].
@@ -88,7 +78,7 @@ class Estimates:
     margin: np.ndarray | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class HeatMap:
     """Values [V, T], and what they are multiplied with before they become colours."""
 
@@ -101,7 +91,7 @@ class HeatMap:
         return self.zoom * self.values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """A run as a point: the seconds it took, and its relative error."""
 
@@ -131,7 +121,7 @@ class Decades:
         return [10.0**power for power in range(self.first, self.last + 1, step)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ComparisonView:
     """A comparison as it is drawn. Rows are video tokens, columns text tokens.
 
@@ -139,10 +129,11 @@ class ComparisonView:
         rows: short labels of the video tokens.
         columns: the text tokens.
         exact: [V, T].
-        shown: the estimates of the scatter: sampling with the largest budget, and the estimator.
+        shown: the estimates of the scatter, the best on top: of each method that is not exact the
+            first run with its largest budget.
         limit: the largest exact interaction; all heat maps run from -limit to +limit.
-        runs: estimates as points, sampling for every budget and seed.
-        exact_runs: closed form and, where it was run, enumeration.
+        runs: estimates as points, for every budget and seed.
+        exact_runs: those of exact methods.
         times: axis of all seconds.
         errors: axis of the errors of `runs`. The exact ones have none that a logarithmic axis
             could show: they stand at `floor`, a decade below.
@@ -160,8 +151,8 @@ class ComparisonView:
 
     @property
     def sampled(self) -> Estimates:
-        """Sampling with the largest budget."""
-        return self.shown[0]
+        """Of those that are shown, the ones that heat maps show: of a method with budgets."""
+        return next(one for one in self.shown if METHODS[one.method].budgeted)
 
     @property
     def floor(self) -> float:
@@ -170,38 +161,52 @@ class ComparisonView:
 
     def height(self, run: Cost) -> float:
         """Where a run stands on the axis of errors."""
-        return self.floor if run in self.exact_runs else max(run.error, self.floor)
+        return self.floor if METHODS[run.method].exact else max(run.error, self.floor)
 
     @property
-    def curve(self) -> list[Cost]:
-        """Sampling's medians, by budget."""
-        sampled = [run for run in self.runs if run.method == "sampling"]
-        points = []
-        for budget in sorted({run.budget for run in sampled}):
-            runs = [run for run in sampled if run.budget == budget]
-            seconds = statistics.median(run.seconds for run in runs)
-            error = statistics.median(run.error for run in runs)
-            points.append(Cost("sampling", budget, 0, seconds, error))
-        return points
+    def curves(self) -> dict[str, list[Cost]]:
+        """Medians over the seeds, by method and from the smallest budget to the largest."""
+        curves: dict[str, list[Cost]] = {}
+        for method, budget in sorted({(run.method, run.budget) for run in self.runs}):
+            if METHODS[method].budgeted:
+                runs = [run for run in self.runs if (run.method, run.budget) == (method, budget)]
+                point = Cost(
+                    method=method,
+                    budget=budget,
+                    seed=0,
+                    seconds=statistics.median(run.seconds for run in runs),
+                    error=statistics.median(run.error for run in runs),
+                )
+                curves.setdefault(method, []).append(point)
+        return curves
 
 
 def view_of(comparison: Compared) -> ComparisonView:
     """What to draw of a comparison by `compare_level`."""
     level, result = comparison.level, comparison.comparison
-    runs = [_cost(row) for row in result.rows if row.agreement is not None]
-    estimated = [run for run in runs if run.method not in ("closed_form", "enumeration")]
-    estimated = [run for run in estimated if math.isfinite(run.error)]
+    runs = [
+        Cost(
+            method=row.method,
+            budget=row.budget,
+            seed=row.seed,
+            seconds=row.seconds,
+            error=row.agreement.relative_error,
+        )
+        for row in result.rows
+        if row.agreement is not None
+    ]
+    estimated = [run for run in runs if not METHODS[run.method].exact and math.isfinite(run.error)]
     exact = _array(result.exact.values)
     return ComparisonView(
-        _video_labels(comparison),
-        tuple(token.text for token in level.text_tokens),
-        exact,
-        _shown(comparison),
-        float(np.abs(exact).max()) or 1.0,
-        tuple(estimated),
-        tuple(run for run in runs if run.method in ("closed_form", "enumeration")),
-        Decades.around([run.seconds for run in runs]),
-        Decades.around([run.error for run in estimated if run.error > _ROUNDING] or [1.0]),
+        rows=_video_labels(level),
+        columns=tuple(token.text for token in level.text_tokens),
+        exact=exact,
+        shown=_shown(result),
+        limit=float(np.abs(exact).max()) or 1.0,
+        runs=tuple(estimated),
+        exact_runs=tuple(run for run in runs if METHODS[run.method].exact),
+        times=Decades.around([run.seconds for run in runs]),
+        errors=Decades.around([run.error for run in estimated if run.error > _ROUNDING] or [1.0]),
     )
 
 
@@ -240,41 +245,43 @@ def heat_maps(view: ComparisonView) -> tuple[HeatMap, HeatMap, HeatMap]:
     zoom = max((zoom for zoom in _ZOOMS if zoom * largest <= view.limit), default=1)
     times = f" × {zoom:,}" if zoom > 1 else ""
     return (
-        HeatMap("exact (closed form)", view.exact),
-        HeatMap(view.sampled.label, view.sampled.values),
-        HeatMap(f"difference{times}, at most {largest:.2g}", off, zoom),
+        HeatMap(title=f"exact ({METHODS[REFERENCE].label})", values=view.exact),
+        HeatMap(title=view.sampled.label, values=view.sampled.values),
+        HeatMap(title=f"difference{times}, at most {largest:.2g}", values=off, zoom=zoom),
     )
 
 
-def _cost(row: Row) -> Cost:
-    return Cost(row.method, row.budget, row.seed, row.seconds, row.agreement.relative_error)
+def _shown(comparison: Comparison) -> tuple[Estimates, ...]:
+    largest = {row.method: row.budget for row in sorted(comparison.rows, key=lambda r: r.budget)}
+    shown: dict[str, Estimates] = {}
+    for row, result in zip(comparison.rows, comparison.estimates, strict=True):
+        if METHODS[row.method].exact or row.budget < largest[row.method]:
+            continue
+        if row.method not in shown and row.agreement is not None and result is not None:
+            shown[row.method] = _estimates(row, row.agreement, result)
+    return tuple(shown.values())
 
 
-def _shown(comparison: Compared) -> tuple[Estimates, ...]:
-    """The first run of sampling's largest budget, and the estimator's."""
-    runs = list(zip(comparison.comparison.rows, comparison.comparison.estimates, strict=True))
-    largest = max(row.budget for row, _ in runs)
-    shown = []
-    for method, budget in (("sampling", largest), ("estimator", 0)):
-        row, result = next(r for r in runs if (r[0].method, r[0].budget) == (method, budget))
-        error = result.standard_error
-        shown.append(
-            Estimates(
-                method,
-                NAMES[method] + (f", {budget:,} coalitions" if budget else ""),
-                "" if math.isnan(row.agreement.pearson) else f" (r = {row.agreement.pearson:.2f})",
-                _array(result.values),
-                None if error is None else MARGIN * _array(error),
-            )
-        )
-    return tuple(shown)
+def _estimates(row: Row, agreement: Agreement, result: Interactions) -> Estimates:
+    budget = f", {row.budget:,} coalitions" if METHODS[row.method].budgeted else ""
+    pearson = "" if math.isnan(agreement.pearson) else f" (r = {agreement.pearson:.2f})"
+    error = result.standard_error
+    return Estimates(
+        method=row.method,
+        label=METHODS[row.method].label + budget,
+        pearson=pearson,
+        values=_array(result.values),
+        margin=None if error is None else MARGIN * _array(error),
+    )
 
 
-def _video_labels(comparison: Compared) -> tuple[str, ...]:
-    """As the coalition graph names them: "frame 3", "frame 1-4"."""
-    level = comparison.level
+def _video_labels(level: GameLevel) -> tuple[str, ...]:
+    """As the coalition graph names them: "frame 3", "frames 1–4"."""
     nodes = coalition_graph((level,)).nodes
-    names = [nodes[f"{level.name}/video/{i}"]["label"] for i in range(len(level.video_tokens))]
+    names = [
+        nodes[player_id(level.name, "video", index)]["label"]
+        for index in range(len(level.video_tokens))
+    ]
     return tuple(
         shortened((name if len(token.frames) == 1 else f"frames{name[5:]}").replace("-", "–"))
         for name, token in zip(names, level.video_tokens, strict=True)

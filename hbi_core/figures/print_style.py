@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -48,12 +49,13 @@ def without_font(explanation: Explained) -> str:
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
     """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time."""
-    written = []
-    for suffix, options in {
+    formats: dict[str, dict[str, Any]] = {
         ".pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
         ".svg": {"metadata": {"Date": None, "Creator": None}},
         ".png": {"dpi": 300, "metadata": {"Software": None}},
-    }.items():
+    }
+    written = []
+    for suffix, options in formats.items():
         with print_style():
             figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
         written.append(stem.with_suffix(suffix))
@@ -68,17 +70,19 @@ def _installed_fonts() -> list[str]:
 @contextmanager
 def print_style() -> Iterator[None]:
     """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
-    style = {
-        "font.family": _installed_fonts(),
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "svg.hashsalt": "hbi",
-    }
+    style = mpl.rc_context(
+        {
+            "font.family": _installed_fonts(),
+            "pdf.fonttype": 42,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "hbi",
+        }
+    )
     log = logging.getLogger("matplotlib.font_manager")
     level = log.level
     log.setLevel(logging.ERROR)
     # `without_font` says it in words.
-    with mpl.rc_context(style), warnings.catch_warnings():
+    with style, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         try:

@@ -26,6 +26,17 @@ from explainers.comparison import agreement
 from support.oracles import in_room, random_game
 
 
+def answer_of(method, values, coalitions=0, standard_error=None):
+    return Interactions(
+        values=values,
+        standard_error=standard_error,
+        method=method,
+        coalitions_evaluated=coalitions,
+        seconds=0.5,
+        device="cpu",
+    )
+
+
 def test_agreement_by_hand():
     exact = torch.tensor([[0.4, -0.2, 0.0], [0.3, 0.1, -0.1]], dtype=torch.float64)
     estimated = torch.tensor([[0.5, 0.1, 0.05], [0.0, 0.4, -0.3]], dtype=torch.float64)
@@ -167,7 +178,7 @@ def test_padding_is_not_compared(estimator):
 
 def test_numbers_that_are_none_are_null():
     def ones(game, budget, seed):
-        return Interactions(torch.ones(2, 2), None, "ones", budget, 0.5, "cpu")
+        return answer_of("ones", torch.ones(2, 2), budget)
 
     flat = replace(random_game(2, 2), similarity=torch.zeros(2, 2).double())
     result = compare(flat, {"ones": ones}, (10,))
@@ -190,7 +201,7 @@ def test_progress_of_an_enumeration():
 
 def test_a_method_of_ones_own():
     def zeros(game, budget, seed):
-        return Interactions(torch.zeros(3, 3), None, "zeros", budget + seed, 0.5, "cpu")
+        return answer_of("zeros", torch.zeros(3, 3), budget + seed)
 
     told = []
     result = compare(
@@ -208,7 +219,7 @@ def test_a_method_of_ones_own_may_change_its_game_and_reuse_its_answer():
         game.similarity.zero_()
         game.video_mask.zero_()
         answer.fill_(budget)
-        return Interactions(answer, answer, "greedy", budget, 0.5, "cpu")
+        return answer_of("greedy", answer, budget, answer)
 
     game = random_game(2, 2)
     before = game.similarity.clone()
@@ -237,7 +248,7 @@ def test_a_method_of_ones_own_may_change_its_game_and_reuse_its_answer():
         ({"limit_seconds": math.nan}, "limit_seconds is nan"),
         ({"limit_seconds": -1}, "limit_seconds is -1"),
         (
-            {"methods": {"row": lambda *_: Interactions(torch.ones(2), None, "row", 1, 0.5, "")}},
+            {"methods": {"row": lambda *_: answer_of("row", torch.ones(2))}},
             r"returned values \[2\] for the game \[2, 2\]",
         ),
     ],

@@ -12,9 +12,13 @@ import pytest
 import torch
 
 from explainers import closed_form, compare, enumerate_coalitions, estimate, sample_coalitions
+from explainers.methods import METHODS, Method
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
 from hbi_core.exact_vs_estimated import compare_level
+from hbi_core.figures.methods_page import cost_figure, scatter_figure
+from hbi_core.figures.methods_print import methods_print
+from hbi_core.figures.methods_table import HEADERS, methods_table
 from hbi_core.figures.methods_view import column_labels, heat_maps, view_of
 from hbi_core.pipeline import explain
 from support.demo import CAFE
@@ -195,15 +199,16 @@ def test_what_the_figures_show(comparison):
     largest = result.estimates[result.rows.index(next(r for r in result.rows if r.budget == 1024))]
     assert (view.sampled.values == largest.values.numpy()).all()
     assert (view.sampled.margin == 1.96 * largest.standard_error.numpy()).all()
-    assert [shown.method for shown in view.shown] == ["sampling", "estimator"]
+    assert [shown.method for shown in view.shown] == ["estimator", "sampling"]
     assert view.limit == abs(exact).max()
     assert view.floor < min(run.error for run in view.runs)
     assert all(view.height(run) == view.floor for run in view.exact_runs)
     assert all(view.height(run) == run.error for run in view.runs)
     runs = [row for row in result.rows if row.budget == 64]
     middle = sum(row.agreement.relative_error for row in runs) / 2
-    assert view.curve[0].budget == 64
-    assert view.curve[0].error == pytest.approx(middle)
+    (curve,) = view.curves.values()
+    assert [point.budget for point in curve] == [64, 1024]
+    assert curve[0].error == pytest.approx(middle)
     maps = heat_maps(view)
     assert maps[1].title == "sampling, 1,024 coalitions"
     off = maps[1].values - maps[0].values
@@ -226,3 +231,34 @@ def test_labels_of_columns():
     assert wrapped[0].endswith("…")
     assert column_labels([phrase, "cat"], 3.0) == (["a furry cat with …", "cat"], True)
     assert column_labels(["w" * 3000], 8.0) == (["w" * 17 + "…"], True)
+
+
+def test_a_new_method_is_one_entry(explanation, monkeypatch):
+    """It is run, told, listed and drawn under its own name, in its own colour."""
+
+    def nothing(game, run):
+        return replace(closed_form(game), values=torch.zeros_like(game.similarity))
+
+    method = Method(
+        label="nothing at all",
+        colour="#123456",
+        marker="diamond",
+        exact=False,
+        budgeted=False,
+        run=nothing,
+    )
+    monkeypatch.setitem(METHODS, "nothing", method)
+    steps = []
+    comparison = compare_level(
+        explanation, "event", (64,), (0,), 0, progress=lambda _, step: steps.append(step)
+    )
+    assert "Running: nothing at all" in steps
+    rows = {row[0]: row for row in methods_table(comparison)}
+    assert rows["nothing at all"][HEADERS.index("Relative error")] == "1"
+    view = view_of(comparison)
+    for figure in (scatter_figure(view), cost_figure(view)):
+        (trace,) = (trace for trace in figure.data if trace.name == "nothing at all")
+        assert (trace.marker.color, trace.marker.symbol) == ("#123456", "diamond")
+    printed = methods_print(comparison)
+    for axes in printed.axes[:2]:
+        assert "nothing at all" in [text.get_text() for text in axes.get_legend().get_texts()]
