@@ -6,8 +6,10 @@ import re
 
 import gradio as gr
 import numpy as np
+import torch
 
 from app.page import ask
+from explainers import SimilarityGame, compare
 from hbi_core.encoders import Encoder, encode_frames, encode_text
 from hbi_core.inputs.text import parse_caption
 from support.demo import ROOT
@@ -50,3 +52,26 @@ def test_the_tab_answers_its_click(explanation):
     assert [row[0] for row in answer[tab.table]] == ["entity", "action", "event"]
     assert answer[tab.message] == ""
     assert "Press Explain" in tab.list_pairs(None)[tab.message]
+
+
+def but(left_out: int | None, players: int) -> torch.Tensor:
+    """The coalition of all players but one."""
+    return torch.tensor([player != left_out for player in range(players)])
+
+
+def test_the_method_is_compared():
+    """Where a pair is all that there is, it comes last, and the values are the exact ones."""
+    made = made_by("Add a method of computing interactions")
+    pair = SimilarityGame(torch.tensor([[0.7]]), torch.zeros(1), torch.zeros(1))
+    methods = {"last_to_come": made["LAST_TO_COME"]}
+    (row,) = compare(pair, methods).rows
+    assert row.agreement.max_error < 1e-6
+    assert row.coalitions == 4
+    similarity = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    game = SimilarityGame(similarity, torch.zeros(3), torch.zeros(4))
+    (values,) = compare(game, methods).estimates
+    with_both, with_word, with_frame, with_none = (
+        game.value(but(frame, 3), but(word, 4))
+        for frame, word in [(None, None), (0, None), (None, 3), (0, 3)]
+    )
+    torch.testing.assert_close(values.values[0, 3], with_both - with_word - with_frame + with_none)
