@@ -8,37 +8,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explainers.game import SimilarityGame, shape_of
+from explainers.game import shape_of
 from explainers.settings import whole_number
 
 CoalitionFunction = Callable[[Tensor], Tensor]  # bool [K, n] -> float [K], an array will do as well
 
 
-def checked_function_settings(
-    game: SimilarityGame | CoalitionFunction,
-    players: int | None,
-    device: torch.device | str | None,
-) -> tuple[int | None, torch.device]:
-    """Settings of a game that is a function: it needs a number of players, and may have a device.
-
-    Returns:
-        The number, None for a SimilarityGame, and where the game runs.
+def refuse_function_settings(players: int | None, device: torch.device | str | None) -> None:
+    """A SimilarityGame has players and a device.
 
     Raises:
-        TypeError: the game is neither a SimilarityGame nor a function.
-        ValueError: the number is missing or out of range, there is no such device, or one of them
-            was given with a SimilarityGame.
+        ValueError: one of them was given with it.
     """
-    if isinstance(game, SimilarityGame):
-        for name, value, advice in (
-            ("players", players, ""),
-            ("device", device, ": use game.to(device)"),
-        ):
-            if value is not None:
-                raise ValueError(
-                    f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
-                )
-        return None, game.similarity.device
+    for name, value, advice in (
+        ("players", players, ""),
+        ("device", device, ": use game.to(device)"),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
+            )
+
+
+def checked_function_settings(
+    game: CoalitionFunction, players: int | None, device: torch.device | str | None
+) -> tuple[int, torch.device]:
+    """Settings of a game that is a function: it needs a number of players, and may have a device.
+
+    Raises:
+        TypeError: the game is no function.
+        ValueError: the number is missing or out of range, or there is no such device.
+    """
     if not callable(game):
         raise TypeError(
             f"a game is a SimilarityGame or a function of coalitions, got {type(game).__name__}"
@@ -46,10 +46,10 @@ def checked_function_settings(
     if players is None:
         raise ValueError("give the number of players of a game that is a function: players=n")
     try:
-        device = torch.empty(0, device=device or "cpu").device
+        found = torch.empty(0, device=device or "cpu").device
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ValueError(f"device is {str(device)!r}, which is not to be had: {error}") from error
-    return whole_number("players", players, 1), device
+    return whole_number("players", players, 1), found
 
 
 def values_of(function: CoalitionFunction, members: Tensor) -> Tensor:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from explainers.coalition_function import CoalitionFunction, checked_function_settings
+from explainers.coalition_function import (
+    CoalitionFunction,
+    checked_function_settings,
+    refuse_function_settings,
+)
 from explainers.coalition_stream import FunctionStream, SimilarityStream
 from explainers.game import SimilarityGame
 from explainers.indices import joining_probabilities
@@ -99,7 +104,6 @@ def enumerate_coalitions(
         ValueError: an argument is out of range or has no effect, or the function returned something
             else.
     """
-    players, device = checked_function_settings(game, players, device)
     pairs = checked_pairs(pairs, game)
     joining_probabilities(index, probability, 1)
     if not limit_seconds >= 0:
@@ -108,23 +112,27 @@ def enumerate_coalitions(
         raise ValueError(f"dtype is {dtype}; it must be torch.float64 or torch.float32")
     if chunk_coalitions is not None:
         chunk_coalitions = whole_number("chunk_coalitions", chunk_coalitions, 1)
+    streams: Iterable[tuple[SimilarityStream | FunctionStream, Tensor]]
     if isinstance(game, SimilarityGame):
-        back = game.similarity.dtype
-        chunk = chunk_coalitions or _CHUNK.get(device.type, _CPU_CHUNK)
+        refuse_function_settings(players, device)
+        where, back = game.similarity.device, game.similarity.dtype
+        chunk = chunk_coalitions or _CHUNK.get(where.type, _CPU_CHUNK)
         streams = _streams(game, chunk, dtype)
         real = torch.cat([game.video_mask, game.text_mask], dim=-1)
         counts, shape = real.sum(-1).flatten().tolist(), tuple(real.shape)
+        videos = game.similarity.shape[-2]
     else:
+        count, where = checked_function_settings(game, players, device)
         back = dtype
-        chunk = chunk_coalitions or _FUNCTION_CHUNK
-        stream = FunctionStream(game, players, chunk, dtype, device)
-        streams = [(stream, torch.arange(players, device=device))]
-        counts, shape = [players], (players,)
+        stream = FunctionStream(game, count, chunk_coalitions or _FUNCTION_CHUNK, dtype, where)
+        streams = [(stream, torch.arange(count, device=where))]
+        counts, shape = [count], (count,)
+        videos = 0  # it has no sides
     clock = time.perf_counter if clock is None else clock
-    meter = _Meter(counts, limit_seconds, device, progress, clock)
+    meter = _Meter(counts, limit_seconds, where, progress, clock)
 
     def compute() -> tuple[Tensor, Tensor]:
-        values = torch.zeros(len(counts), shape[-1], shape[-1], dtype=dtype, device=device)
+        values = torch.zeros(len(counts), shape[-1], shape[-1], dtype=dtype, device=where)
         singles = values.new_zeros(len(counts), shape[-1])
         for number, (stream, place) in enumerate(streams):
             points = joining_probabilities(index, probability, stream.players)
@@ -133,17 +141,22 @@ def enumerate_coalitions(
             singles[number, place] = single
         return values.reshape(*shape, shape[-1]).to(back), singles.reshape(shape).to(back)
 
-    with torch.no_grad(), torch.autocast(device.type, enabled=False):
-        (values, player_values), seconds = timed(compute, device, clock)
-    if pairs == "cross":
-        videos = game.similarity.shape[-2]
-        values, player_values = values[..., :videos, videos:].contiguous(), None
+    with torch.no_grad(), torch.autocast(where.type, enabled=False):
+        (values, player_values), seconds = timed(compute, where, clock)
+    cross = pairs == "cross"
     return Interactions(
-        values, None, "enumeration", meter.total, seconds, str(device), index, player_values
+        values=values[..., :videos, videos:].contiguous() if cross else values,
+        standard_error=None,
+        method="enumeration",
+        coalitions_evaluated=meter.total,
+        seconds=seconds,
+        device=str(where),
+        index=index,
+        player_values=None if cross else player_values,
     )
 
 
-def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings) -> float:
+def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings: Any) -> float:
     """How long `enumerate_coalitions` would take, by the speed of its first tenth of a second.
 
     Args:

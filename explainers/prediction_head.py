@@ -49,6 +49,10 @@ class CellNetwork(nn.Module):
 class CellAttention(nn.Module):
     """Single-head self-attention over all cells, without scaling. [B, C, V, T] -> [B, C, V, T]"""
 
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         for name in ("query", "key", "value"):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,19 +22,17 @@ from torch import Tensor
 from explainers.coalition_function import (
     CoalitionFunction,
     checked_function_settings,
-    values_of,
+    refuse_function_settings,
 )
-from explainers.control_variates import WalshSums
+from explainers.coalition_sample import FEWEST, Sample, function_source, similarity_source
 from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.settings import checked_pairs, whole_number
 from explainers.timing import Clock, CoalitionProgress, timed
 
-_CHUNK_CELLS = 2**22  # cells of similarity matrices, or terms of coalitions, held at once
-_CALL = 1024  # coalitions of one call of a function
+_CHUNK_CELLS = 2**22
 _COALITIONS = 4096
 _FOLDS = 6
-_FEWEST = 16  # observations for control variates, and before a run looks at the clock
 _FEWEST_FOR_ERROR = 128  # observations before a run ends by its standard error
 
 
@@ -50,6 +47,7 @@ def sample_coalitions(
     target_error: float | None = None,
     antithetic: bool = True,
     control_variates: bool = True,
+    chunk_cells: int | None = None,
     device: torch.device | str | None = None,
     progress: CoalitionProgress | None = None,
     clock: Clock | None = None,
@@ -81,6 +79,8 @@ def sample_coalitions(
         control_variates: subtract what a polynomial of degree 2 in the signs predicts. Without
             them, the mean of φ alone makes the error many times as large. Fitted if there are 16
             antithetic pairs at least, and to games of up to 64 players; beyond, it is a constant.
+        chunk_cells: cells of similarity matrices, and terms of coalitions, held in memory at once.
+            The result does not depend on it beyond rounding. None takes 2^22.
         device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
             it lies.
         progress: called with the values of φ taken and all that will be, of all games together, or
@@ -100,89 +100,49 @@ def sample_coalitions(
         ValueError: an argument is out of range or has no effect, or the function did not return one
             finite number for each coalition.
     """
-    players, device = checked_function_settings(game, players, device)
     pairs = checked_pairs(pairs, game)
     if not isinstance(generator, torch.Generator | None):
         raise TypeError(
             f"generator is a {type(generator).__name__}; it must be torch's: "
             "torch.Generator().manual_seed(seed)"
         )
+    chunk_cells = (
+        _CHUNK_CELLS if chunk_cells is None else whole_number("chunk_cells", chunk_cells, 1)
+    )
     if isinstance(game, SimilarityGame):
-        source = _similarity_source(game)
+        refuse_function_settings(players, device)
+        source = similarity_source(game, chunk_cells)
         batch, dtype = game.similarity.shape[:-2], game.similarity.dtype
+        videos = game.similarity.shape[-2]
     else:
-        source = _function_source(game, players, device)
+        source = function_source(game, *checked_function_settings(game, players, device))
         batch, dtype = torch.Size(), torch.float64
+        videos = 0  # it has no sides
     rows = columns = slice(1, None)
     if pairs == "cross":
-        videos = game.similarity.shape[-2]
         rows, columns = slice(1, videos + 1), slice(videos + 1, None)
     each = 2 if antithetic else 1
     limits = _limits(coalitions, seconds, target_error, each)
-    folds = _FOLDS if control_variates and limits.observations >= _FEWEST else 1
+    folds = _FOLDS if control_variates and limits.observations >= FEWEST else 1
     clock = time.perf_counter if clock is None else clock
-    sample = _Sample(source, antithetic, pairs == "all", folds, generator, clock)
+    sample = Sample(source, antithetic, pairs == "all", folds, generator, clock, chunk_cells)
     if progress:
-        total = 0 if limits.open else limits.observations * each * sample.games
+        total = 0 if limits.open else int(limits.observations) * each * sample.games
         sample.report = lambda: progress(sample.evaluated, total)
     with torch.no_grad(), torch.autocast(source.device.type, enabled=False):
         shown = (..., rows, columns)
         tables, spent = timed(lambda: _run(sample, limits, shown), source.device, clock)
     values, errors = (x.to(dtype).reshape(*batch, *x.shape[1:]) for x in tables)
-    singles = (values[..., 0, 1:], errors[..., 0, 1:]) if pairs == "all" else (None, None)
     return Interactions(
-        values[..., rows, columns].contiguous(),
-        errors[..., rows, columns].contiguous(),
-        "sample_coalitions",
-        sample.evaluated,
-        spent,
-        str(source.device),
-        "banzhaf",
-        *singles,
+        values=values[..., rows, columns].contiguous(),
+        standard_error=errors[..., rows, columns].contiguous(),
+        method="sample_coalitions",
+        coalitions_evaluated=sample.evaluated,
+        seconds=spent,
+        device=str(source.device),
+        player_values=values[..., 0, 1:] if pairs == "all" else None,
+        player_standard_error=errors[..., 0, 1:] if pairs == "all" else None,
     )
-
-
-@dataclass(frozen=True)
-class _Source:
-    """G games of n players, whatever they are.
-
-    Attributes:
-        value: bool [K, n] -> float [G, K].
-        real: bool [G, n], False for padding.
-        at_once: coalitions that `value` is given, at most.
-    """
-
-    value: Callable[[Tensor], Tensor]
-    real: Tensor
-    at_once: int
-
-    @property
-    def device(self) -> torch.device:
-        return self.real.device
-
-
-def _similarity_source(game: SimilarityGame) -> _Source:
-    many = SimilarityGame(  # a dimension for the coalitions
-        game.similarity.unsqueeze(-3),
-        game.video_logits.unsqueeze(-2),
-        game.text_logits.unsqueeze(-2),
-        game.video_mask.unsqueeze(-2),
-        game.text_mask.unsqueeze(-2),
-        game.weighting,
-    )
-    real = torch.cat([game.video_mask, game.text_mask], dim=-1)
-    real = real.reshape(game.similarity.shape[:-2].numel(), real.shape[-1])
-    at_once = max(1, _CHUNK_CELLS // max(1, game.similarity.numel()))
-    return _Source(
-        lambda members: many.coalition_values(members).reshape(len(real), len(members)),
-        real,
-        at_once,
-    )
-
-
-def _function_source(function: CoalitionFunction, players: int, device: torch.device) -> _Source:
-    real = torch.ones(1, players, dtype=torch.bool, device=device)
-    return _Source(lambda members: values_of(function, members).unsqueeze(0), real, _CALL)
 
 
 @dataclass(frozen=True)
@@ -219,11 +179,11 @@ def _limits(
     return _Limits(observations, seconds or math.inf, target_error or 0.0)
 
 
-def _run(sample: _Sample, limits: _Limits, shown: tuple) -> tuple[Tensor, Tensor]:
+def _run(sample: Sample, limits: _Limits, shown: tuple) -> tuple[Tensor, Tensor]:
     """Draw until a limit is reached. Returns `sample.estimate()`, of which `shown` is asked for."""
     deadline = sample.clock() + limits.seconds
     if limits.seconds < math.inf:
-        sample.draw(min(_FEWEST, limits.observations))
+        sample.draw(int(min(FEWEST, limits.observations)))
         drawn = sample.clock()
         sample.estimate()
         fitting = sample.clock() - drawn  # as long as it will take in the end
@@ -239,92 +199,3 @@ def _run(sample: _Sample, limits: _Limits, shown: tuple) -> tuple[Tensor, Tensor
         if late or (tables[1][shown] <= limits.target_error).all():
             return tables
         goal *= 2
-
-
-class _Sample:
-    """The coalitions drawn so far, kept as sums.
-
-    Player 0 stands for nobody and has the sign 1, so that the terms s_i s_j with i < j are the
-    single players (i = 0) and the pairs. An observation is a value, or those of antithetic pairs.
-    """
-
-    def __init__(
-        self,
-        source: _Source,
-        antithetic: bool,
-        singles: bool,
-        folds: int,
-        generator: torch.Generator | None,
-        clock: Clock,
-    ) -> None:
-        self.source, self.antithetic, self.generator = source, antithetic, generator
-        self._clock = clock
-        self.games, self.players = source.real.shape
-        self.report: Callable[[], None] = lambda: None
-        terms = torch.triu_indices(self.players + 1, self.players + 1, 1, device=source.device)
-        single = terms[0] == 0
-        kinds = [~single, single][: 1 + singles] if antithetic else [single | ~single]
-        self.sums = [WalshSums(terms[:, kind], self.games, folds) for kind in kinds]
-        self.block = max(1, _CHUNK_CELLS // terms.shape[1])
-        self.observations = self.evaluated = 0
-        self.pace = 1e-9  # seconds of an observation
-
-    def clock(self) -> float:
-        if self.source.device.type == "cuda":
-            torch.cuda.synchronize(self.source.device)
-        return self._clock()
-
-    def draw_until(self, goal: float, deadline: float) -> bool:
-        """Draw up to `goal` observations; whether the deadline allowed it."""
-        block = self.block if deadline == math.inf else _FEWEST
-        while self.observations < goal:
-            affordable = (deadline - self.clock()) / self.pace
-            count = int(min(block, self.block, goal - self.observations, affordable))
-            if count < 1:
-                return False
-            self.draw(count)
-            block = 2 * count
-        return True
-
-    def draw(self, count: int) -> None:
-        """Add `count` observations."""
-        started, device = self.clock(), self.source.device
-        drawn_on = device if self.generator is None else self.generator.device
-        uniform = torch.rand(count, self.players, generator=self.generator, device=drawn_on)
-        uniform = uniform.to(device)
-        members = uniform.lt(0.5)
-        values = self._evaluate(torch.cat([members, ~members]) if self.antithetic else members)
-        observed = [values]
-        if self.antithetic:
-            first, second = values.chunk(2, dim=-1)
-            observed = [(first + second) / 2, (first - second) / 2]
-        signs = torch.cat([torch.ones_like(uniform[:, :1]), members * 2.0 - 1.0], dim=-1)
-        for sums, values in zip(self.sums, observed, strict=False):  # the odd part may be unwanted
-            sums.add(signs.mT, values)
-        self.observations += count
-        self.pace = (self.clock() - started) / count
-
-    def _evaluate(self, members: Tensor) -> Tensor:
-        values = []
-        for some in members.split(self.source.at_once):
-            values.append(self.source.value(some).double())
-            self.evaluated += self.games * len(some)
-            self.report()
-        return torch.cat(values, dim=-1)
-
-    def without_regression(self) -> None:
-        for sums in self.sums:
-            sums.xx = None
-
-    def estimate(self) -> tuple[Tensor, Tensor]:
-        """Interactions and their standard errors, [G, n + 1, n + 1]; Banzhaf values in row 0."""
-        real = torch.nn.functional.pad(self.source.real, (1, 0), value=True)
-        size = self.players + 1
-        tables = torch.zeros(2, self.games, size, size, dtype=torch.float64, device=real.device)
-        for sums in self.sums:
-            first, second = sums.terms
-            kept = real[:, first] & real[:, second]
-            scale = torch.where(first == 0, 2.0, 4.0) * kept
-            for table, numbers in zip(tables, sums.coefficients(kept), strict=True):
-                table[:, first, second] = table[:, second, first] = scale * numbers
-        return tables[0], tables[1]
