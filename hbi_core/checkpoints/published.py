@@ -31,7 +31,7 @@ from hbi_core.errors import CheckpointError
 from hbi_core.estimator import save_estimator
 
 _PATCHES = "visual.conv1.weight"
-_CLIPS = {  # by the shape of these
+CLIPS = {  # that can be converted, by the shape of these
     (768, 3, 32, 32): "ViT-B-32-quickgelu",
     (768, 3, 16, 16): "ViT-B-16-quickgelu",
 }
@@ -150,12 +150,12 @@ _KINDS = {  # tensors that tell what a file is -> what writes it
 def _kind(tensors: dict[str, Tensor], source: str) -> tuple[str, Callable[..., Conversion]]:
     """What all names of a model begin with, such as "model." of Lightning; and what writes it."""
     for known, write in _KINDS.items():
-        prefixes = {
+        candidates = {
             name.removesuffix(known[0])
             for name in tensors
             if name == known[0] or name.endswith(f".{known[0]}")
         }
-        prefixes = sorted(p for p in prefixes if all(p + name in tensors for name in known))
+        prefixes = sorted(p for p in candidates if all(p + name in tensors for name in known))
         if len(prefixes) > 1:
             raise CheckpointError(
                 f"{source} holds {len(prefixes)} models, whose names begin with "
@@ -175,11 +175,11 @@ def _clip(tensors: dict[str, Tensor], prefix: str = "") -> tuple[str, nn.Module,
     import open_clip
 
     shape = tuple(tensors[prefix + _PATCHES].shape)
-    if shape not in _CLIPS:
+    if shape not in CLIPS:
         raise CheckpointError(
             f"{prefix}{_PATCHES} is {list(shape)}: not a CLIP that can be converted "
-            f"({', '.join(_CLIPS.values())})."
+            f"({', '.join(CLIPS.values())})."
         )
     with torch.device("meta"):
-        network = open_clip.CLIP(**open_clip.get_model_config(_CLIPS[shape]))
-    return _CLIPS[shape], network, fill(network, {"": prefix}, tensors)
+        network = open_clip.CLIP(**open_clip.get_model_config(CLIPS[shape]))
+    return CLIPS[shape], network, fill(network, {"": prefix}, tensors)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hbi_core.inputs.text import Caption
 
@@ -34,8 +34,8 @@ class TextFeatures:
     unreadable: tuple[str, ...] = ()
 
 
-class Encoder(Protocol):
-    """A pair of networks for frames and words; an nn.Module, so that it can be trained.
+class Encoder(nn.Module, ABC):
+    """A pair of networks for frames and words; a module, so that it can be trained.
 
     Attributes:
         name: what the page and explanation.json call it.
@@ -47,6 +47,7 @@ class Encoder(Protocol):
     architecture: str
     widths: tuple[int, int]
 
+    @abstractmethod
     def prepare_frames(self, frames: np.ndarray) -> Tensor:
         """uint8 [F, H, W, 3] RGB -> pixels [F, 3, S, S] on the CPU.
 
@@ -54,9 +55,11 @@ class Encoder(Protocol):
         and to a device; the rest is up to `frame_features`. Deterministic, and without a GPU.
         """
 
+    @abstractmethod
     def frame_features(self, pixels: Tensor) -> Tensor:
         """pixels [F, 3, S, S] -> float [F, Dv]. Differentiable."""
 
+    @abstractmethod
     def frame_padding(self) -> Tensor:
         """float [1, Dv]: the features of a missing frame; see `model.published`. Differentiable.
 
@@ -64,6 +67,7 @@ class Encoder(Protocol):
             InputError: the encoder has no padding.
         """
 
+    @abstractmethod
     def text_features(
         self,
         captions: Sequence[Caption],

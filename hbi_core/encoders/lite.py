@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import timm
@@ -22,7 +23,7 @@ from timm.data import ImageNetInfo
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hbi_core.encoders.base import TextFeatures
+from hbi_core.encoders.base import Encoder, TextFeatures
 from hbi_core.encoders.word_pieces import (
     MAX_TOKENS,
     Reading,
@@ -56,7 +57,7 @@ MINILM = (
 )
 
 
-class LiteEncoder(nn.Module):
+class LiteEncoder(Encoder):
     """Frames by EfficientNet-Lite2 and ConSE, words by MiniLM.
 
     A frame is its ConSE vector (384 features, unit length) and the network's pooled features
@@ -75,6 +76,10 @@ class LiteEncoder(nn.Module):
 
     name = architecture = "lite"
     widths = (384 + 1280, 384)
+    image_network: Any  # timm and transformers have no types for what they build
+    text_network: Any
+    origin: Tensor
+    classes: Tensor
 
     def __init__(self) -> None:
         from transformers import AutoModel
@@ -83,7 +88,8 @@ class LiteEncoder(nn.Module):
         super().__init__()
         logging.disable_progress_bar()  # it loads in a moment
 
-        self.image_network = load_efficientnet().to(memory_format=torch.channels_last)
+        self.image_network = load_efficientnet()
+        self.image_network.to(memory_format=torch.channels_last)
         folder = str(_verified(*MINILM).parent)
         self.tokenizer = load_tokenizer(folder)
         self.text_network = AutoModel.from_pretrained(folder, local_files_only=True).eval()
@@ -141,13 +147,17 @@ class LiteEncoder(nn.Module):
     def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[Token]]]:
         """Last hidden states [N, L, D], and what each of them stands for."""
         batch = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=MAX_TOKENS,
-            return_tensors="pt", return_offsets_mapping=True,
-        )  # fmt: skip
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_tensors="pt",
+            return_offsets_mapping=True,
+        )
         places = batch.pop("offset_mapping").tolist()
         known = (batch["input_ids"] != self.tokenizer.unk_token_id).tolist()
         tokens = [
-            [Token(*place, own) for place, own in zip(*row, strict=True)]
+            [Token(start, end, own) for (start, end), own in zip(*row, strict=True)]
             for row in zip(places, known, strict=True)
         ]
         return self.text_network(**batch.to(self.origin.device)).last_hidden_state, tokens

@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from torch import nn
-
 from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.encoders.base import Encoder
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
@@ -40,10 +38,10 @@ def load_encoder(
             f"The weights of {name} lie in a checkpoint: give the checkpoint too, or a pretrained "
             "tag or a file of weights in place of the last part."
         )
-    checkpoint = checkpoint and Path(checkpoint)
-    files = (checkpoint, weights_file(name))
+    path = Path(checkpoint) if checkpoint else None
+    files = (path, weights_file(name))
     with _LOADING:  # a second request waits for the first instead of loading once more
-        return _load_encoder(name, device, checkpoint, tuple(map(file_identity, files)))
+        return _load_encoder(name, device, path, tuple(map(file_identity, files)))
 
 
 def file_identity(file: Path | None) -> tuple[int, int, int] | None:
@@ -83,7 +81,7 @@ def build_encoder(name: str) -> Encoder:
     )
 
 
-def fill_encoder(encoder: nn.Module, checkpoint: Path) -> None:
+def fill_encoder(encoder: Encoder, checkpoint: Path) -> None:
     """Copy the encoder's weights out of a checkpoint; every tensor must fit."""
     tensors, _ = read_tensors(checkpoint, prefix=ENCODER_PREFIX)
     try:

@@ -7,12 +7,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hbi_core.encoders.base import TextFeatures
+from hbi_core.encoders.base import Encoder, TextFeatures
 from hbi_core.encoders.clip_tokens import CaptionTokens, tokenize
 from hbi_core.errors import InputError, WeightsError
 from hbi_core.inputs.text import Caption
@@ -24,7 +25,7 @@ IN_CHECKPOINT = "checkpoint"  # instead of a pretrained tag or a file
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-class OpenClipEncoder(nn.Module):
+class OpenClipEncoder(Encoder):
     """Frames and words by a CLIP of open_clip, in its joint space.
 
     A word is the mean of its tokens' states after the final layer norm, projected into the joint
@@ -40,6 +41,8 @@ class OpenClipEncoder(nn.Module):
         weights: the pretrained tag or file that it has, or "checkpoint".
     """
 
+    model: Any  # open_clip has no types for what it builds
+
     def __init__(
         self, model: nn.Module, preprocess, tokenizer, model_name: str, weights: str
     ) -> None:
@@ -49,8 +52,8 @@ class OpenClipEncoder(nn.Module):
         self.tokenizer = tokenizer
         self.name = f"open_clip:{model_name}:{weights}"
         self.architecture = f"open_clip:{model_name}:{IN_CHECKPOINT}"
-        width = self.text_tower.text_projection
-        width = width.weight.shape[0] if isinstance(width, nn.Linear) else width.shape[-1]
+        last = self.text_tower.text_projection
+        width = last.out_features if isinstance(last, nn.Linear) else last.shape[-1]
         self.widths = (width, width)
 
     def prepare_frames(self, frames: np.ndarray) -> Tensor:
@@ -102,9 +105,11 @@ class OpenClipEncoder(nn.Module):
     def token_states(self, text: Tensor) -> Tensor:
         """Token ids [B, 77], padded with 0 -> projected states [B, 77, D]."""
         output = self.model.forward_intermediates(
-            text=text.to(self._device), text_indices=1, normalize_intermediates=True,
+            text=text.to(self._device),
+            text_indices=1,
+            normalize_intermediates=True,
             intermediates_only=True,
-        )  # fmt: skip
+        )
         return self._project(output["text_intermediates"][-1])
 
     def padded_states(self, text: Tensor, real: Tensor) -> Tensor:
@@ -141,7 +146,7 @@ class OpenClipEncoder(nn.Module):
         return projection(states) if isinstance(projection, nn.Module) else states @ projection
 
     @property
-    def text_tower(self) -> nn.Module:
+    def text_tower(self) -> Any:
         """What holds the text encoder's parts; some models keep them on the top."""
         return getattr(self.model, "text", self.model)
 
@@ -176,6 +181,8 @@ def load_open_clip(model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS) -
             f"{model} has another text side than CLIP's, whose tokens cannot be shown as words. "
             f"Choose a model with CLIP's tokenizer, for example {DEFAULT_MODEL}."
         )
+    file: Path | None
+    source: dict[str, Any]
     if weights == IN_CHECKPOINT:
         file, source = None, {}
     elif Path(weights).is_file():
@@ -197,9 +204,11 @@ def load_open_clip(model: str = DEFAULT_MODEL, weights: str = DEFAULT_WEIGHTS) -
     try:
         with _without_alarm():
             network = open_clip.create_model(
-                model, pretrained=file and str(file), require_pretrained=file is not None,
+                model,
+                pretrained=file and str(file),
+                require_pretrained=file is not None,
                 force_preprocess_cfg=preprocessing,
-            )  # fmt: skip
+            )
     except Exception as error:  # open_clip raises what its loader raises, of many types
         raise WeightsError(f"{file} cannot be loaded as {model}: {error}") from error
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
@@ -239,7 +248,7 @@ def _refuse_torchscript(file: Path) -> None:
         )
 
 
-def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict]:
+def _cached_weights(model: str, tag: str, quick_gelu: bool) -> tuple[Path, dict[str, Any]]:
     """The file of a pretrained tag in the local cache, and how its images are prepared."""
     import open_clip
     from huggingface_hub import try_to_load_from_cache

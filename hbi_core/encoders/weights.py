@@ -20,5 +20,5 @@ def weights_digest(encoder: Encoder) -> str:
     for name, tensor in chain(encoder.named_parameters(), encoder.named_buffers()):
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         own = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(own.view(torch.uint8).numpy())
+        digest.update(own.view(torch.uint8).numpy().data)
     return digest.hexdigest()

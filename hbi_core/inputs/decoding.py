@@ -121,18 +121,18 @@ def _shown(path: str, pictures: Pictures, owed: deque) -> Iterator[tuple[int, _F
         if of_container == context.sample_aspect_ratio:
             of_container = None  # the stream itself says it, and may change it
         colours = {name: getattr(context, name) for name in _COLOURS}
-        begin = count = None
+        begin, count, latest, is_checked = None, 0, -1, False
         for number, frame in _frames(container, stream, pictures, owed):
             if number != begin:
                 begin, count, latest = number, 0, -1
                 is_checked = begin == 0 or pictures.ranks[begin] < 0
             if pictures.counted:
-                rank = min(pictures.ranks[begin] + count, len(pictures.starts) - 1)
+                rank = min(int(pictures.ranks[begin]) + count, len(pictures.starts) - 1)
                 count += 1
             else:
                 if pictures.moments[frame.pts] < pictures.moments[begin]:
                     continue  # shown before the picture where decoding started: not whole
-                rank = pictures.ranks[frame.pts]
+                rank = int(pictures.ranks[frame.pts])
             if not is_checked and (frame.pts != begin or not frame.key_frame):
                 raise _DisagreementError(pictures.without_entries())
             is_checked = True
@@ -141,7 +141,7 @@ def _shown(path: str, pictures: Pictures, owed: deque) -> Iterator[tuple[int, _F
             latest = rank
             if rank >= 0:
                 aspect = float(of_container or context.sample_aspect_ratio or 1)
-                yield int(rank), _Frame(frame, aspect, colours)
+                yield rank, _Frame(frame, aspect, colours)
 
 
 def _frames(container, stream, pictures: Pictures, owed: deque) -> Iterator[tuple]:

@@ -16,10 +16,9 @@ from hbi_core.inputs.video import file_name
 
 # FFmpeg would also open texts, pictures and lists of other files.
 _CONTAINERS = (
-    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "gif", "mpegts", "mpeg",
-    "flv", "asf", "ogg", "mxf", "ivf", "yuv4mpegpipe", "apng", "rm", "dv", "nut", "h264", "hevc",
-    "m4v", "mpegvideo", "obu", "gxf", "wtv",
-)  # fmt: skip
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,flv,asf,ogg,mxf,ivf,yuv4mpegpipe,"
+    "apng,rm,dv,nut,h264,hevc,m4v,mpegvideo,obu,gxf,wtv"
+)
 _LAYERED = ("apng", "gif")  # each picture is drawn over those before, whatever is marked as a key
 
 
@@ -75,7 +74,7 @@ def open_video(path: str) -> tuple:
     """A container and the video stream that a player would show."""
     try:
         container = av.open(
-            path, options={"format_whitelist": ",".join(_CONTAINERS)}, metadata_errors="replace"
+            path, options={"format_whitelist": _CONTAINERS}, metadata_errors="replace"
         )
     except (av.FFmpegError, ValueError) as error:
         raise _unreadable(path) from error
@@ -135,7 +134,8 @@ def list_pictures(path: str) -> Pictures:
         bitstream = None
         if context.name in ("h264", "hevc"):
             bitstream = Bitstream(context.name, context.extradata)
-        packets, entries, sound = [], {0: Entry.OPEN}, []
+        packets: list[tuple] = []
+        entries, sound = {0: Entry.OPEN}, []
         for packet in packets_of(container, stream, *(container.streams.audio if may_jump else ())):
             if packet.stream_index != stream.index:
                 if packet.dts is not None:

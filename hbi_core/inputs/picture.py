@@ -105,7 +105,7 @@ def _to_sdr(code: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
     return np.rint(signal * 255).astype(np.uint8)
 
 
-def _hlg_light(signal: np.ndarray) -> np.ndarray:
+def _hlg_light(signal: np.ndarray | np.floating) -> np.ndarray:
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)

@@ -93,7 +93,8 @@ def _runs_back(decoded: np.ndarray) -> list[int]:
     Counted, not measured, so that long pictures are no matter. A follower, so that one wrong stamp
     is none.
     """
-    begins, largest = [], []
+    begins: list[int] = []
+    largest: list[float] = []
     for number in range(len(decoded)):
         if len(largest) > _REORDERED and decoded[number : number + 2].max() < largest[0]:
             begins.append(number)

@@ -17,6 +17,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,7 +134,10 @@ class Decoder:
     def _read(self, path: Path, frames: int, limits: VideoLimits) -> Video:
         child = self._started()
         request = [os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
-        told, pixels = {}, b""
+        told: dict[str, Any] = {}
+        pixels = b""
+        assert child.stdin  # a pipe, as the next one is
+        assert child.stdout
         with TimeLimit(child, limits.reading_seconds) as limit, contextlib.suppress(OSError):
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
@@ -165,20 +169,22 @@ class Decoder:
         )
 
     def _started(self) -> subprocess.Popen:
-        alive = self._child is not None and self._child.poll() is None
-        if not alive or self._parent != os.getpid():
+        child = self._child
+        if child is None or child.poll() is not None or self._parent != os.getpid():
             self.close()
             package_root = str(Path(__file__).resolve().parents[2])
             search_path = os.pathsep.join(
                 filter(None, [package_root, os.environ.get("PYTHONPATH")])
             )
-            self._child = subprocess.Popen(
+            child = self._child = subprocess.Popen(
                 [sys.executable, "-m", "hbi_core.inputs.decoding"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": search_path},
-            )  # fmt: skip
+            )
             self._parent = os.getpid()
-        return self._child
+        return child
 
 
 class TimeLimit:

@@ -22,10 +22,15 @@ from hbi_core.settings import (
 LEVEL_NAMES = ("entity", "action", "event")
 TEXT_PLAYERS = ("words", "tokens")
 COMPATIBILITIES = ("paper", "published")
-_CLUSTERS = Allowed(
-    "a whole number of at least 1, or a share below 1",
-    lambda value: POSITIVE.holds(value) and (value < 1 or value == int(value)),
-)
+
+
+def _is_count_or_share(value: object) -> bool:
+    if not isinstance(value, int | float) or not POSITIVE.holds(value):
+        return False
+    return value < 1 or value == int(value)
+
+
+_CLUSTERS = Allowed("a whole number of at least 1, or a share below 1", _is_count_or_share)
 
 
 @dataclass(frozen=True)

@@ -93,9 +93,12 @@ def test_pictures_have_their_times(decoder, clips_of_codings, name, coding, fram
 def test_every_picture_of_a_program_stream(decoder, tmp_path, suffix):
     """It tells the times of few pictures; of those guessed for the others, some are the same."""
     path = write_clip(
-        tmp_path / f"a.{suffix}", 60, codec="mpeg2video", codec_options=B_FRAMES | {"b": "200000"},
+        tmp_path / f"a.{suffix}",
+        60,
+        codec="mpeg2video",
+        codec_options=B_FRAMES | {"b": "200000"},
         noise=10,
-    )  # fmt: skip
+    )
     video = decoder.read(path, 60)
     assert [time * RATE for time in video.times] == pytest.approx(np.arange(60), abs=0.1)
     upper = video.frames[:, :28].mean((1, 2, 3)) / LEVEL
@@ -233,10 +236,16 @@ def test_an_order_that_was_guessed_wrongly(monkeypatch, clips_of_codings):
 def test_a_header_of_its_own_for_the_second_half(decoder, tmp_path):
     options = {"x264-params": "keyint=4:bframes=0"}
     first, second = (
-        write_clip(tmp_path / f"{number}.flv", 24, size=size, first=number, codec_options=options,
-                   stamps=[40 * (number + later) for later in range(24)])
+        write_clip(
+            tmp_path / f"{number}.flv",
+            24,
+            size=size,
+            first=number,
+            codec_options=options,
+            stamps=[40 * (number + later) for later in range(24)],
+        )
         for number, size in ((0, (64, 48)), (24, (96, 48)))
-    )  # fmt: skip
+    )
     path = tmp_path / "both.flv"
     path.write_bytes(first.read_bytes() + second.read_bytes()[13:])
     video = decoder.read(path, 4)
@@ -252,10 +261,16 @@ def test_parameters_that_come_once(decoder, tmp_path, codec):
     suffix = {"libx264": "h264", "libx265": "hevc"}[codec]
     options = dict([x264("keyint=4:bframes=0"), x265("keyint=4:bframes=0:open-gop=0")])[codec]
     first, second = (
-        write_clip(tmp_path / f"{number}.{suffix}", 24, codec=codec, size=size, first=number,
-                   codec_options=options)
+        write_clip(
+            tmp_path / f"{number}.{suffix}",
+            24,
+            codec=codec,
+            size=size,
+            first=number,
+            codec_options=options,
+        )
         for number, size in ((0, (64, 48)), (24, (96, 48)))
-    )  # fmt: skip
+    )
     units = second.read_bytes().replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
     kinds = [(u[0] >> 1) & 63 if codec == "libx265" else u[0] & 31 for u in units]
     pictures = [number for number, kind in enumerate(kinds) if kind not in sets]
@@ -336,12 +351,21 @@ def test_joined_files_with_headers(decoder, tmp_path, name, codec):
     formats = {"apng": "rgb24", "gif": "rgb8"}
     fragments = {"movflags": "frag_keyframe+empty_moov"} if "fragments" in name else {}
     parts = [
-        write_clip(tmp_path / f"{first}{name}", count, codec=codec, first=first, size=size,
-                   pixel_format=formats.get(codec, "yuv420p"), container_options=fragments)
-        for first, count, size in (
-            (0, 25, (64, 64)), (25, 17, (64, 64)), (42, 8, (96, 64) if codec != "gif" else (64, 64))
+        write_clip(
+            tmp_path / f"{first}{name}",
+            count,
+            codec=codec,
+            first=first,
+            size=size,
+            pixel_format=formats.get(codec, "yuv420p"),
+            container_options=fragments,
         )
-    ]  # fmt: skip
+        for first, count, size in (
+            (0, 25, (64, 64)),
+            (25, 17, (64, 64)),
+            (42, 8, (96, 64) if codec != "gif" else (64, 64)),
+        )
+    ]
     video = decoder.read(join(tmp_path / name, *parts), 10)
     assert video.duration == pytest.approx(2.0, abs=0.05)
     middle = video.frames[:, :, 28:36] if codec == "gif" else video.frames[:, :, 44:52]

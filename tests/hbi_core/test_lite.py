@@ -178,9 +178,8 @@ def test_a_word_is_the_mean_of_the_pieces_that_are_known(encoder):
     assert result.labels == ("cat&ꙮ", "runs")
     assert result.unreadable == ("ꙮ",)
     batch = encoder.tokenizer(text, return_tensors="pt")
-    assert encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0]) == [
-        "[CLS]", "cat", "&", "[UNK]", "runs", "[SEP]",
-    ]  # fmt: skip
+    pieces = encoder.tokenizer.convert_ids_to_tokens(batch.input_ids[0])
+    assert pieces == ["[CLS]", "cat", "&", "[UNK]", "runs", "[SEP]"]
     with torch.inference_mode():
         states = encoder.text_network(**batch).last_hidden_state[0] - encoder.origin
     expected = torch.nn.functional.normalize(states[1:3].mean(0), dim=-1)

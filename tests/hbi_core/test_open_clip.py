@@ -77,8 +77,8 @@ def test_ids_are_those_of_clip(caption, players):
 def test_ids_of_many_captions():
     """Words in any order, joined by anything that people put between them."""
     tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
-    parts = ["a", "dog", "'s", "'t", "don't", "&", ";", "&amp;", "&eacute;", "é", "Ã©", "\u2019s",
-             "\u00bd", "３", ".", ",", "--", "...", "(", ")"]  # fmt: skip
+    parts = ["a", "dog", "'s", "'t", "don't", "&", ";", "&amp;", "&eacute;", "é", "Ã©"]
+    parts += ["\u2019s", "\u00bd", "３", ".", ",", "--", "...", "(", ")"]
     drawn = random.Random(0)
     for _ in range(300):
         words = ["dog", *drawn.choices(parts, k=drawn.randint(1, 12))]
@@ -310,7 +310,7 @@ def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
         (("ViT-B-16-SigLIP", "webli"), "another text side"),
         (("coca_ViT-B-32", "laion2b_s13b_b90k"), "another text side"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_loaded(arguments, message):
     with pytest.raises(WeightsError, match=message):
         load_open_clip(*arguments)

@@ -219,10 +219,9 @@ def test_evaluate_needs_no_settings(released, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("hbi_core.evaluate.read_corpus", lambda *_: corpus)
     cache = tmp_path / "cache"
     for _ in range(2):  # the second time from the cache
-        assert evaluate([
-            "retrieval", "--dataset", "msrvtt", "--root", str(tmp_path), "--checkpoint", str(path),
-            "--json", str(tmp_path / "a.json"), "--cache", str(cache),
-        ]) == 0  # fmt: skip
+        command = ["retrieval", "--dataset", "msrvtt", "--root", str(tmp_path)]
+        command += ["--checkpoint", str(path), "--json", str(tmp_path / "a.json")]
+        assert evaluate([*command, "--cache", str(cache)]) == 0
         assert "levels [1.0, 0.0, 0.0]" in capsys.readouterr().out
         metrics = json.loads((tmp_path / "a.json").read_text())
         assert metrics == retrieval_metrics(expected[0].float(), torch.arange(len(COUNTS)))
@@ -250,10 +249,11 @@ def test_a_model_of_our_own_reads_the_same_everywhere(released, loaded, tmp_path
     _, encoder, _ = loaded
     config = ModelConfig(text_players=players, temporal_layers=0)
     torch.manual_seed(0)
+    hierarchy = build_hierarchy(config).eval()
+    retrieval = RetrievalSettings(4, 6, (1.0, 0.0, 0.0))
     heads = Checkpoint(
-        encoder.architecture, config, build_hierarchy(config).eval(),
-        RetrievalSettings(4, 6, (1.0, 0.0, 0.0)), "a", tmp_path / "a.safetensors",
-    )  # fmt: skip
+        encoder.architecture, config, hierarchy, retrieval, "a", tmp_path / "a.safetensors"
+    )
     save_checkpoint(heads.path, heads, encoder)
     features = encode_corpus(encoder, corpus, 4, players=players, words=6)
     scores = similarity_scores(heads.hierarchy, features, 6, heads.retrieval.level_weights)
@@ -279,10 +279,12 @@ class PaddedEncoder(ToyEncoder):
 def test_training_encodes_padding_too(small, tmp_path, learns):
     """What is saved scores as the last validation did. Clips have 8 frames."""
     config = settings(
-        tmp_path, small, data={"frames": 10, "words": 9, "cache": None, "workers": 0},
+        tmp_path,
+        small,
+        data={"frames": 10, "words": 9, "cache": None, "workers": 0},
         model={"compatibility": "published", "positions": 10},
         optimiser={"epochs": 1, "encoder_learning_rate": 1e-3 if learns else 0.0},
-    )  # fmt: skip
+    )
     encoder = PaddedEncoder(learns)
     heads = load_checkpoint(train(config, encoder))
     corpus = read_corpus("synthetic", small, "validation")
@@ -295,10 +297,11 @@ def test_montages_have_no_padding_of_their_own(tmp_path):
     for data in ({"montages": 0.5}, {"validation_parts": 2}, {"views": 3}):
         with pytest.raises(SettingsError, match="pads every clip by itself"):
             TrainConfig(
-                tmp_path, DataConfig("flickr8k", tmp_path, **data),
+                tmp_path,
+                DataConfig("flickr8k", tmp_path, **data),
                 model=ModelConfig(compatibility="published"),
                 optimiser=OptimiserConfig(encoder_learning_rate=0.0),
-            )  # fmt: skip
+            )
 
 
 def test_an_encoder_without_padding_says_so(tmp_path):

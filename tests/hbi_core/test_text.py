@@ -14,8 +14,10 @@ from hbi_core.inputs.text import MAX_WORDS, parse_caption
 @pytest.mark.parametrize(
     ("caption", "words"),
     [
-        ("Two men talking, after one puts out a fire.",
-         ["Two", "men", "talking", "after", "one", "puts", "out", "a", "fire"]),
+        (
+            "Two men talking, after one puts out a fire.",
+            ["Two", "men", "talking", "after", "one", "puts", "out", "a", "fire"],
+        ),
         ("it's a black-and-white cat", ["it's", "a", "black-and-white", "cat"]),
         ("10,000 people at 3.5 km, 10:30", ["10,000", "people", "at", "3.5", "km", "10:30"]),
         ("cats,dogs and 'birds'...fly", ["cats", "dogs", "and", "birds", "fly"]),
@@ -29,23 +31,35 @@ from hbi_core.inputs.text import MAX_WORDS, parse_caption
         ("dog🐶 🐶🐱 👍🏽 🇩🇪🇫🇷", ["dog", "🐶", "🐶", "🐱", "👍🏽", "🇩🇪", "🇫🇷"]),
         ("コーヒーを飲む", ["コーヒー", "を", "飲", "む"]),
         ("$5 and C++ | 3% = x", ["$5", "and", "C++", "3", "x"]),
-        ("<b>two</b> <br> alpha$ =2 `code` ~5 #cat wait#",
-         ["b", "two", "b", "br", "alpha", "2", "code", "5", "cat", "wait"]),
-        ("C# C++11 A+ 5€ US$5 -€5.50 +5 −5 A$AP x=y 1+1",
-         ["C#", "C++11", "A+", "5€", "US$5", "€5.50", "+5", "−5", "A$AP", "x", "y", "1+1"]),
-        ("it´s dogs’ 'tis rock’n’roll צה״ל col·legi AT&T me@example.com",
-         ["it´s", "dogs", "tis", "rock’n’roll", "צה״ל", "col·legi", "AT&T", "me@example.com"]),
-        ("at https://example.com/a.mp4?x=1#y, or (http://a.b/c).",
-         ["at", "https://example.com/a.mp4?x=1#y", "or", "http://a.b/c"]),
-        ("cats&amp;dogs &lt;b&gt; caf&eacute; R&B; AT&T; Q&A",
-         ["cats", "amp", "dogs", "lt", "b", "gt", "caf", "eacute", "R&B", "AT&T", "Q&A"]),
+        (
+            "<b>two</b> <br> alpha$ =2 `code` ~5 #cat wait#",
+            ["b", "two", "b", "br", "alpha", "2", "code", "5", "cat", "wait"],
+        ),
+        (
+            "C# C++11 A+ 5€ US$5 -€5.50 +5 −5 A$AP x=y 1+1",
+            ["C#", "C++11", "A+", "5€", "US$5", "€5.50", "+5", "−5", "A$AP", "x", "y", "1+1"],
+        ),
+        (
+            "it´s dogs’ 'tis rock’n’roll צה״ל col·legi AT&T me@example.com",
+            ["it´s", "dogs", "tis", "rock’n’roll", "צה״ל", "col·legi", "AT&T", "me@example.com"],
+        ),
+        (
+            "at https://example.com/a.mp4?x=1#y, or (http://a.b/c).",
+            ["at", "https://example.com/a.mp4?x=1#y", "or", "http://a.b/c"],
+        ),
+        (
+            "cats&amp;dogs &lt;b&gt; caf&eacute; R&B; AT&T; Q&A",
+            ["cats", "amp", "dogs", "lt", "b", "gt", "caf", "eacute", "R&B", "AT&T", "Q&A"],
+        ),
         ("٣٫٥ and 1⁄2, x²", ["٣٫٥", "and", "1⁄2", "x²"]),
         ("ｺｰﾋｰ 人々", ["ｺｰﾋｰ", "人", "々"]),
         ("1️⃣ #️⃣ ❤️‍🔥 🏽 \u0301", ["1️⃣", "#️⃣", "❤️‍🔥", "🏽", "\u0301"]),
-        ("a face \U0001fae9, \ue000 \ufffd \u0378",  # Unicode 16, private, damaged, unassigned
-         ["a", "face", "\U0001fae9", "\ue000", "\ufffd", "\u0378"]),
+        (
+            "a face \U0001fae9, \ue000 \ufffd \u0378",  # Unicode 16, private, damaged, unassigned
+            ["a", "face", "\U0001fae9", "\ue000", "\ufffd", "\u0378"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_words(caption, words):
     parsed = parse_caption(caption)
     assert [word.text for word in parsed.words] == words
@@ -55,15 +69,19 @@ def test_words(caption, words):
 @pytest.mark.parametrize(
     ("caption", "clauses"),
     [
-        ("A cat sits. A dog, that barks at 3.5 m; a man's hat",
-         ["A cat sits", "A dog", "that barks at 3.5 m", "a man's hat"]),
+        (
+            "A cat sits. A dog, that barks at 3.5 m; a man's hat",
+            ["A cat sits", "A dog", "that barks at 3.5 m", "a man's hat"],
+        ),
         ("He stops.Then he runs", ["He stops", "Then he runs"]),
         ("A man sits.A woman stands", ["A man sits", "A woman stands"]),
         ("Он стоит.Потом бежит", ["Он стоит", "Потом бежит"]),
         ("It is 5.Then it rains!Later,sun", ["It is 5", "Then it rains", "Later", "sun"]),
         ("वह रुकता है.वह बैठा है", ["वह रुकता है", "वह बैठा है"]),
-        ("see example.com v1.2 at 3.5 Ph.D B.Sc e.g a.m U.S.A node.JS พ.ศ he.then",
-         ["see example.com v1.2 at 3.5 Ph.D B.Sc e.g a.m U.S.A node.JS พ.ศ he.then"]),
+        (
+            "see example.com v1.2 at 3.5 Ph.D B.Sc e.g a.m U.S.A node.JS พ.ศ he.then",
+            ["see example.com v1.2 at 3.5 Ph.D B.Sc e.g a.m U.S.A node.JS พ.ศ he.then"],
+        ),
         ("يركض، يقف؟ نعم؛ لا۔ هو", ["يركض", "يقف", "نعم", "لا", "هو"]),
         ("कुत्ता है। वह है॥ अब", ["कुत्ता है", "वह है", "अब"]),
         ("Կատուն է։ Շունը ինչո՞ւ", ["Կատուն է", "Շունը ինչո՞ւ"]),
@@ -75,7 +93,7 @@ def test_words(caption, words):
         ("¿qué? ¡sí! (no) 【a】《b》", ["qué", "sí", "no", "a", "b"]),
         ("he said „so“ and “yes” to 'us'", ["he said so and yes to us"]),
     ],
-)  # fmt: skip
+)
 def test_clauses(caption, clauses):
     found = {}
     for word in parse_caption(caption).words:

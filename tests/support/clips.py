@@ -19,11 +19,24 @@ LEVEL = 4
 
 
 def write_clip(
-    path: Path, count: int = 50, *, codec: str = "libx264", rate: int = 25, size=(96, 64),
-    stamps=None, faststart: bool = True, pixel_format: str = "yuv420p", marked: bool = False,
-    codec_options=None, first: int = 0, pixel_aspect: Fraction | None = None,
-    metadata=None, sound: int = 0, noise: int = 0, container_options=None,
-) -> Path:  # fmt: skip
+    path: Path,
+    count: int = 50,
+    *,
+    codec: str = "libx264",
+    rate: int = 25,
+    size=(96, 64),
+    stamps=None,
+    faststart: bool = True,
+    pixel_format: str = "yuv420p",
+    marked: bool = False,
+    codec_options=None,
+    first: int = 0,
+    pixel_aspect: Fraction | None = None,
+    metadata=None,
+    sound: int = 0,
+    noise: int = 0,
+    container_options=None,
+) -> Path:
     """A clip of `count` frames; `stamps` (in 1/1000 s) make its frame rate variable.
 
     `marked` puts a white corner at the top left, to tell which way up a frame is. The first

@@ -32,8 +32,8 @@ def linear(state, name, x):
 def transformer(state, name, x, heads, mask):
     """Pre-norm blocks over x [N, D]; mask [N, N] is added to the attention logits."""
     size = x.shape[1] // heads
-    for block in range(1 + max(int(k.split(".")[-4]) for k in state if k.startswith(name)
-                               and k.endswith("attn.out_proj.weight"))):  # fmt: skip
+    last = [k for k in state if k.startswith(name) and k.endswith("attn.out_proj.weight")]
+    for block in range(1 + max(int(k.split(".")[-4]) for k in last)):
         here = f"{name}.resblocks.{block}"
         read = norm(state, f"{here}.ln_1", x)
         both = read @ state[f"{here}.attn.in_proj_weight"].T + state[f"{here}.attn.in_proj_bias"]
@@ -188,8 +188,10 @@ def similarity(state, number, video, video_mask, text, text_mask):
     text_weights = token_weights(state, f"text_weight_fc{number}", text, text_mask)
     cells = [[float(v @ t / (v.norm() * t.norm())) for v in video] for t in text]
     if text_mask is not None:
-        cells = [[c * float(text_mask[t]) * float(video_mask[v]) for v, c in enumerate(row)]
-                 for t, row in enumerate(cells)]  # fmt: skip
+        cells = [
+            [c * float(text_mask[t]) * float(video_mask[v]) for v, c in enumerate(row)]
+            for t, row in enumerate(cells)
+        ]
     to_video = sum(w * max(row) for w, row in zip(text_weights.tolist(), cells, strict=True))
     columns = zip(*cells, strict=True)
     to_text = sum(w * max(col) for w, col in zip(video_weights.tolist(), columns, strict=True))

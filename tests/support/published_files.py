@@ -25,13 +25,18 @@ def know_small_clip(patch, folder):
         "embed_dim": D,
         "quick_gelu": True,
         "vision_cfg": {"image_size": 32, "layers": 2, "width": 128, "patch_size": 8},
-        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 2,
-                     "layers": 3},
-    }  # fmt: skip
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 128,
+            "heads": 2,
+            "layers": 3,
+        },
+    }
     path = folder / f"{SMALL}.json"
     path.write_text(json.dumps(config))
     open_clip.add_model_config(path)
-    patch.setitem(published._CLIPS, (128, 3, 8, 8), SMALL)
+    patch.setitem(published.CLIPS, (128, 3, 8, 8), SMALL)
 
 
 def clip_shapes(model=CLIP):
