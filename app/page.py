@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.session import ENCODERS, KEPT_SECONDS, Session, Tab, explained
+from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab, explained
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.uploads import CLIPS, GuardedBlocks, refused_plainly
 from explainers import WEIGHTINGS
+from hbi_core.predictor import RecentVideos
 
 TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
-EXAMPLES = {
-    "Astronaut, rocket, galaxies": [
+EXAMPLES = [
+    [
         str(CLIPS / "space.mp4"),
         "A woman in an orange astronaut suit smiles, a rocket lifts off in smoke and fire, "
         "galaxies shine in deep space.",
     ],
-    "Cat, coffee": [
+    [
         str(CLIPS / "cafe.mp4"),
         "A tabby cat looks into the camera. A cup of espresso stands on a wooden table beside a "
         "spoon.",
     ],
-    "Four scenes": [
+    [
         str(CLIPS / "day.mp4"),
         "A cup of coffee with a spoon, a furry cat with whiskers, a rocket launch at dusk, a "
         "smiling astronaut in front of a flag.",
     ],
-}
+]
+EXAMPLE_LABELS = ["Astronaut, rocket, galaxies", "Cat, coffee", "Four scenes"]
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -58,7 +60,7 @@ def build_page() -> gr.Blocks:
 
 def ask() -> Session:
     """Lay out what stands above the tabs: the video, its caption, and the settings."""
-    first_video, first_caption = next(iter(EXAMPLES.values()))
+    first_video, first_caption = EXAMPLES[0]
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             video = gr.Video(
@@ -83,12 +85,13 @@ def ask() -> Session:
             message = gr.Markdown(elem_id="message")
     with examples:
         gr.Examples(
-            list(EXAMPLES.values()),
+            EXAMPLES,
             [video, caption],
             label="Examples",
-            example_labels=list(EXAMPLES),
+            example_labels=EXAMPLE_LABELS,
             cache_examples=False,
         )
+    recent = RecentVideos(MOST_VIDEOS)
     return Session(
         video=video,
         caption=caption,
@@ -97,7 +100,10 @@ def ask() -> Session:
         weighting=weighting,
         button=button,
         message=message,
-        explanation=gr.State(time_to_live=KEPT_SECONDS),
+        explanation=gr.State(
+            time_to_live=KEPT_SECONDS, delete_callback=lambda _: recent.forget(KEPT_SECONDS)
+        ),
+        recent=recent,
     )
 
 

@@ -17,8 +17,10 @@ from explainers.timing import Progress
 from hbi_core.errors import CaptionError, InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
+from hbi_core.predictor import RecentVideos
 
 KEPT_SECONDS = 3600  # what a visitor made is deleted after it
+MOST_VIDEOS = 8  # kept of all visitors, about 10 MB each
 LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 ENCODERS = {
     "Automatic: lite, no download": "auto",
@@ -29,13 +31,15 @@ ENCODERS = {
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """The components above the tabs, and what is kept of a visitor.
+    """The components above the tabs, and what is kept of visitors.
 
     Attributes:
         video, caption, encoder, frames, weighting: what is asked; arguments of `explained`.
         button: asks for the explanation, as Enter in the caption does.
         message: tells what is wrong with what was asked.
         explanation: of what was asked last; None before.
+        recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
+            one of them neither decodes nor encodes it again.
     """
 
     video: gr.Video
@@ -46,6 +50,7 @@ class Session:
     button: gr.Button
     message: gr.Markdown
     explanation: gr.State
+    recent: RecentVideos
 
 
 class Tab(Protocol):
@@ -98,6 +103,7 @@ def explained(
     frames: Any,
     weighting: Any,
     progress: Progress | None = None,
+    recent: RecentVideos | None = None,
 ) -> Explanation:
     """Values as a request has them, of any type; `explain` checks what is not checked here.
 
@@ -122,6 +128,7 @@ def explained(
         frames=frames,
         weighting=weighting,
         progress=progress,
+        recent=recent,
     )
 
 

@@ -283,24 +283,38 @@ class RecentVideos:
 
         return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
 
+    def forget(self, unused_seconds: float) -> None:
+        """Drop the videos that nobody asked about for as long.
+
+        Args:
+            unused_seconds: at least 0; 0 drops all.
+        """
+        self._videos.drop(unused_seconds)
+
 
 class _Recent:
-    """The last predictors, by what they were made of."""
+    """The last predictors and when each was used, by what they were made of; the latest last."""
 
     def __init__(self, most: int) -> None:
-        self._kept: OrderedDict[Hashable, Predictor] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
         self._most, self._lock = most, Lock()
 
     def get(self, key: Hashable, make: Callable[[], Predictor]) -> Predictor:
         with self._lock:
-            predictor = self._kept.get(key)
+            predictor, _ = self._kept.get(key, (None, 0.0))
         predictor = predictor or make()  # two threads may make the same: none waits for another
         with self._lock:
-            self._kept[key] = predictor
+            self._kept[key] = predictor, time.monotonic()
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return predictor
+
+    def drop(self, unused_seconds: float) -> None:
+        latest = time.monotonic() - unused_seconds
+        with self._lock:
+            for key in [key for key, (_, used) in self._kept.items() if used <= latest]:
+                del self._kept[key]
 
 
 def checked_frames(frames: int | None) -> int | None:

@@ -27,6 +27,7 @@ class Graphs:
     def __init__(self, session: Session) -> None:
         self.message = session.message
         self.explanation = session.explanation
+        self.recent = session.recent
         self.figure = gr.Plot(show_label=False, elem_id="figure")
         self.notes = gr.Markdown(elem_id="notes")
         export_row(session.explanation, "export")
@@ -50,7 +51,7 @@ class Graphs:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
     ) -> Values:
         """The Explain button."""
-        explanation = explained(video, caption, encoder, frames, weighting, progress)
+        explanation = explained(video, caption, encoder, frames, weighting, progress, self.recent)
         progress(0.95, "Drawing")
         started = time.perf_counter()
         figure = coalition_page(explanation)
@@ -69,12 +70,13 @@ def describe(explanation: Explanation) -> str:
         heads = "**untrained** (equal token weights, merged tokens are plain means)"
     total = sum(explanation.seconds.values())
     split = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in explanation.seconds.items())
+    known = "" if "decoding" in explanation.seconds else " The video was read before."
     game = explanation.levels[0].interactions
     lines = [
         f"Encoder **{explanation.encoder}**, heads {heads}, {explanation.weighting} weights; "
         f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; exact "
         f"interactions ({game.method.replace('_', ' ')}, {game.device}).",
-        f"{total:.2f} s: {split}.",
+        f"{total:.2f} s: {split}.{known}",
     ]
     for reason, words in explanation.left_out_why.items():
         shown = " ".join(word[:40] for word in words[:_WORDS_SHOWN])

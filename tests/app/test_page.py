@@ -187,7 +187,9 @@ def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
     page.fill("textarea", "a very long caption " * 500)  # 10,000 characters
     page.click("#explain")
     page.wait_for_selector("text=Words beyond the limit, left out")
-    assert "very" in page.inner_text("#notes")
+    notes = page.inner_text("#notes")
+    assert "very" in notes
+    assert "The video was read before." in notes
     assert not page.inner_text("#message").strip()
 
     fake = tmp_path / "fake.mp4"

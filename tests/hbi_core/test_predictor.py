@@ -140,6 +140,16 @@ def test_only_so_many_videos_are_kept(counted):
     assert [encodings(frames) for frames in (1, 2, 1, 3, 1, 2)] == [1, 2, 2, 3, 3, 4]
 
 
+def test_videos_that_nobody_asks_about_are_forgotten(counted):
+    encoder, _ = counted
+    recent = RecentVideos()
+    for unused_seconds, calls in ((3600, 1), (0, 2)):
+        explain(CAFE, "a cat", frames=1, encoder="toy", recent=recent)
+        recent.forget(unused_seconds)
+        explain(CAFE, "a cat", frames=1, encoder="toy", recent=recent)
+        assert encoder.calls == calls
+
+
 def test_nothing_costly_comes_before_what_is_refused(counted):
     encoder, read = counted
     for caption, options in [

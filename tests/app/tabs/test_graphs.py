@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.session import KEPT_SECONDS
 from app.tabs.graphs import Graphs
+from hbi_core import predictor
+from hbi_core.encoders import encode_frames
+from hbi_core.inputs.video import read_video
 from support.demo import CAFE
 
 
@@ -22,6 +26,7 @@ def test_whole_numbers_of_any_type_and_none(tab, frames, count):
 
 
 def test_drawing_leaves_the_explanation_as_it_was(tab):
+    tab.recent.forget(0)
     shown = tab.explain_and_draw(str(CAFE), "a 猫 *cat*", "auto", 1, "fixed")
     assert set(shown[tab.explanation].seconds) == {"decoding", "encoding", "merging", "game"}
     notes = shown[tab.notes]
@@ -35,3 +40,47 @@ def test_input_that_cannot_be_used_changes_the_message_only(tab):
     assert list(shown) == [tab.message]
     assert shown[tab.message].startswith("**")
     assert "only punctuation" in shown[tab.message]
+
+
+def test_a_second_caption_neither_reads_nor_encodes_the_video_again(tab, monkeypatch):
+    """Whoever asks it; other frames are another video, and what is kept is not for ever."""
+    done = []
+
+    def counted(step, work):
+        def counting(*arguments):
+            done.append(step)
+            return work(*arguments)
+
+        return counting
+
+    monkeypatch.setattr(predictor, "read_video", counted("read", read_video))
+    monkeypatch.setattr(predictor, "encode_frames", counted("encode", encode_frames))
+    tab.recent.forget(0)
+
+    def steps(caption, frames=2, weighting="fixed"):
+        done.clear()
+        shown = tab.explain_and_draw(str(CAFE), caption, "auto", frames, weighting)
+        assert ("The video was read before." in shown[tab.notes]) == (not done)
+        return shown[tab.explanation], [*done]
+
+    both = ["read", "encode"]
+    first, needed = steps("a cat")
+    assert needed == both
+    second, needed = steps("a cup of espresso")
+    assert needed == []
+    assert second.video is first.video  # its pixels are kept once
+    assert second.levels[0].text_tokens[1].text == "cup"
+    assert steps("a cat", weighting="renormalised")[1] == []
+    assert steps("a cat", frames=1)[1] == both
+    tab.recent.forget(0)
+    again, needed = steps("a cat")
+    assert needed == both
+    assert again.to_json() == first.to_json()
+
+
+def test_videos_are_forgotten_with_the_explanations(tab, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tab.recent, "forget", asked.append)
+    assert tab.explanation.time_to_live == KEPT_SECONDS
+    tab.explanation.delete_callback(None)  # as gradio calls it when that time is over
+    assert asked == [KEPT_SECONDS]
