@@ -20,6 +20,7 @@ from tqdm import trange
 
 from benchmarks.report import report
 from explainers import closed_form
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
 from hbi_core.data.batch import Batch
 from hbi_core.estimator import SHIPPED_ESTIMATOR
 from hbi_core.losses import TARGETS, LossConfig
@@ -27,6 +28,7 @@ from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
 
 BATCH, FRAMES, WORDS = 128, 12, 24
+READS = RetrievalSettings(FRAMES, WORDS, (1.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def main(settings: Settings) -> None:
     config = ModelConfig(settings.width, settings.width, settings.width)
     tasks = {
         target: RetrievalTask(
-            build_hierarchy(config), LossConfig(target=target, estimator=SHIPPED_ESTIMATOR), WORDS
+            Checkpoint("none", config, build_hierarchy(config), READS, target),
+            LossConfig(target=target, estimator=SHIPPED_ESTIMATOR),
         )
         for target in TARGETS
     }

@@ -210,6 +210,22 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     )
 
 
+def total_loss(losses: dict[str, Tensor], config: LossConfig) -> Tensor:
+    """Eq. 10: the weighted sum.
+
+    Args:
+        losses: at least one, each float [], by names that begin with their kind: "banzhaf/" is
+            weighted by α, "distillation/" by β, any other kind by 1.
+        config: α and β.
+
+    Returns:
+        float [].
+    """
+    weights = {"banzhaf": config.alpha, "distillation": config.beta}
+    weighted = [weights.get(name.split("/")[0], 1.0) * loss for name, loss in losses.items()]
+    return sum(weighted[1:], start=weighted[0])
+
+
 def _divergence(logits: Tensor, other: Tensor, mask: Tensor) -> Tensor:
     """KL(softmax(logits) ‖ softmax(other)) over the last dimension, among its real cells."""
     own, target = (

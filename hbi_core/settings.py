@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 from hbi_core.errors import SettingsError
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,24 @@ def check(settings: object, section: str = "", /, **allowed: Allowed) -> None:
 def plain(config: object) -> dict:
     """A dataclass of settings as JSON and YAML have them: no paths, no tuples."""
     return json.loads(json.dumps(asdict(config), default=str))
+
+
+def from_plain(kind: type[Settings], values: Mapping[str, object]) -> Settings:
+    """A dataclass of numbers, names and tuples of them, from what `plain` made of it.
+
+    Raises:
+        SettingsError: there is no such setting, one is missing, or has a value that it cannot have.
+    """
+    known = {field.name: field for field in fields(kind)}
+    needed = {
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    }
+    if wrong := sorted(set(values) - set(known) | needed - set(values)):
+        there = ", ".join(known) or "none"
+        raise SettingsError(f"Settings unknown or missing: {', '.join(wrong)}; there are: {there}.")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def whole(least: int) -> Allowed:

@@ -16,7 +16,7 @@ from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.loop import train
 
-TASKS = {"retrieval": (TrainConfig, train), "estimator": (EstimatorConfig, train_estimator)}
+TRAININGS = {"model": (TrainConfig, train), "estimator": (EstimatorConfig, train_estimator)}
 
 
 Config = TypeVar("Config")
@@ -59,13 +59,15 @@ def _check_sections(kind: type, parsed: Namespace, before: str = "") -> None:
 @command
 def main(argv: list[str] | None = None) -> None:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    first.add_argument("--task", default="retrieval", choices=list(TASKS))
+    first.add_argument("--task")
     try:
-        chosen, arguments = first.parse_known_args(argv)
+        chosen, others = first.parse_known_args(argv)
     except argparse.ArgumentError as error:
         raise SettingsError(str(error)) from error
-    settings, run = TASKS[chosen.task]
-    print(run(read_config(settings, arguments)))
+    if chosen.task != "estimator":  # but a task of the model, which is one of its settings
+        chosen.task, others = "model", sys.argv[1:] if argv is None else argv
+    settings, run = TRAININGS[chosen.task]
+    print(run(read_config(settings, others)))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,12 @@ def test_video_is_decoded_in_one_place(path):
         assert "av" not in imported(path)
 
 
+def test_the_training_loop_knows_no_task_and_no_model():
+    """What it needs of them, `hbi_core.tasks.base` says and `hbi_core.training.run` gives."""
+    for name in imported(ROOT / "hbi_core" / "training" / "loop.py"):
+        assert not name.startswith(("hbi_core.tasks", "hbi_core.model")), name
+
+
 def test_no_module_imports_itself_in_a_circle():
     """Imports inside functions count too."""
     modules = {

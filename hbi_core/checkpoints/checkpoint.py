@@ -15,12 +15,13 @@ from hbi_core.checkpoints.tensor_file import read_metadata, read_tensors, write_
 from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
-from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each
+from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, from_plain
 from hbi_core.shipped import ASSETS
 
 _SCHEMA = "hbi-checkpoint/2"
 _WITHOUT_RETRIEVAL = "hbi-checkpoint/1"  # what it retrieves by follows from how it was trained
 _FRAMES, _WORDS = 12, 64  # of a model that was not trained
+_TASK_PREFIX = "task."  # of the tensors of a task
 UNTRAINED = "untrained"  # instead of a checkpoint's name
 SHIPPED = ASSETS / "lite_heads.safetensors"
 
@@ -45,6 +46,21 @@ class RetrievalSettings:
             raise SettingsError("level_weights are all 0: no level would count.")
 
 
+@dataclass(frozen=True, eq=False)
+class TaskState:
+    """What a model's task must know beside the model; `hbi_core.tasks.load_task` makes use of it.
+
+    Attributes:
+        name: of the task.
+        settings: its own, a vocabulary say, as JSON has them.
+        tensors: its own by name, of a classifier say.
+    """
+
+    name: str = "retrieval"
+    settings: dict = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
 PUBLISHED_RETRIEVAL = RetrievalSettings(12, 24, (1.0, 0.0, 0.0))  # of the research code, MSR-VTT
 
 
@@ -60,6 +76,7 @@ class Checkpoint:
         name: file name, or "untrained".
         path: the file, where it holds the encoder's weights too; else None.
         training: how it was trained, to be read by people: settings and results, as JSON has them.
+        task: what it was trained for.
     """
 
     encoder: str
@@ -69,6 +86,7 @@ class Checkpoint:
     name: str
     path: Path | None = None
     training: dict = field(default_factory=dict)
+    task: TaskState = field(default_factory=TaskState)
 
     def __post_init__(self) -> None:
         weights, levels = self.retrieval.level_weights, self.config.levels
@@ -111,8 +129,10 @@ def save_checkpoint(
         "retrieval": asdict(checkpoint.retrieval),
         "encoder_in_file": encoder is not None,
         "training": checkpoint.training,
+        "task": {"name": checkpoint.task.name, "settings": checkpoint.task.settings},
     }
     tensors = dict(checkpoint.hierarchy.state_dict())
+    tensors |= {_TASK_PREFIX + name: value for name, value in checkpoint.task.tensors.items()}
     if encoder is not None:
         tensors |= {ENCODER_PREFIX + name: value for name, value in encoder.state_dict().items()}
     tensors = {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()}
@@ -130,7 +150,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     with _fitting(path):
         settings, config, retrieval = _settings(path, metadata)
         hierarchy = build_hierarchy(config)
-        hierarchy.load_state_dict(_in_float(tensors))
+        tensors = _in_float(tensors)
+        of_task = {k.removeprefix(_TASK_PREFIX) for k in tensors if k.startswith(_TASK_PREFIX)}
+        task = TaskState(
+            **settings.get("task", {}), tensors={k: tensors.pop(_TASK_PREFIX + k) for k in of_task}
+        )
+        hierarchy.load_state_dict(tensors)
         return Checkpoint(
             settings["encoder"],
             config,
@@ -139,6 +164,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             path.name,
             path if settings["encoder_in_file"] else None,
             settings["training"],
+            task,
         )
 
 
@@ -161,10 +187,10 @@ def _settings(path: Path, metadata: dict) -> tuple[dict, ModelConfig, RetrievalS
             f"lacks the schema {_SCHEMA}."
         )
     settings = json.loads(metadata["settings"])
-    config = ModelConfig(**_as_tuples(settings["config"]))
+    config = from_plain(ModelConfig, settings["config"])
     if metadata["schema"] == _WITHOUT_RETRIEVAL:
         settings["retrieval"] = _retrieval_of_training(settings["training"], config)
-    return settings, config, RetrievalSettings(**_as_tuples(settings["retrieval"]))
+    return settings, config, from_plain(RetrievalSettings, settings["retrieval"])
 
 
 @contextmanager
@@ -191,11 +217,6 @@ def _retrieval_of_training(training: dict, config: ModelConfig) -> dict:
         "words": data.get("words", _WORDS),
         "level_weights": settings.get("level_weights", [1.0] * len(config.levels)),
     }
-
-
-def _as_tuples(fields: dict) -> dict:
-    """The fields of a dataclass from what JSON made of them."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
 
 
 def _in_float(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

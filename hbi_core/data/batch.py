@@ -12,7 +12,13 @@ from hbi_core.inputs.text import Caption
 
 @dataclass(frozen=True)
 class Sample:
-    """A text and what it describes: one clip and one of its captions, or several of a montage."""
+    """A text and what it describes: one clip and one of its captions, or several of a montage.
+
+    Attributes:
+        clips: their numbers in the order of the corpus.
+        captions: of each clip one, counted through all captions of all clips.
+        seed: of what is drawn for this sample.
+    """
 
     clips: tuple[int, ...]
     captions: tuple[int, ...]
@@ -29,6 +35,7 @@ class Batch:
         words: frozen features [B, W, Dt], or the captions themselves.
         word_mask: bool [B, W], or None with captions.
         ids: int64 [B]; the same number where the video is the same.
+        samples: what each pair is made of.
     """
 
     frames: Tensor
@@ -36,6 +43,7 @@ class Batch:
     words: Tensor | tuple[Caption, ...]
     word_mask: Tensor | None
     ids: Tensor
+    samples: tuple[Sample, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         moved = {

@@ -21,7 +21,7 @@ from hbi_core.data.montage import LARGEST_MONTAGE, groups_of_pairs, join_caption
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.errors import DataError
 from hbi_core.inputs.text import Caption, parse_caption
-from hbi_core.model import pad
+from hbi_core.model import Tokens, pad
 
 
 def batches_of_epoch(
@@ -70,12 +70,12 @@ class FeatureBatches:
         if self.features.padding is not None:  # for a released checkpoint: as evaluation has them
             video = self.features.videos([clip for s in samples for clip in s.clips])
             text = self.features.texts([c for s in samples for c in s.captions], self.config.words)
-            return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
+            return _paired(samples, video, text)
         videos = [self._frames(sample) for sample in samples]
         texts = [self.features.joined_captions(sample.captions) for sample in samples]
         video = pad(videos, max(map(len, videos)))
         text = pad(texts, min(max(map(len, texts)), self.config.words))
-        return Batch(video.features, video.mask, text.features, text.mask, _ids(samples))
+        return _paired(samples, video, text)
 
     def _frames(self, sample: Sample) -> Tensor:
         """float [at most frames x clips, Dv]: with random views where there are some."""
@@ -126,10 +126,15 @@ class PixelBatches:
             video = videos[sample]
             row[: len(video)], real[: len(video)] = video, True
         captions = tuple(self._caption(sample) for sample in kept)
-        return Batch(frames, mask, captions, None, _ids(kept))
+        return Batch(frames, mask, captions, None, _ids(kept), tuple(kept))
 
     def _caption(self, sample: Sample) -> Caption:
         return parse_caption(join_captions([self.captions[n] for n in sample.captions]))
+
+
+def _paired(samples: list[Sample], video: Tokens, text: Tokens) -> Batch:
+    ids = _ids(samples)
+    return Batch(video.features, video.mask, text.features, text.mask, ids, tuple(samples))
 
 
 def _ids(samples: list[Sample]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hbi_core.data.config import DataConfig
 from hbi_core.encoders.open_clip import IN_CHECKPOINT
@@ -75,12 +76,14 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training run for retrieval.
+    """A training run.
 
     Attributes:
         out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on,
             if it has the same settings (see `hbi_core.training.folder`). Processes on several
             machines must all see it.
+        task: what is trained for, one of `hbi_core.tasks.TASKS`.
+        task_settings: those that only this task has, by name.
         encoder: as `hbi_core.encoders.load_encoder` takes it, with its weights.
         model: its shape.
         start: checkpoint whose weights training starts from, such as the one we ship. `encoder` and
@@ -100,6 +103,8 @@ class TrainConfig:
     encoder: str = ANY_ENCODER
     model: ModelConfig = field(default_factory=ModelConfig)
     start: Path | None = None
+    task: str = "retrieval"
+    task_settings: dict[str, Any] = field(default_factory=dict)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     level_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -112,7 +117,7 @@ class TrainConfig:
         check(
             self,
             out=OWN_PATH,
-            encoder=TEXT,
+            **dict.fromkeys(("encoder", "task"), TEXT),
             start=optional(OWN_PATH),
             level_weights=each(NOT_NEGATIVE),
             **dict.fromkeys(("evaluate_every", "save_every"), COUNT),

@@ -33,6 +33,7 @@ UNREADABLE = "unreadable.txt"
 MAY_DIFFER = (
     "out", "data.cache", "data.workers", "data.video_limits.reading_seconds", "save_every"
 )  # fmt: skip
+_SINCE = {"task": "retrieval"}  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
@@ -52,7 +53,7 @@ def check_settings(config: TrainConfig) -> None:
         check_folder(config.data.cache, "data.cache=FOLDER")
     if not _began(config.out):
         return
-    before = _dotted(_told(config.out, _CONFIG, yaml.safe_load))
+    before = _SINCE | _dotted(_told(config.out, _CONFIG, yaml.safe_load))
     now = _dotted(plain(config))
     differing = [name for name in _differing(before, now) if name not in MAY_DIFFER]
     if not differing:

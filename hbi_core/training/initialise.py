@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import torch
 
 from hbi_core.checkpoints.checkpoint import Checkpoint, load_checkpoint
+from hbi_core.data import Clip
 from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, ModelConfig
 from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
+from hbi_core.settings import from_plain
+from hbi_core.tasks import task_named
+from hbi_core.tasks.base import Task
 from hbi_core.training.config import ANY_ENCODER, TrainConfig
 
 _FREE = {"noise", "dropout"}  # they change no weight and nothing that is computed with them
 
 
 def starting_point(config: TrainConfig) -> tuple[TrainConfig, Checkpoint | None]:
-    """The checkpoint that training starts from, and the settings with what follows from it.
+    """The settings with what follows from the checkpoint that training starts from, and that.
 
     Returns:
         The settings as they are, and None, where they name no checkpoint.
 
     Raises:
         CheckpointError: it cannot be loaded.
-        SettingsError: settings of the model are not those of the checkpoint; all are named.
+        SettingsError: there is no such task or setting of it; or settings of the model are not
+            those of the checkpoint, all of which are named.
     """
+    from_plain(task_named(config.task).Settings, config.task_settings)
     if config.start is None:
         return config, None
     start, usual = load_checkpoint(config.start), ModelConfig()
@@ -45,6 +53,34 @@ def starting_point(config: TrainConfig) -> tuple[TrainConfig, Checkpoint | None]
         )
     encoder = start.encoder if config.encoder == ANY_ENCODER else config.encoder
     return replace(config, model=ModelConfig(**model), encoder=encoder), start
+
+
+def complete_settings(
+    kind: type[Task], config: TrainConfig, start: Checkpoint | None, clips: Sequence[Clip]
+) -> Any:
+    """The task's own settings: those of the checkpoint, if it was trained for the same task.
+
+    Args:
+        kind: the task.
+        config: the settings.
+        start: the checkpoint that training starts from, or None.
+        clips: those trained on.
+
+    Raises:
+        SettingsError: there is no such setting, it has a value that it cannot have, or another one
+            in the checkpoint.
+    """
+    asked = from_plain(kind.Settings, config.task_settings)
+    if start is None or start.task.name != kind.name:
+        return kind.complete(asked, clips)
+    known = from_plain(kind.Settings, start.task.settings)
+    for name in config.task_settings:
+        if getattr(asked, name) != getattr(known, name):
+            raise SettingsError(
+                f"task_settings.{name} is {getattr(asked, name)!r}, but {getattr(known, name)!r} "
+                f"in {start.name}: leave it out, or start without a checkpoint."
+            )
+    return known
 
 
 def check_encoder(start: Checkpoint, encoder: Encoder) -> None:

@@ -11,7 +11,6 @@ from accelerate.utils import set_seed
 from tqdm import tqdm
 
 from hbi_core.encoders import Encoder, build_encoder
-from hbi_core.tasks.retrieval_metrics import recall_sum
 from hbi_core.training.batches import share_of_process
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.divergence import finite, stopping
@@ -38,7 +37,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
         encoder: the encoder itself, instead of the one that config.encoder names.
 
     Returns:
-        The best checkpoint, by the sum of recalls on the validation split.
+        The best checkpoint, by the task's score on the validation split.
 
     Raises:
         SettingsError: settings do not fit each other, the data, or the run in config.out.
@@ -112,7 +111,9 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 numbers |= {"seconds": seconds, "data_seconds": read - began}
                 metrics.write(progress.step, numbers)
                 bar.update()
-                bar.set_postfix(loss=f"{numbers['loss/total']:.3f}", Rsum=f"{progress.best:.1f}")
+                bar.set_postfix_str(
+                    f"loss={numbers['loss/total']:.3f}, {run.task.score_name}={progress.best:.1f}"
+                )
                 due = progress.step % config.save_every == 0 and accelerator.sync_gradients
                 if due and progress.step < first + len(batches):
                     with _stopping(progress.step, rates):
@@ -126,8 +127,9 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 if progress.epochs % config.evaluate_every == 0 or progress.step == run.steps:
                     results = run.validate()
                     metrics.write(progress.step, _flat(results))
-                    if not results or recall_sum(results) > progress.best:
-                        progress.best, progress.results = recall_sum(results), results
+                    score = run.task.score(results) if results else 0.0
+                    if not results or score > progress.best:
+                        progress.best, progress.results = score, results
                         progress.best_step = progress.step
                         if accelerator.is_main_process:
                             run.save(config.out / BEST, progress)

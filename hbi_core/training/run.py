@@ -13,23 +13,24 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
-from hbi_core.data import Clip, Corpus, read_corpus
+from hbi_core.data import Clip, Corpus
 from hbi_core.data.clips import digest
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features, join_clips
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError, SettingsError
-from hbi_core.model import Hierarchy, build_hierarchy
+from hbi_core.model import build_hierarchy
 from hbi_core.settings import plain
-from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
+from hbi_core.tasks import task_named
+from hbi_core.tasks.base import Results, Task
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.fit import check_fit, too_few
-from hbi_core.training.folder import UNREADABLE
+from hbi_core.training.folder import BEST, UNREADABLE
 from hbi_core.training.initialise import (
     check_encoder,
+    complete_settings,
     fill_from,
     fit_projections,
     initialise_from_clip,
@@ -45,7 +46,7 @@ class Run:
 
     Attributes:
         task: the model and its losses.
-        optimiser: of two groups of parameters, see `learning_rates` in the loop.
+        optimiser: of `parameter_groups`.
         average: moving average of the task, or None.
         source: batches of the training clips.
         epochs: the batches of each epoch.
@@ -70,49 +71,52 @@ class Run:
         self.left_out: list[tuple[str, str, str]] = []
         if start is not None:
             check_encoder(start, encoder)
+        kind = task_named(config.task)
         with accelerator.main_process_first():  # which draws the synthetic clips
-            corpus = self._corpus(config.data.train)
-            self.validation = config.data.validation and self._corpus(config.data.validation)
+            corpus = self._corpus(kind, config.data.train)
+            self.validation = config.data.validation and self._corpus(kind, config.data.validation)
         for known in filter(None, (corpus, self.validation)):
             check_same_clips(known.clips, known.split)
         check_fit(config, encoder, corpus, self.validation, accelerator.num_processes)
-        self.model_config = replace(
-            config.model, video_width=encoder.widths[0], text_width=encoder.widths[1]
-        )
-        hierarchy = build_hierarchy(self.model_config)
-        if start is None:
-            begins = f"temporal transformer: {initialise_from_clip(hierarchy, encoder)}"
-        else:
-            begins = fill_from(start, hierarchy, encoder)
         self.encoder_in_file = not self.frozen or (start is not None and start.path is not None)
-        learning = None if self.frozen else encoder
-        padded_frames = config.data.frames if config.model.reads_padding else None
-        self.task = RetrievalTask(
-            hierarchy, config.loss, config.data.words, learning, config.model.text_players,
-            padded_frames,
-        )  # fmt: skip
-        self.optimiser = torch.optim.AdamW(_groups(self.task, config.optimiser))
+        video_width, text_width = encoder.widths
+        model = replace(config.model, video_width=video_width, text_width=text_width)
+        self.heads = Checkpoint(
+            encoder.architecture if self.encoder_in_file else encoder.name,
+            model,
+            build_hierarchy(model),
+            RetrievalSettings(config.data.frames, config.data.words, config.level_weights),
+            BEST,
+        )
+        if start is None:
+            copied = initialise_from_clip(self.heads.hierarchy, encoder)
+            begins = f"temporal transformer: {copied}"
+        else:
+            begins = fill_from(start, self.heads.hierarchy, encoder)
         encoder.eval()
-        self.average = self.validation_features = None
         self.reader = ClipReader(
-            encoder, workers=config.data.workers, limits=config.data.video_limits,
+            encoder,
+            workers=config.data.workers,
+            limits=config.data.video_limits,
             ahead=0 if self.frozen else config.optimiser.batch_size // accelerator.num_processes,
             listed=config.out / UNREADABLE,
-        )  # fmt: skip
-        if self.frozen:
-            cache = config.data.cache
-            if cache is None and accelerator.num_processes > 1:
-                cache = config.out / "features"
-            features = self._encoded(corpus, cache, config.data.views)
-            self.source = FeatureBatches(features, config.data)
-            if self.validation:
-                self.validation_features = self._encoded(self.validation, cache)
-            if start is None:
-                fit_projections(hierarchy, features)
-            self.reader.close()
-        else:
-            self.source = PixelBatches(corpus.clips, config.data, self.reader)
+        )
+        self.validation_features = None
+        self.source = self._source(corpus)
+        if self.frozen and start is None:
+            fit_projections(self.heads.hierarchy, self.source.features)
+        self.task = kind(
+            self.heads,
+            config.loss,
+            None if self.frozen else encoder,
+            complete_settings(kind, config, start, self.source.clips),
+        )
+        if start is not None and start.task.name == kind.name:
+            self.task.own.load_state_dict(start.task.tensors)
+        self.task.prepare(self.source.clips)
         self.task.train()  # an encoder that learns too
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.task, config.optimiser))
+        self.average = None
         if config.optimiser.average:
             decay = get_ema_multi_avg_fn(config.optimiser.average)
             self.average = AveragedModel(self.task, multi_avg_fn=decay).to(accelerator.device)
@@ -127,17 +131,32 @@ class Run:
             raise SettingsError(too_few(self.source.clips, config))
         self.facts = self._facts(begins)
 
-    def _corpus(self, split: str) -> Corpus:
+    def _corpus(self, kind: type[Task], split: str) -> Corpus:
         data = self.config.data
-        corpus = read_corpus(data.dataset, data.root, split, data.missing)
+        corpus = kind.corpus(data, split)
         self.left_out += [(split, id, "no file") for id in corpus.missing]
         self.left_out += [(split, id, "no caption") for id in corpus.without_text]
         return corpus.subset(data.clips) if data.clips else corpus
 
-    def _encoded(self, corpus: Corpus, cache: Path | None, views: int = 0) -> Features:
+    def _source(self, corpus: Corpus) -> FeatureBatches | PixelBatches:
+        """The batches; of a frozen encoder, with all that it will ever encode encoded."""
+        config = self.config
+        if not self.frozen:
+            return PixelBatches(corpus.clips, config.data, self.reader)
+        cache = config.data.cache
+        if cache is None and self.accelerator.num_processes > 1:
+            cache = config.out / "features"
+        features = self._encoded(self.encoder, corpus, cache, config.data.views)
+        if self.validation:
+            self.validation_features = self._encoded(self.encoder, self.validation, cache)
+        self.reader.close()
+        return FeatureBatches(features, config.data)
+
+    def _encoded(
+        self, encoder: Encoder, corpus: Corpus, cache: Path | None, views: int = 0
+    ) -> Features:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
         data, model, accelerator = self.config.data, self.config.model, self.accelerator
-        _, encoder = self._evaluated()
         meeting = cache and cache / f"meeting-{new_name()}"
         features = encode_corpus(
             encoder, corpus, data.frames, views=views, players=model.text_players,
@@ -154,14 +173,14 @@ class Run:
         self.left_out += [entry for entry in unread if entry not in self.left_out]
         return features
 
-    def _validation_now(self) -> Features:
+    def _validation_now(self, encoder: Encoder) -> Features:
         """Of an encoder that learns: anew each time, so a cache serves only to share the work."""
         if self.accelerator.num_processes == 1:
-            return self._encoded(self.validation, None)
-        take_state(self._evaluated()[1])
+            return self._encoded(encoder, self.validation, None)
+        take_state(encoder)
         folder = self.config.out / "validation-features"
         self._remove(folder)  # what a run that was killed may have left
-        features = self._encoded(self.validation, folder)
+        features = self._encoded(encoder, self.validation, folder)
         self._remove(folder)
         return features
 
@@ -182,8 +201,8 @@ class Run:
             if not weights.isfinite().all():
                 raise NotFiniteError(f"The weights {name} are not finite.")
 
-    def validate(self) -> dict[str, dict[str, float]]:
-        """Retrieval on the validation split; nothing if there is none.
+    def validate(self) -> Results:
+        """The task's measures on the validation split; nothing if there is none.
 
         Raises:
             NotFiniteError: the weights have diverged.
@@ -191,15 +210,13 @@ class Run:
         if self.validation is None:
             return {}
         self.task.eval()
-        hierarchy, _ = self._evaluated()
-        features = self.validation_features or self._validation_now()
+        task = self._evaluated()
+        features = self.validation_features or self._validation_now(task.encoder)
         if self.config.data.validation_parts > 1:
             features = join_clips(features, self.config.data.validation_parts, _MONTAGES)
-        scores = similarity_scores(
-            hierarchy, features, self.config.data.words, self.config.level_weights
-        )
+        results = task.validate(features)
         self.task.train()
-        return retrieval_metrics(scores, features.owners)
+        return results
 
     def save(self, path: Path, progress: Progress) -> None:
         """Write the checkpoint.
@@ -207,23 +224,21 @@ class Run:
         Raises:
             NotFiniteError: the weights have diverged, or half precision cannot hold them.
         """
-        config = self.config
-        hierarchy, encoder = self._evaluated()
-        retrieval = RetrievalSettings(config.data.frames, config.data.words, config.level_weights)
+        config, task = self.config, self._evaluated()
         training = {
-            "settings": plain(config), "step": progress.step, "validation": progress.results
-        }  # fmt: skip
-        name = encoder.architecture if self.encoder_in_file else encoder.name
-        checkpoint = Checkpoint(
-            name, self.model_config, hierarchy, retrieval, path.name, training=training
+            "settings": plain(config),
+            "step": progress.step,
+            "validation": progress.results,
+        }
+        checkpoint = replace(
+            self.heads, hierarchy=task.hierarchy, training=training, task=task.state()
         )
-        dtype = torch.float16 if config.half else torch.float32
-        save_checkpoint(path, checkpoint, encoder if self.encoder_in_file else None, dtype)
+        encoder = (task.encoder or self.encoder) if self.encoder_in_file else None
+        save_checkpoint(path, checkpoint, encoder, torch.float16 if config.half else torch.float32)
 
-    def _evaluated(self) -> tuple[Hierarchy, Encoder]:
-        """The model that is measured and saved, in evaluation mode: the average if there is one."""
-        task = self.task if self.average is None else self.average.module.eval()
-        return task.hierarchy.eval(), task.encoder or self.encoder
+    def _evaluated(self) -> Task:
+        """What is measured and saved: the average if there is one."""
+        return self.task if self.average is None else self.average.module.eval()
 
     def _facts(self, begins: str) -> dict[str, str]:
         config, accelerator = self.config, self.accelerator
@@ -247,7 +262,7 @@ class Run:
 
         learning = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
 
-        levels = ", ".join(self.model_config.levels)
+        levels = ", ".join(self.heads.config.levels)
         return {
             "folder": str(config.out),
             "data set": f"{data.dataset} in {data.root}",
@@ -260,20 +275,19 @@ class Run:
             "model": f"{parameters(self.task.hierarchy)}; levels {levels}",
             "encoder": f"{self.encoder.name}: {parameters(self.encoder)}",
             "starts from": begins,
-            "losses": ", ".join(self.task.losses),
+            **self.task.facts(),
             "processes": f"{accelerator.num_processes} ({accelerator.device.type})",
             "precision": "float32" if optimiser.precision == "no" else optimiser.precision,
         }
 
 
-def _groups(task: RetrievalTask, config: OptimiserConfig) -> list[dict]:
+def parameter_groups(task: Task, config: OptimiserConfig) -> list[dict]:
     """Groups of parameters; "rate" says which of `learning_rates` they have."""
     encoder = [] if task.encoder is None else list(task.encoder.parameters())
-    known = {id(task.log_scale), *map(id, encoder)}
+    known = {id(parameter) for parameter in (*task.scales, *encoder)}
     rest = [p for p in task.parameters() if id(p) not in known and p.requires_grad]
-    temperature = [task.log_scale] if task.log_scale.requires_grad else []
     return [
         {"params": rest, "weight_decay": config.weight_decay, "rate": 0},
         {"params": encoder, "weight_decay": config.weight_decay, "rate": 1},
-        {"params": temperature, "weight_decay": 0.0, "rate": 1 if encoder else 0},
+        {"params": task.scales, "weight_decay": 0.0, "rate": 1 if encoder else 0},
     ]

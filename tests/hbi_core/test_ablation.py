@@ -11,6 +11,8 @@ import pytest
 
 from hbi_core.errors import SettingsError
 from hbi_core.settings import plain
+from hbi_core.tasks import TASKS
+from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import read_config
 from hbi_core.training import loop
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
@@ -59,7 +61,11 @@ def test_each_row_is_trained_once(ablation, monkeypatch):
     assert text.count(f" {mean:.1f} ± {deviation:.1f} |") >= 2
     assert "over 2 seeds" in text
     assert "train: 32 clips, 32 captions" in text
-    monkeypatch.setattr("hbi_core.training.run.read_corpus", None)  # nothing is trained again
+
+    class WithoutData(RetrievalTask):
+        corpus = None  # nothing is trained again
+
+    monkeypatch.setitem(TASKS, "retrieval", WithoutData)
     run_ablation(ablation)
     assert ablation.document.read_text() == text
 

@@ -203,9 +203,7 @@ def test_the_task_that_is_trained(released, loaded, frozen):
     _, corpus, expected, _ = released
     heads, encoder, features = loaded
     data = DataConfig("msrvtt", corpus.clips[0].files[0].parent)
-    task = RetrievalTask(
-        heads.hierarchy, LossConfig(), 24, None if frozen else encoder, "tokens", 12
-    )
+    task = RetrievalTask(heads, LossConfig(), None if frozen else encoder)
     if frozen:
         batch = next(FeatureBatches(features, data)([samples()]))
     else:

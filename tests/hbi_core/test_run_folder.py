@@ -15,6 +15,8 @@ from PIL import Image
 from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.data import read_corpus
 from hbi_core.errors import SettingsError
+from hbi_core.tasks import TASKS
+from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import BEST, read_result
@@ -75,7 +77,11 @@ def test_others_are_refused(ended, part, changes, told):
 
 def test_what_changes_no_result_may_differ(ended, monkeypatch, capsys):
     """And a run that has ended says so, without reading its data."""
-    monkeypatch.setattr("hbi_core.training.run.read_corpus", None)
+
+    class WithoutData(RetrievalTask):
+        corpus = None
+
+    monkeypatch.setitem(TASKS, "retrieval", WithoutData)
     data = replace(ended.data, workers=0, cache=None)
     again = replace(ended, data=data, save_every=7, out=ended.out / ".." / "run")
     before = contents(ended.out)

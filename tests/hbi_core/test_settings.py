@@ -284,8 +284,8 @@ def asked(monkeypatch):
     from hbi_core import train as command
 
     started = []
-    for name, (kind, _) in list(command.TASKS.items()):
-        monkeypatch.setitem(command.TASKS, name, (kind, started.append))
+    for name, (kind, _) in list(command.TRAININGS.items()):
+        monkeypatch.setitem(command.TRAININGS, name, (kind, started.append))
     return started
 
 
@@ -335,7 +335,6 @@ def test_settings_on_the_command_line(asked, tmp_path):
         (["--config", "absent.yaml"], "absent.yaml"),
         (["--config", "bytes.yaml"], "utf-8"),
         (["--config", "null.yaml"], "model is None"),
-        (["--task", "juggling"], "juggling"),
         (["nonsense"], "nonsense"),
         (["optimiser.learning_rat=1"], "learning_rat"),
         (["--see", "3"], "see"),

@@ -36,6 +36,7 @@ from hbi_core.inputs.text import parse_caption
 from hbi_core.losses import LossConfig, distillation_loss
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy, pad
 from hbi_core.model.entity import Projection, TemporalTransformer
+from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training import loop, run
@@ -51,7 +52,8 @@ from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.progress import Metrics, saved_states
-from support.small_runs import MODEL, lines, losses, settings
+from hbi_core.training.run import parameter_groups
+from support.small_runs import MODEL, lines, losses, settings, toy_heads
 from support.toy import Counted, ToyEncoder
 
 forks = pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes have no CUDA")
@@ -295,9 +297,10 @@ def test_best_checkpoint_is_that_of_the_best_validation(small, tmp_path, monkeyp
     given = iter([10.0, 30.0, 20.0, 30.0])
     kept = []
 
-    def measured(scores, owners):
-        row = dict.fromkeys(("R@1", "R@5", "R@10", "MdR", "MnR"), next(given))
-        return {"text_to_video": row, "video_to_text": row}
+    class Measured(RetrievalTask):
+        def validate(self, features):
+            row = dict.fromkeys(("R@1", "R@5", "R@10", "MdR", "MnR"), next(given))
+            return {"text_to_video": row, "video_to_text": row}
 
     save_state = loop.save_state
 
@@ -307,7 +310,7 @@ def test_best_checkpoint_is_that_of_the_best_validation(small, tmp_path, monkeyp
             weights = accelerator._models[0].hierarchy.state_dict()
             kept.append({name: value.clone() for name, value in weights.items()})
 
-    monkeypatch.setattr(run, "retrieval_metrics", measured)
+    monkeypatch.setitem(TASKS, "retrieval", Measured)
     monkeypatch.setattr(loop, "save_state", remembered)
     file = train(settings(tmp_path, small, optimiser={"epochs": 4}), ToyEncoder())
     best = load_checkpoint(file)
@@ -454,10 +457,8 @@ def batch_of(videos, texts, ids):
 def retrieval_task(target="closed_form"):
     """With every parameter drawn anew, so that no part is idle."""
     config = replace(MODEL, text_clusters=(0.5, 0.5))
-    task = RetrievalTask(
-        build_hierarchy(config), LossConfig(target=target, learned_temperature=True,
-        temperature=0.5), 24,
-    ).double()  # fmt: skip
+    loss = LossConfig(target=target, learned_temperature=True, temperature=0.5)
+    task = RetrievalTask(toy_heads(config), loss).double()
     drawn = torch.Generator().manual_seed(1)
     for name, parameter in task.named_parameters():
         if name != "log_scale":
@@ -526,7 +527,7 @@ def test_self_distillation_has_no_temperature():
 def test_a_learned_temperature_stays_in_its_range():
     """Not below 0.01, as CLIP's; without weight decay; and it can rise again."""
     task, batch = retrieval_task("none"), batch_of(*joint_batch())
-    groups = run._groups(task, OptimiserConfig(weight_decay=0.2, encoder_learning_rate=0.0))
+    groups = parameter_groups(task, OptimiserConfig(weight_decay=0.2, encoder_learning_rate=0.0))
     (own,) = [group for group in groups if any(p is task.log_scale for p in group["params"])]
     assert (own["weight_decay"], own["rate"], len(own["params"])) == (0.0, 0, 1)
     assert groups[0]["weight_decay"] == 0.2
@@ -539,17 +540,16 @@ def test_a_learned_temperature_stays_in_its_range():
 
 
 def test_a_temperature_that_is_given_is_not_changed():
-    task = RetrievalTask(build_hierarchy(MODEL), LossConfig(temperature=0.005), 24)
-    assert float(task._temperature()) == pytest.approx(0.005)
-    groups = run._groups(task, OptimiserConfig())
+    task = RetrievalTask(toy_heads(), LossConfig(temperature=0.005))
+    assert float(task.temperature()) == pytest.approx(0.005)
+    groups = parameter_groups(task, OptimiserConfig())
     assert all(p is not task.log_scale for group in groups for p in group["params"])
 
 
 def test_with_an_encoder_that_learns_the_temperature_has_its_rate():
-    task = RetrievalTask(
-        build_hierarchy(MODEL), LossConfig(learned_temperature=True), 24, ToyEncoder(learns=True)
-    )
-    model, encoder, temperature = run._groups(task, OptimiserConfig())
+    encoder = ToyEncoder(learns=True)
+    task = RetrievalTask(toy_heads(), LossConfig(learned_temperature=True), encoder)
+    model, encoder, temperature = parameter_groups(task, OptimiserConfig())
     assert [group["rate"] for group in (model, encoder, temperature)] == [0, 1, 1]
     assert len(encoder["params"]) == 2
     everything = [*model["params"], *encoder["params"], *temperature["params"]]
@@ -859,7 +859,7 @@ def test_pixel_batches_hold_what_feature_batches_hold(encoded, workers):
         (batch,) = PixelBatches(corpus.clips, config, reader)([SAMPLES])
     assert batch.words[1].text == join_captions([corpus.clips[5].captions[0],
                                                  corpus.clips[2].captions[0]])  # fmt: skip
-    task = RetrievalTask(build_hierarchy(MODEL), LossConfig(), config.words, encoder)
+    task = RetrievalTask(toy_heads(words=config.words), LossConfig(), encoder)
     video, text = task.tokens(batch)
     assert torch.equal(video.mask, frozen.frame_mask)
     assert torch.equal(text.mask, frozen.word_mask)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
 from hbi_core.data.config import DataConfig
 from hbi_core.losses import LossConfig
-from hbi_core.model import ModelConfig
+from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 
 MODEL = ModelConfig(
     48, 32, 32, projection=True, temporal_layers=1, attention_heads=4, positions=8,
     text_clusters=(3, 2), head_channels=8,
 )  # fmt: skip
+
+
+def toy_heads(config=MODEL, words=24):
+    """A model before training, for the toy encoder."""
+    reads = RetrievalSettings(8, words, (1.0,) * len(config.levels))
+    return Checkpoint("toy", config, build_hierarchy(config), reads, "toy")
 
 
 def settings(out, root, *, data=(), model=(), loss=(), optimiser=(), **others):

@@ -1,0 +1,163 @@
+"""What a task is: all that training knows of it.
+
+A new one is a module beside this one, its name in `hbi_core.tasks.TASKS`, and a configuration that
+says `task: NAME`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from hbi_core.checkpoints.checkpoint import Checkpoint, TaskState
+from hbi_core.data import Clip, Corpus, read_corpus
+from hbi_core.data.batch import Batch
+from hbi_core.data.config import DataConfig
+from hbi_core.data.features import Features
+from hbi_core.encoders import Encoder
+from hbi_core.encoders.tokens import frame_tokens, word_tokens
+from hbi_core.losses import LossConfig
+from hbi_core.model import Tokens
+from hbi_core.settings import plain
+
+Results = dict[str, dict[str, float]]  # what a validation measures, by group and name
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Of a task that needs none of its own."""
+
+
+NO_SETTINGS = NoSettings()
+
+
+class Task(nn.Module, ABC):
+    """A model, and what it is trained for: a batch -> named losses.
+
+    Attributes:
+        name: as a configuration names it.
+        Settings: dataclass of what the task must know beside the model, such as a vocabulary: of
+            numbers, names, and tuples of them, each with a default.
+        score_name: what `score` is called.
+        hierarchy: the model.
+        encoder: one that learns; None where the batches hold frozen features.
+        own: what the task adds to the model, its classifier say. Its tensors are in the checkpoint.
+        settings: of the class `Settings`; in the checkpoint too.
+        retrieval: what the model reads of a clip and a text.
+        loss: settings of the losses that are shared by tasks.
+
+    Args:
+        heads: the model with what it reads.
+        loss: settings of the losses.
+        encoder: see above.
+        settings: those of the task, complete.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type] = NoSettings
+    score_name: ClassVar[str]
+    own: nn.Module
+
+    def __init__(
+        self,
+        heads: Checkpoint,
+        loss: LossConfig,
+        encoder: Encoder | None = None,
+        settings: Any = NO_SETTINGS,
+    ) -> None:
+        super().__init__()
+        self.hierarchy = heads.hierarchy
+        self.encoder = encoder
+        self.own = nn.Module()
+        self.settings = settings
+        self.retrieval = heads.retrieval
+        self.loss = loss
+        self._text_players = heads.config.text_players
+        self._reads_padding = heads.config.reads_padding
+
+    @classmethod
+    def corpus(cls, data: DataConfig, split: str) -> Corpus:
+        """The clips of a split, with their texts.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        return read_corpus(data.dataset, data.root, split, data.missing)
+
+    @classmethod
+    def complete(cls, settings: Any, clips: Sequence[Clip]) -> Any:
+        """Settings with what follows from the clips that are trained on, such as a vocabulary.
+
+        Args:
+            settings: of the class `Settings`, as the configuration gives them.
+            clips: those trained on, the same in every process.
+        """
+        return settings
+
+    def prepare(self, clips: Sequence[Clip]) -> None:
+        """Meet the clips that are trained on, whose captions the samples of batches number.
+
+        Called once, before the first step; not where the task comes from a checkpoint.
+        """
+
+    @property
+    @abstractmethod
+    def losses(self) -> list[str]:
+        """Names of the losses, "total" left out."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Losses by name, each a float []; "total" is what training minimises.
+
+        Raises:
+            NotFiniteError: the model computes values that are not finite.
+        """
+
+    @abstractmethod
+    def validate(self, features: Features) -> Results:
+        """Measure the model, in evaluation mode, on clips that it was not trained on.
+
+        Raises:
+            NotFiniteError: the model computes values that are not finite.
+        """
+
+    @abstractmethod
+    def score(self, results: Results) -> float:
+        """The number of a validation that chooses the best checkpoint: the higher the better."""
+
+    @property
+    def scales(self) -> list[nn.Parameter]:
+        """Parameters that learn as a temperature does.
+
+        With the learning rate of the encoder where it learns, and without weight decay.
+        """
+        return []
+
+    def facts(self) -> dict[str, str]:
+        """What is said of the task at the start of a run, by name."""
+        return {"task": self.name, "losses": ", ".join(self.losses)}
+
+    def state(self) -> TaskState:
+        """What belongs in a checkpoint beside the model."""
+        return TaskState(self.name, plain(self.settings), dict(self.own.state_dict()))
+
+    def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
+        """The encoder's features of a batch, of frames and of words."""
+        if self.encoder is None:
+            return (
+                Tokens.original(batch.frames, batch.frame_mask),
+                Tokens.original(batch.words, batch.word_mask),
+            )
+        reads, padded = self.retrieval, self._reads_padding
+        encoded = self.encoder.frame_features(batch.frames[batch.frame_mask])
+        videos = encoded.split(batch.frame_mask.sum(-1).tolist())
+        texts = self.encoder.text_features(batch.words, self._text_players, reads.words, padded)
+        length = reads.frames if padded else batch.frame_mask.shape[1]
+        return (
+            frame_tokens(self.encoder, videos, length, padded),
+            word_tokens(texts, reads.words),
+        )
