@@ -26,8 +26,7 @@ def made_by(heading: str) -> dict:
 
 def test_the_encoder_encodes():
     encoder = made_by("Add an encoder")["ColourEncoder"]()
-    for name in [*Encoder.__annotations__, *vars(Encoder)]:
-        assert name.startswith("_") or hasattr(encoder, name)
+    assert isinstance(encoder, Encoder)
     red = np.zeros((2, 8, 8, 3), np.uint8)
     red[..., 0] = 255
     assert encode_frames(encoder, red).tolist() == [[1, 0, 0], [1, 0, 0]]
