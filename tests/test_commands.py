@@ -88,8 +88,8 @@ def check_options(module: str, options: list[str], monkeypatch) -> None:
     elif module in kinds:
         parsed(kinds[module], module.removeprefix("hbi_core."), options)
     elif module == "hbi_core.train":
-        for name, (settings, _) in train.TASKS.items():
-            monkeypatch.setitem(train.TASKS, name, (settings, lambda config: config.out))
+        for name, (settings, _) in train.TRAININGS.items():
+            monkeypatch.setitem(train.TRAININGS, name, (settings, lambda config: config.out))
         assert train.main(options) == 0
     else:
         assert importlib.util.find_spec(module), module

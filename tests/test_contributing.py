@@ -10,10 +10,15 @@ import torch
 
 from app.page import ask
 from explainers import SimilarityGame, compare
+from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.encoders import Encoder, encode_frames, encode_text
 from hbi_core.inputs.text import parse_caption
+from hbi_core.tasks import TASKS, load_task
+from hbi_core.training.loop import train
 from support.demo import ROOT
 from support.documents import programs_of
+from support.small_runs import losses, settings
+from support.toy import ToyEncoder
 
 
 def made_by(heading: str) -> dict:
@@ -74,3 +79,13 @@ def test_the_method_is_compared():
         for frame, word in [(None, None), (0, None), (None, 3), (0, 3)]
     )
     torch.testing.assert_close(values.values[0, 3], with_both - with_word - with_frame + with_none)
+
+
+def test_the_task_is_trained(small, tmp_path, monkeypatch):
+    kind = made_by("Add a task")["Length"]
+    monkeypatch.setitem(TASKS, kind.name, kind)
+    config = settings(tmp_path / "run", small, task="length", data={"workers": 0})
+    task = load_task(load_checkpoint(train(config, ToyEncoder())))
+    assert isinstance(task, kind)
+    first, *_, last = losses(config.out)
+    assert last["loss/length"] < first["loss/length"]
