@@ -65,6 +65,22 @@ def closed_form(
     Raises:
         TypeError: the game is no SimilarityGame.
         ValueError: pairs or index is unknown, or the probability is out of range or has no effect.
+
+    Example:
+        The first frame and the first word belong together, and so do the second ones:
+
+        >>> import torch
+        >>> from explainers import SimilarityGame, closed_form
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> closed_form(game).values
+        tensor([[ 0.6000, -0.1250],
+                [-0.1000,  0.3750]])
+
+        The Shapley values share out the similarity of all among the four tokens:
+
+        >>> closed_form(game, pairs="all", index="shapley").player_values
+        tensor([0.2375, 0.1375, 0.2625, 0.1125])
     """
     check_game(game, "closed_form")
     pairs = checked_pairs(pairs, game)

@@ -62,14 +62,40 @@ class GameLevel(Protocol):
 
 
 def player_id(level: str, modality: str, index: int) -> str:
-    """Name of a player in graph, figures and files: "entity/video/0", "action/text/2"."""
+    """Name of a player in graph, figures and files.
+
+    Args:
+        level: name of its level.
+        modality: "video" or "text".
+        index: among the players of its side, from 0.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> from explainers import player_id
+        >>> player_id("action", "text", 2)
+        'action/text/2'
+    """
     return f"{level}/{modality}/{index}"
 
 
 def ranks(interactions: Tensor) -> np.ndarray:
-    """Rank of every pair of one level, int [V, T]: 1 is the strongest interaction.
+    """Rank of every pair of one level.
 
-    Equal interactions are ranked in reading order, so that the ranks are always the same.
+    Args:
+        interactions: float [V, T].
+
+    Returns:
+        int [V, T]; 1 is the strongest interaction. Equal ones are ranked in reading order, so that
+        the ranks are always the same.
+
+    Example:
+        >>> import torch
+        >>> from explainers import ranks
+        >>> ranks(torch.tensor([[0.6, -0.1], [0.0, 0.4]]))
+        array([[1, 4],
+               [3, 2]])
     """
     flat = interactions.detach().cpu().double().numpy().ravel()
     rank = np.empty(flat.size, dtype=np.int64)
@@ -89,6 +115,31 @@ def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
     - "membership" joins a player to the player of the next level that it was merged into.
 
     All attributes are strings or numbers, so that the graph can be written as GraphML.
+
+    Args:
+        levels: from the finest to the coarsest, e.g. `Explanation.levels`.
+
+    Returns:
+        An undirected graph.
+
+    Example:
+        >>> from types import SimpleNamespace as Some
+        >>> import torch
+        >>> from explainers import SimilarityGame, closed_form, coalition_graph
+        >>> similarity = torch.tensor([[0.9, 0.1]])
+        >>> game = SimilarityGame(similarity, torch.zeros(1), torch.zeros(2))
+        >>> level = Some(
+        ...     name="entity",
+        ...     video_tokens=[Some(frames=[0])],
+        ...     text_tokens=[Some(words=[0], text="a"), Some(words=[1], text="cat")],
+        ...     similarity=similarity,
+        ...     interactions=closed_form(game),
+        ... )
+        >>> graph = coalition_graph([level])
+        >>> list(graph)
+        ['entity/video/0', 'entity/text/0', 'entity/text/1']
+        >>> graph.edges["entity/video/0", "entity/text/0"]["rank"]
+        1
     """
     graph = nx.Graph()
     for level in levels:

@@ -60,6 +60,17 @@ class Comparison:
         rows: one for each run, in the order of the methods, budgets and seeds.
         estimates: the Interactions of each row; None where there are no results.
         top: links that count as the strongest.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, compare
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> comparison = compare(game, "sampling", budgets=(64, 1024), seeds=(0, 1))
+        >>> [(row.method, row.budget, row.seed) for row in comparison.rows]
+        [('sampling', 64, 0), ('sampling', 64, 1), ('sampling', 1024, 0), ('sampling', 1024, 1)]
+        >>> len(comparison.to_csv().splitlines())
+        5
     """
 
     exact: Interactions
@@ -142,10 +153,24 @@ def compare(
         limit_seconds: an enumeration that would take longer becomes a row without results.
         progress: called with a fraction in [0, 1] and the method that runs.
 
+    Returns:
+        A row and the estimates of each run, with the exact values.
+
     Raises:
         TypeError: the game is no SimilarityGame.
         ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, no
             estimator for "estimator", or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, compare
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> comparison = compare(game, ("closed_form", "enumeration"), top=2)
+        >>> [(row.method, row.coalitions) for row in comparison.rows]
+        [('closed_form', 0), ('enumeration', 16)]
+        >>> [row.agreement.top_links for row in comparison.rows]
+        [1.0, 1.0]
     """
     check_game(game, "compare")
     if game.similarity.dim() != 2:

@@ -37,6 +37,14 @@ class TooManyCoalitionsError(ValueError):
         coalitions: of the game or games.
         seconds: that all of them would take, about; NaN where none was evaluated, for the limit is
             0.
+
+    Example:
+        >>> from explainers import TooManyCoalitionsError, enumerate_coalitions
+        >>> try:
+        ...     enumerate_coalitions(lambda members: members.sum(-1), players=40, limit_seconds=0)
+        ... except TooManyCoalitionsError as refused:
+        ...     print(f"{refused.coalitions:,} coalitions")
+        1,099,511,627,776 coalitions
     """
 
     def __init__(self, players: int, coalitions: int, seconds: float, limit: float) -> None:
@@ -103,6 +111,25 @@ def enumerate_coalitions(
         TypeError: the game is neither a SimilarityGame nor a function.
         ValueError: an argument is out of range or has no effect, or the function returned something
             else.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, enumerate_coalitions
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> exact = enumerate_coalitions(game)
+        >>> exact.values
+        tensor([[ 0.6000, -0.1250],
+                [-0.1000,  0.3750]])
+        >>> exact.coalitions_evaluated
+        16
+
+        Another model's game, in which nothing is gained unless all three players join:
+
+        >>> enumerate_coalitions(lambda members: members.all(-1).double(), players=3).values
+        tensor([[0.0000, 0.5000, 0.5000],
+                [0.5000, 0.0000, 0.5000],
+                [0.5000, 0.5000, 0.0000]], dtype=torch.float64)
     """
     pairs = checked_pairs(pairs, game)
     joining_probabilities(index, probability, 1)
@@ -160,7 +187,22 @@ def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings: An
     """How long `enumerate_coalitions` would take, by the speed of its first tenth of a second.
 
     Args:
-        game, settings: as `enumerate_coalitions` takes them, but for limit_seconds.
+        game: as `enumerate_coalitions` takes it.
+        settings: likewise, but for limit_seconds.
+
+    Returns:
+        Seconds, about.
+
+    Raises:
+        TypeError, ValueError: as `enumerate_coalitions`, or limit_seconds was given.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, enumeration_seconds
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> enumeration_seconds(game) < 60
+        True
     """
     if "limit_seconds" in settings:
         raise ValueError("limit_seconds is for enumerate_coalitions: leave it out")

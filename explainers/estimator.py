@@ -30,6 +30,12 @@ class Estimator(nn.Module):
         error: its error against exact interactions, by name, as it was measured after training;
             empty where it was not.
         note: what one must know to use it.
+
+    Example:
+        >>> from explainers import Estimator
+        >>> estimator = Estimator(channels=16).eval()  # not trained: see `hbi_core.estimator`
+        >>> sum(parameter.numel() for parameter in estimator.parameters())
+        1073
     """
 
     def __init__(self, channels: int = 64, unit: float = 1.0, input_scale: float = 1.0) -> None:
@@ -58,8 +64,24 @@ class Estimator(nn.Module):
 def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
     """Estimate the interactions by a trained network, without evaluating a coalition.
 
+    Args:
+        game: any batch of games, on the device of the network.
+        estimator: the network.
+
+    Returns:
+        Interactions with values [..., V, T] in the dtype of the game, without standard errors.
+        Not differentiable.
+
     Raises:
         TypeError: the game is no SimilarityGame.
+
+    Example:
+        >>> import torch
+        >>> from explainers import Estimator, SimilarityGame, estimate
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> estimate(game, Estimator().eval()).values.shape
+        torch.Size([2, 2])
     """
     check_game(game, "estimate")
     device = game.similarity.device

@@ -43,6 +43,18 @@ class SimilarityGame:
         ValueError: shapes do not fit together, tensors are on several devices, a side has no
             tokens, the weighting is unknown, or a similarity or a logit of a real token is not
             finite.
+
+    Example:
+        Two frames and two words of equal weight:
+
+        >>> import torch
+        >>> from explainers import SimilarityGame
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> game.grand_value()
+        tensor(0.7500)
+        >>> game.value(torch.tensor([True, False]), torch.tensor([True, True]))
+        tensor(0.7000)
     """
 
     similarity: Tensor
@@ -152,7 +164,14 @@ class SimilarityGame:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everybody else
 
     def to(self, device: torch.device | str) -> SimilarityGame:
-        """The same games on another device."""
+        """The same games on another device.
+
+        Args:
+            device: a torch device, or its name.
+
+        Returns:
+            Games with copies of the tensors.
+        """
         return SimilarityGame(
             self.similarity.to(device),
             self.video_logits.to(device),
@@ -197,10 +216,20 @@ class SimilarityGame:
         return 0.5 * (video_part.sum(-1) + text_part.sum(-1))
 
     def coalition_values(self, members: Tensor) -> Tensor:
-        """φ of coalitions of all players, video tokens first: bool [..., V + T] -> float [...].
+        """φ of coalitions of all players, video tokens first.
 
         For one game this is the form in which the game of any model is given to
         `enumerate_coalitions` and `sample_coalitions`: bool [K, n] -> float [K].
+
+        Args:
+            members: bool [..., V + T], True for the members.
+
+        Returns:
+            float [...], as `value`.
+
+        Raises:
+            TypeError: members are not bool.
+            ValueError: there is not one for each player.
         """
         videos, texts = self.similarity.shape[-2:]
         if members.shape[-1:] != (videos + texts,):
@@ -210,7 +239,11 @@ class SimilarityGame:
         return self.value(members[..., :videos], members[..., videos:])
 
     def grand_value(self) -> Tensor:
-        """Eq. 1: the similarity S of the whole video and the whole text, float [...]."""
+        """Eq. 1: the similarity S of the whole video and the whole text.
+
+        Returns:
+            float [...]. Differentiable.
+        """
         return self.value(self.video_mask, self.text_mask)
 
     def _weights(self, side: str, members: Tensor) -> Tensor:

@@ -28,6 +28,18 @@ class Interactions:
         player_values: float [..., N], the index of single players (Banzhaf or Shapley values);
             None with pairs="cross" and where the method does not give them.
         player_standard_error: of the player values, or None.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, closed_form
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> interactions = closed_form(game)
+        >>> interactions.values
+        tensor([[ 0.6000, -0.1250],
+                [-0.1000,  0.3750]])
+        >>> interactions.method, interactions.coalitions_evaluated, interactions.device
+        ('closed_form', 0, 'cpu')
     """
 
     values: Tensor

@@ -61,6 +61,15 @@ def multilinear_extension(
     Raises:
         TypeError: probabilities are not floating point, or the game is no SimilarityGame.
         ValueError: shapes do not fit the game, or a probability of a real token is outside [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, multilinear_extension
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> half = torch.full((2,), 0.5)
+        >>> multilinear_extension(game, half, half)  # the mean of all 16 coalitions
+        tensor(0.3094)
     """
     check_game(game, "multilinear_extension")
     sides = sides_of(game, "probability", video_probability, text_probability)
@@ -97,6 +106,16 @@ def coalition_interaction(
     Raises:
         TypeError: members are not bool, or the game is no SimilarityGame.
         ValueError: shapes do not fit the game.
+
+    Example:
+        Both frames with the first word:
+
+        >>> import torch
+        >>> from explainers import SimilarityGame, coalition_interaction
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> coalition_interaction(game, torch.tensor([True, True]), torch.tensor([True, False]))
+        tensor(0.3875)
     """
     check_game(game, "coalition_interaction")
     members = _all_players(game, *checked_members(game, video_members, text_members))
