@@ -33,7 +33,7 @@ class Estimator(nn.Module):
 
     Example:
         >>> from explainers import Estimator
-        >>> estimator = Estimator(channels=16).eval()  # not trained: see `hbi_core.estimator`
+        >>> estimator = Estimator(channels=16).eval()  # as it is before training
         >>> sum(parameter.numel() for parameter in estimator.parameters())
         1073
     """

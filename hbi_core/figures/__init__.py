@@ -1,1 +1,1 @@
-"""Pictures of an explanation: one layout, drawn for print here and for the page in `app`."""
+"""Pictures of an explanation and of methods side by side, for print and for the page."""

@@ -11,15 +11,12 @@ from PIL import Image
 
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
 from hbi_core.figures.layout import (
-    GRADES,
-    KEY_TITLE,
     Cell,
     FigureLayout,
-    Grade,
     LevelLayout,
     Link,
-    key_label,
     lay_out,
     links_of,
 )

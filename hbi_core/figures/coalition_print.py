@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image, ImageOps
 
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
 from hbi_core.figures.layout import (
-    GRADES,
-    KEY_TITLE,
     FigureLayout,
-    Grade,
     LevelLayout,
     Link,
-    key_label,
     lay_out,
     links_of,
 )
@@ -47,7 +47,11 @@ def coalition_print(explanation: Explained, width: str = "text") -> Figure:
 
 
 def _draw_level(
-    axes, level: LevelLayout, links: tuple[Link, ...], layout: FigureLayout, frames: np.ndarray
+    axes: Axes,
+    level: LevelLayout,
+    links: tuple[Link, ...],
+    layout: FigureLayout,
+    frames: np.ndarray,
 ) -> None:
     first = level is layout.levels[0]
     if not first:
@@ -89,7 +93,9 @@ def _draw_level(
             aspect="auto",
             interpolation="none",
         )
-    upright = {"rotation": 90, "va": "bottom"} if layout.vertical_words else {"va": "center"}
+    upright: dict[str, Any] = {"va": "center"}
+    if layout.vertical_words:
+        upright = {"rotation": 90, "va": "bottom"}
     for cell in level.words:
         y = cell.top + cell.height - 0.3 * em if layout.vertical_words else cell.centre[1]
         axes.text(
@@ -119,10 +125,10 @@ def _style(grade: Grade) -> str | tuple:
     return (0, (3, 3)) if grade.dotted else "solid"
 
 
-def _draw_key(axes, layout: FigureLayout) -> None:
+def _draw_key(axes: Axes, layout: FigureLayout) -> None:
     em = 0.8 * layout.em
     y = layout.height - em
-    style = {"va": "center", "fontsize": em, "color": "0.25"}
+    style: dict[str, Any] = {"va": "center", "fontsize": em, "color": "0.25"}
     axes.text(0.5 * em, y, KEY_TITLE, **style)
     step = (layout.width - 10 * em) / len(GRADES)
     for number, grade in enumerate(GRADES):

@@ -6,55 +6,17 @@ merged (HBI, Fig. 5). Units are points; the origin is at the top left, y grows d
 
 from __future__ import annotations
 
-import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explainers import player_id, ranks
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.grades import Grade, grade_of
+from hbi_core.figures.labels import length_in_em, shortened
 
 
-@dataclass(frozen=True)
-class Grade:
-    """A class of confidence: links of at least `least` of their level's strongest interaction.
-
-    The colours are the paper's order from high to low. They also grow lighter and the lines
-    thinner, so that the order can be read in grey and by colour-blind readers. Negative
-    interactions, of players that are worth less together, are dotted.
-    """
-
-    name: str
-    least: float
-    colour: str
-    width: float
-    opacity: float
-    dotted: bool = False
-
-
-GRADES = (  # from the strongest
-    Grade("red", 0.75, "#b3001b", 2.2, 1.0),
-    Grade("orange", 0.50, "#d9650a", 1.4, 0.95),
-    Grade("green", 0.25, "#6cc07a", 0.8, 0.85),
-    Grade("blue", 0.00, "#85b3e6", 0.5, 0.9),
-    Grade("negative", -math.inf, "#d5d5d5", 0.35, 0.8, dotted=True),
-)
-
-
-KEY_TITLE = "Of the highest:"
-
-
-def key_label(number: int) -> str:
-    """What a grade means, e.g. "50–75 %"."""
-    grade = GRADES[number]
-    if grade.least < 0:
-        return grade.name
-    above = 1.0 if number == 0 else GRADES[number - 1].least
-    return f"{100 * grade.least:.0f}–{100 * above:.0f} %"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """A word or a thumbnail: its rectangle, which word or frame it is, and the player it is."""
 
@@ -71,7 +33,7 @@ class Cell:
         return self.left + self.width / 2, self.top + self.height / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Token:
     """A player, by its name in the coalition graph: the rectangle around its cells."""
 
@@ -86,7 +48,7 @@ class Token:
         return self.left + self.width / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Link:
     """The line between a video and a text player, by their names, and what it says."""
 
@@ -101,7 +63,7 @@ class Link:
     grade: Grade
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LevelLayout:
     """Where the players of one level stand; `links_of` draws lines between them."""
 
@@ -116,7 +78,7 @@ class LevelLayout:
     video_tokens: tuple[Token, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FigureLayout:
     """The whole figure: its size, its unit, the size of its words and whether they are turned."""
 
@@ -128,7 +90,6 @@ class FigureLayout:
     levels: tuple[LevelLayout, ...]
 
 
-_LONGEST_LABEL = 18  # characters
 _MARGIN = 4.0  # em left of the rows, for the name of the level
 _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
@@ -175,7 +136,14 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
         )
         levels.append(layout)
         height = layout.bottom + 1.6 * em
-    return FigureLayout(width, height + 1.4 * em, em, font, vertical, tuple(levels))
+    return FigureLayout(
+        width=width,
+        height=height + 1.4 * em,
+        em=em,
+        font=font,
+        vertical_words=vertical,
+        levels=tuple(levels),
+    )
 
 
 def _lay_out_level(
@@ -230,9 +198,16 @@ def _lay_out_level(
         pad,
         inset=frame_gap / 2,
     )
-    bottom = frame_top + frame_height + pad
     return LevelLayout(
-        level.name, level.score, top, bottom, merged, words, frames, text_tokens, video_tokens
+        name=level.name,
+        score=level.score,
+        top=top,
+        bottom=frame_top + frame_height + pad,
+        merged=merged,
+        words=words,
+        frames=frames,
+        text_tokens=text_tokens,
+        video_tokens=video_tokens,
     )
 
 
@@ -263,9 +238,27 @@ def _lay_out_row(
         start, id = x, player_id(level, modality, number)
         for index in group:
             width = widths[index] + extra
-            cells.append(Cell(id, index, labels[index], x + inset, top, width - 2 * inset, height))
+            cells.append(
+                Cell(
+                    id=id,
+                    index=index,
+                    label=labels[index],
+                    left=x + inset,
+                    top=top,
+                    width=width - 2 * inset,
+                    height=height,
+                )
+            )
             x += width
-        tokens.append(Token(id, start - pad, top - pad, x - start + 2 * pad, height + 2 * pad))
+        tokens.append(
+            Token(
+                id=id,
+                left=start - pad,
+                top=top - pad,
+                width=x - start + 2 * pad,
+                height=height + 2 * pad,
+            )
+        )
         x += between
     return tuple(cells), tuple(tokens)
 
@@ -281,31 +274,15 @@ def links_of(level: GameLevel, layout: LevelLayout) -> tuple[Link, ...]:
             text_token, video_token = layout.text_tokens[text], layout.video_tokens[video]
             links.append(
                 Link(
-                    (video_token.id, text_token.id),
-                    (text_token.middle, text_token.top + text_token.height),
-                    (video_token.middle, video_token.top),
-                    video,
-                    text,
-                    interaction,
-                    float(level.similarity[video, text]),
-                    int(rank[video, text]),
-                    grade_of(interaction, strongest),
+                    ends=(video_token.id, text_token.id),
+                    start=(text_token.middle, text_token.top + text_token.height),
+                    end=(video_token.middle, video_token.top),
+                    video=video,
+                    text=text,
+                    interaction=interaction,
+                    similarity=float(level.similarity[video, text]),
+                    rank=int(rank[video, text]),
+                    grade=grade_of(interaction, strongest),
                 )
             )
     return tuple(sorted(links, key=lambda link: -link.rank))
-
-
-def grade_of(interaction: float, strongest: float) -> Grade:
-    """The grade of an interaction beside its level's strongest."""
-    share = interaction / strongest if interaction > 0 else interaction
-    return next(grade for grade in GRADES if share >= grade.least)
-
-
-def length_in_em(label: str) -> float:
-    """Width of a label in em; wide (East Asian, emoji) characters take a whole one."""
-    return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in label)
-
-
-def shortened(label: str) -> str:
-    """A label of 18 characters at most."""
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"

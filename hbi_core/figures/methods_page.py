@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from explainers.methods import METHODS, REFERENCE
 from explainers.timing import seconds_in_words
-from hbi_core.figures.layout import length_in_em, shortened
+from hbi_core.figures.labels import length_in_em, shortened
 from hbi_core.figures.methods_view import (
     EXACT_TICK,
     NEGATIVE_TO_POSITIVE,

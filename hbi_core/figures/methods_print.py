@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
-from hbi_core.figures.layout import length_in_em
+from hbi_core.figures.labels import length_in_em
 from hbi_core.figures.methods_view import (
     EXACT_TICK,
     NEGATIVE_TO_POSITIVE,

@@ -17,7 +17,7 @@ from explainers.agreement import Agreement
 from explainers.coalition_graph import GameLevel
 from explainers.comparison import Comparison, Row
 from explainers.methods import METHODS, REFERENCE
-from hbi_core.figures.layout import length_in_em, shortened
+from hbi_core.figures.labels import length_in_em, shortened
 
 MARGIN = 1.96  # standard errors, of a 95 % interval
 NEGATIVE_TO_POSITIVE = (  # ColorBrewer's RdBu, which colour-blind readers can tell apart

@@ -1,0 +1,17 @@
+"""How much room a label takes, and how it is made to fit."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_LONGEST_LABEL = 18  # characters
+
+
+def length_in_em(label: str) -> float:
+    """Width of a label in em; wide (East Asian, emoji) characters take a whole one."""
+    return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in label)
+
+
+def shortened(label: str) -> str:
+    """A label of 18 characters at most."""
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
