@@ -16,6 +16,7 @@ import numpy as np
 from hbi_core.data import Clip
 
 LEVEL = 4
+RATE = 25  # pictures a second, where nothing else is said
 
 
 def write_clip(
@@ -23,7 +24,7 @@ def write_clip(
     count: int = 50,
     *,
     codec: str = "libx264",
-    rate: int = 25,
+    rate: int = RATE,
     size=(96, 64),
     stamps=None,
     faststart: bool = True,
@@ -123,5 +124,33 @@ def trim(source: Path, target: Path, skipped: int = 0, hidden: int = 0, rate: in
     duration -= (skipped + hidden) * movie_scale // rate
     start += skipped * media_scale // rate
     data[entry : entry + 8] = struct.pack(">Ii", duration, start)
+    target.write_bytes(data)
+    return target
+
+
+def levels(video):
+    """Which frame of `write_clip` each frame is."""
+    return video.frames.mean((1, 2, 3)) / LEVEL
+
+
+def same(one, other):
+    return (one.frames == other.frames).all() and one.times == other.times
+
+
+def x264(parameters):
+    return "libx264", {"x264-params": parameters}
+
+
+def x265(parameters):
+    return "libx265", {"x265-params": f"log-level=none:{parameters}"}
+
+
+def damaged(single, target, lost):
+    """The clip with nothing but zeros for some of its pictures."""
+    source, places = single
+    data = bytearray(source.read_bytes())
+    for number in lost:
+        at, size = places[number]
+        data[at : at + size] = bytes(size)
     target.write_bytes(data)
     return target

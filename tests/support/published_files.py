@@ -1,4 +1,4 @@
-"""Files as the paper's authors release them, with random weights."""
+"""Files as the paper's authors and OpenAI release them, with random weights."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 
 import open_clip
 import torch
+from torch import nn
 
 from hbi_core.checkpoints import published
+from hbi_core.convert import main
 
 CLIP = "ViT-B-32-quickgelu"
 SMALL = "small-quickgelu"
@@ -124,3 +126,54 @@ def whole_state(model=SMALL, seed=0):
 
 def double(state):
     return {name: value.double() for name, value in state.items()}
+
+
+UNUSED = {name for name in heads_shapes() if ".bn." in name}
+
+
+def estimator_state():
+    """One of the six estimator files: the bare module."""
+    state = {
+        name: value for name, value in random_state(heads_shapes()).items() if "teacher" in name
+    }
+    return {name.removeprefix("banzhafteacher."): value for name, value in state.items()}
+
+
+SCALARS = {
+    "input_resolution": torch.tensor(224),
+    "context_length": torch.tensor(77),
+    "vocab_size": torch.tensor(49408),
+}
+
+
+class Holder(nn.Module):
+    """Submodules and tensors by dotted names, as deep as the names go; in half precision."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        inner = {}
+        for name, value in tensors.items():
+            head, _, rest = name.partition(".")
+            if rest:
+                inner.setdefault(head, {})[rest] = value
+            elif value.is_floating_point():
+                self.register_parameter(head, nn.Parameter(value.half()))
+            else:
+                self.register_buffer(head, value)
+        for name, values in inner.items():
+            self.add_module(name, Holder(values))
+
+    def forward(self, x):
+        return x
+
+
+def refusal(source, capsys, target="target.safetensors"):
+    """What the command says of a file that it refuses; it leaves nothing behind."""
+    before = sorted(source.parent.rglob("*"))
+    assert main([str(source), str(source.parent / target)]) == 2
+    assert sorted(source.parent.rglob("*")) == before
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
