@@ -85,6 +85,16 @@ def test_no_module_imports_itself_in_a_circle():
     assert circles == []
 
 
+def test_the_tests_mirror_the_packages():
+    folders = {
+        path.parent.relative_to(ROOT / "tests")
+        for package in PACKAGES
+        for path in (ROOT / "tests" / package).rglob("test_*.py")
+    }
+    assert {folder.parts[0] for folder in folders} == set(PACKAGES)
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
 _OTHER_ENCODER = "whoever takes another encoder need not wait for it"
 _TO_SAVE = "matplotlib takes its time, and not everything is saved"
 LATE = {  # what a module imports inside a function, and why

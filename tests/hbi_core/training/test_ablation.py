@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,11 @@ from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import read_config
 from hbi_core.training import loop
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
+from support.demo import ROOT
 from support.small_runs import settings
 from support.toy import ToyEncoder
 
-FILE = Path(__file__).parents[2] / "configs" / "ablation_flickr.yaml"
+FILE = ROOT / "configs" / "ablation_flickr.yaml"
 
 
 def test_rows_that_we_measured_can_be_read():

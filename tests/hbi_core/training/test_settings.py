@@ -18,10 +18,11 @@ from hbi_core.train import main
 from hbi_core.training import loop
 from hbi_core.training.config import OptimiserConfig, TrainConfig
 from hbi_core.training.loop import train
+from support.demo import ROOT
 from support.small_runs import settings
 from support.toy import ToyEncoder
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_settings_that_are_refused(tmp_path):
