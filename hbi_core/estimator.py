@@ -85,8 +85,12 @@ class EstimatorConfig:
         out: file to write, NAME.safetensors.
         steps: of Adam, with cosine decay of the learning rate.
         batch_size: games a step.
-        frames, words: players of a game at most; each game has between one and that many.
+        learning_rate: of Adam, at the first step.
+        channels: of the network.
+        frames: video players of a game at most; each game has between one and that many.
+        words: text players of a game at most, likewise.
         weighting: of the games, "renormalised" or "fixed".
+        seed: of everything random.
     """
 
     out: Path

@@ -38,12 +38,15 @@ class ModelConfig:
     """Shape of the hierarchy.
 
     Attributes:
-        video_width, text_width: features of a frame and of a word, as the encoder gives them.
+        video_width: features of a frame; training takes what the encoder gives.
+        text_width: features of a word, likewise.
         width: D, features of a token in the joint space.
         text_players: "words"; or "tokens" of the encoder's tokenizer, as the paper has them.
         projection: linear maps from the encoder's features into the joint space; without them
             all three widths are the same.
-        noise, dropout: of the features before the projection, in training.
+        noise: standard deviation of what is added to the features before the projection, in
+            training.
+        dropout: of the features before the projection, in training.
         temporal_layers: blocks of the temporal transformer over frames; 0 for none.
         attention_heads: of the temporal transformer and of the attention after merging.
         positions: frames that the temporal transformer has position embeddings for.
