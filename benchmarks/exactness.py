@@ -21,8 +21,13 @@ from explainers import (
     enumerate_coalitions,
     estimate,
 )
+from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
+
+CLOSED_FORM, ENUMERATION, ESTIMATOR = (
+    METHODS[name].label for name in ("closed_form", "enumeration", "estimator")
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def main(settings: Settings) -> None:
             game = random_game(videos, texts, weighting, *batch).to(device)
             rows.append(
                 [
-                    f"closed form, {weighting}",
+                    f"{CLOSED_FORM}, {weighting}",
                     f"{videos} × {texts}",
                     str(*batch or [1]),
                     seconds_in_words(seconds(lambda game=game: closed_form(game))),
@@ -58,13 +63,13 @@ def main(settings: Settings) -> None:
         game = random_game(12, 24, "renormalised", *batch).to(device)
         forward = seconds(lambda game=game: estimate(game, estimator))
         ratios = [
-            f"closed form, {weighting}: {seconds(lambda g=g: closed_form(g)) / forward:.2f} ×"
+            f"{CLOSED_FORM}, {weighting}: {seconds(lambda g=g: closed_form(g)) / forward:.2f} ×"
             for weighting in WEIGHTINGS
             for g in [random_game(12, 24, weighting, *batch).to(device)]
         ]
         rows.append(
             [
-                "tiny estimator (no exact values)",
+                f"{ESTIMATOR} (no exact values)",
                 "12 × 24",
                 str(*batch or [1]),
                 seconds_in_words(forward),
@@ -78,7 +83,14 @@ def main(settings: Settings) -> None:
             lambda game=game, index=index: closed_form(game, pairs="all", index=index)
         )
         rows.append(
-            [f"closed form, {index}, all pairs", "12 × 24", "1", seconds_in_words(duration), "", ""]
+            [
+                f"{CLOSED_FORM}, {index}, all pairs",
+                "12 × 24",
+                "1",
+                seconds_in_words(duration),
+                "",
+                "",
+            ]
         )
     for videos, texts in [(8, 8), (10, 10), (12, 12), (12, 14), (12, 16)]:
         game = random_game(videos, texts).to(device)
@@ -87,7 +99,7 @@ def main(settings: Settings) -> None:
         difference = (enumerate_coalitions(game).values - exact).abs().max()
         rows.append(
             [
-                "enumeration of all coalitions",
+                ENUMERATION,
                 f"{videos} × {texts}",
                 "1",
                 seconds_in_words(duration),

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from benchmarks.games import random_game
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, enumerate_coalitions
+from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
 
 
@@ -68,7 +69,10 @@ def main(settings: Settings) -> None:
         ["largest difference from the closed form, frame-word", f"{_off(found, cross):.1e}"],
         ["the same, all pairs", f"{_off(exact.values, expected.values):.1e}"],
         ["the same, Banzhaf values", f"{_off(exact.player_values, expected.player_values):.1e}"],
-        ["closed form, the same frame-word values", seconds_in_words(closed_form(game).seconds)],
+        [
+            f"{METHODS['closed_form'].label}, the same frame-word values",
+            seconds_in_words(closed_form(game).seconds),
+        ],
     ]
     title = "Every coalition of the paper's entity game"
     report("full_game", title, ["", ""], rows, settings.device)

@@ -26,6 +26,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from benchmarks.report import report
+from explainers.timing import seconds_in_words
 from hbi_core.figures.coalition_print import coalition_print
 
 ROOT = Path(__file__).parents[1]
@@ -74,9 +75,11 @@ def main() -> None:
         video = make_video(Path(folder) / "video.mp4")
         started = time.perf_counter()
         server = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT,
-            stdout=subprocess.DEVNULL, env={**os.environ, "GRADIO_TEMP_DIR": folder},
-        )  # fmt: skip
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "GRADIO_TEMP_DIR": folder},
+        )
         memory = PeakMemory(server.pid)
         memory.start()
         try:
@@ -105,11 +108,11 @@ def main() -> None:
         "The page, a 10 s 720p clip, 12 frames",
         ["what", "measured"],
         [
-            ["page reachable after `python app.py`", f"{reachable:.1f} s"],
-            ["first explanation, asked at once", f"{first:.1f} s"],
-            ["later explanations (median of 5)", f"{statistics.median(later):.2f} s"],
-            *([f"of it {step}", f"{seconds:.3f} s"] for step, seconds in split.items()),
-            *([what, f"{seconds:.2f} s"] for what, seconds in figures.items()),
+            ["page reachable after `python app.py`", seconds_in_words(reachable)],
+            ["first explanation, asked at once", seconds_in_words(first)],
+            ["later explanations (median of 5)", seconds_in_words(statistics.median(later))],
+            *([f"of it {step}", seconds_in_words(seconds)] for step, seconds in split.items()),
+            *([what, seconds_in_words(seconds)] for what, seconds in figures.items()),
             ["peak memory of the server and its children", f"{memory.peak / 1e9:.2f} GB"],
         ],
     )

@@ -24,6 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.games import random_game
 from benchmarks.report import report
 from explainers import closed_form, estimate
+from explainers.methods import METHODS
 from explainers.prediction_head import CellNetwork
 from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
@@ -36,9 +37,9 @@ BACKENDS = {
     ],
     "head with plain attention, forward and backward": [SDPBackend.MATH],
 }
-METHODS = {
-    "tiny estimator, no gradients": estimate,
-    "closed form, float64": lambda game, _: closed_form(game),
+RUNS = {
+    f"{METHODS['estimator'].label}, no gradients": estimate,
+    f"{METHODS['closed_form'].label}, float64": lambda game, _: closed_form(game),
 }
 
 
@@ -51,7 +52,7 @@ class Settings:
 
 def main(settings: Settings) -> None:
     runs = [(kind, *size) for size in SIZES for kind in BACKENDS]
-    runs += [(name, *SIZES[0]) for name in METHODS]
+    runs += [(name, *SIZES[0]) for name in RUNS]
     rows = []
     for name, videos, texts, batch in runs:
         with ProcessPoolExecutor(1, get_context("spawn")) as alone:
@@ -79,10 +80,10 @@ def _measured(
     torch.set_num_threads(1)
     torch.manual_seed(0)
     device = torch.device(settings.device)
-    if name in METHODS:
+    if name in RUNS:
         estimator, game = load_estimator().to(device), random_game(videos, texts).to(device)
         games = random_game(videos, texts, "renormalised", batch).to(device)
-        return _fastest(lambda g: METHODS[name](g, estimator), game, games, device)
+        return _fastest(lambda g: RUNS[name](g, estimator), game, games, device)
     head = CellNetwork("cnn+sa", 64).to(device)
 
     def step(similarity: torch.Tensor) -> None:

@@ -25,11 +25,13 @@ from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_est
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, estimate, sample_coalitions
 from explainers.comparison import agreement
+from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
 
 OURS, PLAIN = "ours", "ours, plain: without antithetic pairs and control variates"
 FOUR = "four evaluations a pair and sample"
+CLOSED_FORM, ESTIMATOR = METHODS["closed_form"].label, METHODS["estimator"].label
 PAPER_SAMPLES = 1000
 
 
@@ -138,15 +140,15 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
     estimator = load_estimator().to(settings.device)
     runs = [estimate(there, estimator) for _ in range(10)]
     error = agreement(runs[0].values.cpu(), exact["banzhaf"]).relative_error
-    yield Point("tiny estimator", 0, statistics.median(run.seconds for run in runs), error)
+    yield Point(ESTIMATOR, 0, statistics.median(run.seconds for run in runs), error)
     runs = [closed_form(there) for _ in range(10)]
-    yield Point("closed form", 0, statistics.median(run.seconds for run in runs), 0.0)
+    yield Point(CLOSED_FORM, 0, statistics.median(run.seconds for run in runs), 0.0)
 
 
 def _against(point: Point, points: list[Point]) -> str:
     """Its time over that of our first budget that is at least as exact."""
     as_exact = [p.seconds for p in points if p.method == OURS and p.error <= point.error]
-    if point.method in (OURS, PLAIN, "closed form") or not as_exact:
+    if point.method in (OURS, PLAIN, CLOSED_FORM) or not as_exact:
         return ""
     ratio = point.seconds / min(as_exact)
     return f"{ratio:,.0f} ×" if ratio >= 10 else f"{ratio:.1f} ×"
@@ -159,8 +161,8 @@ def _plot(points: list[Point], path: Path) -> None:
         own = [p for p in points if p.method == method and p.error > 0]
         if own:
             axes.loglog([p.seconds for p in own], [p.error for p in own], "o-", ms=4, label=method)
-    exact = next(p.seconds for p in points if p.method == "closed form")
-    axes.axvline(exact, color="0.3", ls="--", lw=1, label="closed form: exact")
+    exact = next(p.seconds for p in points if p.method == CLOSED_FORM)
+    axes.axvline(exact, color="0.3", ls="--", lw=1, label=f"{CLOSED_FORM}: exact")
     axes.set(xlabel="seconds", ylabel="relative error")
     axes.grid(alpha=0.3)
     figure.legend(fontsize=7, loc="outside lower center", ncols=3)

@@ -27,12 +27,12 @@ from hbi_core.figures.methods_view import (
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 
 _COLOUR_MAP = LinearSegmentedColormap.from_list("negative_to_positive", NEGATIVE_TO_POSITIVE)
-_MARKERS: dict[str, dict[str, Any]] = {
+MARKERS: dict[str, dict[str, Any]] = {
     "circle": {"marker": "o", "markersize": 3.0},
     "diamond": {"marker": "D", "markersize": 3.2},
     "star": {"marker": "*", "markersize": 7.0},
     "square-open": {"marker": "s", "markersize": 5.5, "fillstyle": "none"},
-}
+}  # of shapes, by the names of `Method.marker`
 _NARROWEST_CELL = 5.5  # points, that a turned label fits
 _MANY = 100  # pairs, whose points are drawn smaller
 _SHOWN_NEGATIVE = 0.05  # of the limit
@@ -143,7 +143,7 @@ def _draw_estimates(axes: Axes, view: ComparisonView, shown: Estimates) -> None:
             elinewidth=0.4,
             alpha=0.35,
         )
-    marker = dict(_MARKERS[method.marker])
+    marker = dict(MARKERS[method.marker])
     if view.exact.size > _MANY:
         marker["markersize"] *= 0.7
     axes.plot(
@@ -182,7 +182,7 @@ def _draw_costs(axes: Axes, view: ComparisonView, em: float) -> None:
             mew=0.7,
             alpha=0.85,
             label=method.label,
-            **_MARKERS[method.marker],
+            **MARKERS[method.marker],
         )
     axes.set(xscale="log", yscale="log")
     ticks = view.times.ticks
