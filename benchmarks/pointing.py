@@ -20,13 +20,12 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks.report import report
-from explainers import closed_form
 from hbi_core.data import montages, photograph_of_words, read_corpus, read_frames
 from hbi_core.devices import choose_device
-from hbi_core.encoders import encode_frames, encode_text
+from hbi_core.explanation import Level
 from hbi_core.inputs.text import parse_caption
-from hbi_core.model import LevelTokens, Tokens
-from hbi_core.predictor import choose_model
+from hbi_core.inputs.video import Video
+from hbi_core.predictor import Predictor, choose_model
 
 PHOTOGRAPHS, FRAMES = 3, 12
 
@@ -48,7 +47,7 @@ class Settings:
 
 
 def pointed_right(
-    level: LevelTokens, strength: torch.Tensor, shown: torch.Tensor, photographs: torch.Tensor
+    level: Level, strength: torch.Tensor, shown: torch.Tensor, photographs: torch.Tensor
 ) -> dict[str, tuple[float, int]]:
     """How many words and sentences point at their photograph, and of how many.
 
@@ -58,13 +57,10 @@ def pointed_right(
         shown: [F], the photograph that each frame shows.
         photographs: [W], the photograph that each word belongs to.
     """
-    video, text = level.video.tokens, level.text.tokens
-    strength = strength.masked_fill(~video.mask[0].unsqueeze(-1), -torch.inf)
-    shares = torch.stack([(shown == n).double() for n in range(PHOTOGRAPHS)], -1)  # [F, P]
-    members = video.groups[0].double()
-    shares = members @ shares / members.sum(-1, keepdim=True).clamp(min=1)  # [V, P]
-    token = text.groups[0].int().argmax(0)  # [W], the token of each word
-    by_word = strength[:, token]  # [V, W]
+    of_frame = torch.stack([(shown == n).double() for n in range(PHOTOGRAPHS)], -1)  # [F, P]
+    shares = torch.stack([of_frame[list(t.frames)].mean(0) for t in level.video_tokens])  # [V, P]
+    token_of = {word: n for n, token in enumerate(level.text_tokens) for word in token.words}
+    by_word = strength[:, [token_of[word] for word in range(len(token_of))]]  # [V, W]
     words = shares[by_word.argmax(0), photographs]
     by_sentence = torch.stack(
         [by_word[:, photographs == n].mean(-1) for n in range(PHOTOGRAPHS)], -1
@@ -78,27 +74,26 @@ def pointed_right(
 
 def main(settings: Settings) -> None:
     corpus = read_corpus("flickr8k", settings.root, settings.split)
-    encoder, heads = choose_model(settings.checkpoint, device=choose_device())
-    hierarchy = heads.hierarchy.double()
+    device = choose_device()
+    predictor = Predictor(*choose_model(settings.checkpoint, device=device), device)
+    heads = predictor.heads
     right: dict[tuple[str, str, str], float] = defaultdict(float)
     total: dict[str, int] = defaultdict(int)
     chosen = montages(corpus, settings.montages, settings.seed, parts=(PHOTOGRAPHS,))
     for montage in tqdm(chosen, desc="montages"):
         caption = parse_caption(montage.captions[0])
         frames = read_frames(montage, FRAMES)
-        text = encode_text(encoder, caption)
-        if len(text.labels) != len(caption.words) or caption.left_out:
+        seconds = tuple(map(float, range(len(frames.pixels))))
+        predictor.set_video(Video(frames.pixels, seconds, float(len(seconds)), montage.id))
+        explanation = predictor.explain(caption)
+        words = explanation.levels[0].text_tokens
+        if len(words) != len(caption.words) or explanation.words_left_out:
             continue  # a word without tokens, or more words than can be explained
-        video = Tokens.original(encode_frames(encoder, frames.pixels).unsqueeze(0).double())
-        words = Tokens.original(text.features.unsqueeze(0).double())
         photographs = torch.tensor(photograph_of_words(caption, montage))
-        with torch.inference_mode():
-            levels = hierarchy(video, words)
-        for level in levels:
-            game = level.game()
+        for level in explanation.levels:
             for link, strength in {
-                "exact interaction": closed_form(game).values[0],
-                "cosine similarity": game.similarity[0],
+                "exact interaction": level.interactions.values,
+                "cosine similarity": level.similarity,
             }.items():
                 counts = pointed_right(level, strength, torch.tensor(frames.shown), photographs)
                 for unit, (hits, _) in counts.items():
