@@ -9,7 +9,7 @@ from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.uploads import CLIPS, GuardedBlocks, refused_plainly
 from explainers import WEIGHTINGS
-from hbi_core.predictor import RecentVideos
+from hbi_core.recent import RecentVideos
 
 TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
 EXAMPLES = [

@@ -17,7 +17,7 @@ from explainers.timing import Progress
 from hbi_core.errors import CaptionError, InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
-from hbi_core.predictor import RecentVideos
+from hbi_core.recent import RecentVideos
 
 KEPT_SECONDS = 3600  # what a visitor made is deleted after it
 MOST_VIDEOS = 8  # kept of all visitors, about 10 MB each

@@ -30,7 +30,7 @@ from explainers.timing import seconds_in_words
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.pipeline import explain
-from hbi_core.predictor import RecentVideos
+from hbi_core.recent import RecentVideos
 
 ROOT = Path(__file__).parents[1]
 CAPTION = "A man in a suit passes parked cars, a taxi sign, a cyclist beside a bus, a bicycle."

@@ -31,7 +31,8 @@ def whole_number(value: Any, told: str, least: int, most: float = math.inf) -> i
 
 def real_number(value: Any, told: str, least: float, most: float) -> float:
     """A number of any numeric type as a float. Arguments and errors as `whole_number`."""
-    if isinstance(value, Real) and not isinstance(value, bool) and least <= value <= most:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if is_number and least <= value <= most:
         return float(value)
     raise _refused(value, told, f"a number, {least:g} to {most:g}")
 

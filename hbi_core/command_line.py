@@ -9,17 +9,25 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TextIO, TypeVar
+from types import UnionType
+from typing import Any, Protocol, TextIO, TypeVar, overload
 
 import tyro
 
 from hbi_core.errors import InputError
 
 Arguments = TypeVar("Arguments")
-Main = Callable[[list[str] | None], None]
 
 
-def command(main: Main) -> Callable[[list[str] | None], int]:
+class Main(Protocol):
+    def __call__(self, argv: list[str] | None = None) -> None: ...
+
+
+class Command(Protocol):
+    def __call__(self, argv: list[str] | None = None) -> int: ...
+
+
+def command(main: Main) -> Command:
     """Make a `main` return an exit status.
 
     0; 2 where its user can mend an error, which is told in one line on standard error; 1, told
@@ -62,11 +70,15 @@ def text_of(argument: str) -> str:
         return argument
 
 
-def parsed(kind: type[Arguments], name: str, argv: list[str] | None) -> Arguments:
+@overload
+def parsed(kind: type[Arguments], name: str, argv: list[str] | None) -> Arguments: ...
+@overload
+def parsed(kind: UnionType, name: str, argv: list[str] | None) -> Any: ...
+def parsed(kind: Any, name: str, argv: list[str] | None) -> Any:
     """The arguments; what is wrong with them as one sentence instead of a drawn box.
 
     Args:
-        kind: dataclass of the arguments.
+        kind: dataclass of the arguments, or several, one for each subcommand.
         name: of the command, as in `python -m hbi_core.<name>`.
         argv: what was typed; None takes sys.argv.
 
@@ -94,7 +106,7 @@ class _Output:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
@@ -103,7 +115,7 @@ class _Output:
     def flush(self) -> None:
         self._try(self._stream.flush)
 
-    def _try(self, action: Callable, *arguments):
+    def _try(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return action(*arguments)
         except OSError as error:

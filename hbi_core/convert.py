@@ -25,18 +25,18 @@ class Arguments:
 
     A retrieval checkpoint of the paper's research code becomes a checkpoint of this program, its
     estimator a file beside it; an estimator's own file becomes one of this program; OpenAI's CLIP
-    (ViT-B/32 or ViT-B/16) becomes a file for the encoder open_clip:ViT-B-32-quickgelu:TARGET. Exit
-    status: 0; 2 for input that cannot be used.
+    (ViT-B/32 or ViT-B/16) becomes a file for the encoder open_clip:ViT-B-32-quickgelu:TARGET. The
+    exit status is 0, or 2 for input that cannot be used.
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """The PyTorch file, or the same tensors in a safetensors file."""
+    """This is the PyTorch file, or a safetensors file with the same tensors."""
     target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
-    """The file to write, NAME.safetensors."""
+    """This file is written, NAME.safetensors."""
     frames: int = PUBLISHED_RETRIEVAL.frames
-    """Of each video, for a retrieval checkpoint: 64 for ActivityNet and DiDeMo."""
+    """A retrieval checkpoint reads so many frames of each video: 64 for ActivityNet and DiDeMo."""
     words: int = PUBLISHED_RETRIEVAL.words
-    """Of each text at most, likewise."""
+    """A retrieval checkpoint reads so many tokens of each text at most: 64 for these too."""
 
 
 @command

@@ -26,37 +26,39 @@ from hbi_core.written import check_file, check_folder
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Text-to-video and video-to-text retrieval: R@1, R@5, R@10, median and mean rank.
+    """Measure retrieval, text to video and video to text: R@1, R@5, R@10, median and mean rank.
 
-    Ties count against the model. Prints a table and writes JSON.
+    Ties count against the model. A table is printed, and JSON is written. The exit status is 0, or
+    2 for input that cannot be used.
     """
 
     dataset: str
-    """msrvtt, activitynet, didemo, msvd, flickr8k or synthetic."""
+    """The data set is msrvtt, activitynet, didemo, msvd, flickr8k or synthetic."""
     root: Path
-    """Folder of the data set."""
+    """The data set lies in this folder."""
     json: Path
-    """File to write."""
+    """The metrics are written to this file."""
     split: str | None = None
-    """Split to measure; the test split, of flickr8k everything."""
+    """This split is measured; where none is given, the test split, or everything of flickr8k."""
     checkpoint: str | None = None
-    """Trained heads; those we ship where none are given, "untrained" for none."""
+    """These are the trained heads. Where none are given, lite takes those that we ship; with
+    "untrained", there are none."""
     encoder: str = "auto"
-    """The encoder, where the checkpoint does not tell."""
+    """This encodes frames and words; with auto, it is the one of the checkpoint."""
     frames: int | None = None
-    """Frames of each clip; as many as in training."""
+    """So many frames of each clip are read; where it is not given, as many as in training."""
     words: int | None = None
-    """Text players at most; as many as in training."""
+    """A caption has so many text players at most; where it is not given, as many as in training."""
     level_weights: tuple[float, ...] | None = None
-    """Share of each level in the score, entity first; as in training."""
+    """Each level has this share in the score, entity first; where not given, that of training."""
     missing: str = "skip"
-    """What to do about clips without a file: skip or stop."""
+    """Clips without a file are left out (skip) or end the evaluation (stop)."""
     cache: Path | None = None
-    """Folder to keep the features in."""
+    """The features are kept in this folder; where none is given, they are not kept."""
     workers: int = 2
-    """Processes that read clips."""
+    """So many processes read clips; with 0, none beside this one."""
     video_limits: VideoLimits = LIMITS
-    """What is refused; a video that takes longer to read stops the evaluation."""
+    """Videos beyond these limits are refused; one that takes longer to read ends the evaluation."""
 
     def __post_init__(self) -> None:
         check(
@@ -128,9 +130,9 @@ class Ablate:
     """Train and score the model without its parts, as the paper's ablations do."""
 
     config: Path
-    """YAML file of the rows, see configs/ablation_flickr.yaml."""
+    """This YAML file names the rows, as configs/ablation_flickr.yaml does."""
     root: Path | None = None
-    """Folder of the data set, instead of the one in the file."""
+    """The data set lies in this folder instead of the one that the file names."""
 
     def run(self) -> None:
         from hbi_core.train import read_config

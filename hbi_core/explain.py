@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -13,38 +14,48 @@ from explainers import WEIGHTINGS
 from hbi_core.command_line import command, parsed, text_of
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
+from hbi_core.settings import check, one_of
+
+
+def _one_of(names: Iterable[str]) -> object:
+    return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
 
 
 @dataclass(frozen=True)
 class Arguments:
     """Explain how a video and a caption fit together, at three levels.
 
-    Writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv and
-    graph.graphml. Exit status: 0; 2 for input that cannot be used.
+    It writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv and
+    graph.graphml. The exit status is 0, or 2 for input that cannot be used.
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """A video file."""
+    """This video file is explained."""
     caption: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION")]
-    """A text that describes it."""
+    """This text describes the video; it has at least one word."""
     out: Path
-    """Folder to write to; made if it is not there."""
+    """The files are written to this folder, which is made if it is not there."""
     encoder: str = "auto"
-    """auto, lite, open_clip, open_clip:MODEL or open_clip:MODEL:WEIGHTS. auto is the encoder
-    that the checkpoint was trained with, lite without a checkpoint."""
+    """This encodes frames and words: lite, open_clip, open_clip:MODEL or open_clip:MODEL:WEIGHTS.
+    With auto, it is the encoder that the checkpoint was trained with, or lite without one."""
     checkpoint: str | None = None
-    """Trained heads; those we ship for lite where none are given, "untrained" for none."""
+    """These are the trained heads. Where none are given, lite takes those that we ship and other
+    encoders run without; with "untrained", every encoder runs without."""
     frames: Annotated[
         int | None,
         tyro.conf.arg(
             metavar="INT", help_behavior_hint="(default: 12, or what a converted checkpoint reads)"
         ),
     ] = None
-    """Frames to look at, 1 to 64."""
-    weighting: Literal[WEIGHTINGS] = "renormalised"
-    """Of the tokens in a coalition."""
-    width: Literal[tuple(WIDTHS)] = "text"
-    """Of the figure: text (6.875 in) or column (3.25 in)."""
+    """So many frames of the video are looked at, 1 to 64."""
+    weighting: Annotated[str, _one_of(WEIGHTINGS)] = "renormalised"
+    """Tokens in a coalition are weighted by a softmax over its members (renormalised) or over all
+    tokens (fixed)."""
+    width: Annotated[str, _one_of(WIDTHS)] = "text"
+    """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
+
+    def __post_init__(self) -> None:
+        check(self, weighting=one_of(WEIGHTINGS), width=one_of(tuple(WIDTHS)))
 
 
 @command

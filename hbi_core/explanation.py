@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -14,14 +15,33 @@ from hbi_core.inputs.video import Video
 
 @dataclass(frozen=True)
 class VideoToken:
-    """A video player: the frames it stands for, as indices into the chosen frames."""
+    """A video player.
+
+    Attributes:
+        frames: those that it stands for, increasing, as indices into the chosen frames; one at the
+            entity level.
+
+    Example:
+        >>> VideoToken(frames=(0, 1, 2)).frames
+        (0, 1, 2)
+    """
 
     frames: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class TextToken:
-    """A text player: the words it stands for, as indices into the entity level's text players."""
+    """A text player.
+
+    Attributes:
+        words: those that it stands for, increasing, as indices into the entity level's text
+            players; one there.
+        text: these words, joined by spaces.
+
+    Example:
+        >>> TextToken(words=(1, 2), text="tabby cat").text
+        'tabby cat'
+    """
 
     words: tuple[int, ...]
     text: str
@@ -35,9 +55,17 @@ class Level:
         name: "entity", "action" or "event".
         score: S of Eq. 1 at this level. A released checkpoint counts padding too, which is no
             player here.
+        video_tokens, text_tokens: the V and T players, in the order of their first frame or word.
         similarity: float64 [V, T], cosine similarities.
         video_logits, text_logits: float64 [V], [T], token weights before the softmax.
-        interactions: Interactions with values [V, T].
+        interactions: Interactions with values float64 [V, T], Eq. 3.
+
+    Example:
+        >>> action = explanation.levels[1]  # of what `explain` returned
+        >>> action.name, len(action.video_tokens), len(action.text_tokens)
+        ('action', 3, 6)
+        >>> tuple(action.interactions.values.shape)
+        (3, 6)
     """
 
     name: str
@@ -55,12 +83,34 @@ class Level:
         Args:
             weighting: "renormalised" or "fixed"; `Explanation.weighting` is the one of the
                 interactions.
+
+        Returns:
+            A game without leading dimensions, whose value of all players is `score`, but where
+            that counts padding.
+
+        Raises:
+            ValueError: there is no such weighting.
+
+        Example:
+            >>> event = explanation.levels[2]
+            >>> game = event.game(explanation.weighting)
+            >>> abs(float(game.grand_value()) - event.score) < 1e-12
+            True
         """
         return SimilarityGame(
             self.similarity, self.video_logits, self.text_logits, weighting=weighting
         )
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of "levels" in explanation.json.
+
+        Returns:
+            Lists, strings and numbers; rows of matrices are video tokens.
+
+        Example:
+            >>> sorted(explanation.levels[0].to_dict())[:3]
+            ['interactions', 'method', 'name']
+        """
         return {
             "name": self.name,
             "score": self.score,
@@ -86,7 +136,16 @@ class Explanation:
         words_left_out: words of the caption, and parts of words, that were not read: those that
             the encoder cannot read, then those beyond a limit.
         words_unreadable: the first of these.
-        seconds: wall-clock time of each step: decoding, encoding, merging, game.
+        seconds: wall-clock time of each step that was taken for it: decoding, encoding, merging,
+            game. A video that was known before is not decoded again.
+
+    Example:
+        >>> explanation.encoder, explanation.checkpoint, explanation.weighting
+        ('lite', 'lite_heads.safetensors', 'renormalised')
+        >>> [level.name for level in explanation.levels]
+        ['entity', 'action', 'event']
+        >>> len(explanation.video.times)
+        12
     """
 
     caption: str
@@ -101,12 +160,25 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """What its files are named after: the video, without its suffix."""
+        """What its files are named after: the video, without its suffix.
+
+        Example:
+            >>> explanation.video.name, explanation.title
+            ('cafe.mp4', 'cafe')
+        """
         return Path(self.video.name).stem
 
     @property
     def left_out_why(self) -> dict[str, tuple[str, ...]]:
-        """The words that were left out, by a phrase that says why."""
+        """The words that were left out, by a phrase that says why.
+
+        Returns:
+            Only phrases that have words.
+
+        Example:
+            >>> explanation.left_out_why
+            {}
+        """
         beyond = self.words_left_out[len(self.words_unreadable) :]
         reasons = {
             f"Words that the encoder {self.encoder} cannot read": self.words_unreadable,
@@ -114,8 +186,16 @@ class Explanation:
         }
         return {reason: words for reason, words in reasons.items() if words}
 
-    def to_dict(self) -> dict:
-        """The contents of explanation.json; schema in the README."""
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of explanation.json; docs/formats.md has the schema.
+
+        Returns:
+            Dictionaries, lists, strings and numbers.
+
+        Example:
+            >>> explanation.to_dict()["schema"]
+            'hbi-explanation/1'
+        """
         return {
             "schema": "hbi-explanation/1",
             "caption": self.caption,
@@ -135,10 +215,24 @@ class Explanation:
         }
 
     def to_json(self) -> str:
+        """The contents of explanation.json as text.
+
+        Returns:
+            JSON with one space of indentation; letters beyond ASCII stand as they are.
+
+        Raises:
+            ValueError: a number is not finite, which JSON cannot say.
+
+        Example:
+            >>> explanation.to_json().splitlines()[1]
+            ' "schema": "hbi-explanation/1",'
+        """
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
     def save(self, directory: str | Path, width: str = "text") -> list[Path]:
         """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.
+
+        All of them, or none where the folder cannot be written.
 
         Args:
             directory: made if it is not there.
@@ -146,6 +240,15 @@ class Explanation:
 
         Returns:
             The files.
+
+        Raises:
+            InputError: there is no such width, or the directory cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     sorted(file.name for file in explanation.save(folder, "column"))[:2]
+            ['explanation.json', 'figure.pdf']
         """
         from hbi_core.export import save_explanation  # matplotlib takes its time
 

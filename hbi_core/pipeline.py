@@ -12,7 +12,8 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import VideoLimits, checked_file
-from hbi_core.predictor import RecentVideos, checked_frames
+from hbi_core.predictor import checked_frames
+from hbi_core.recent import RecentVideos
 
 
 def explain(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 
 import torch
 
@@ -25,7 +23,7 @@ from hbi_core.checkpoints.checkpoint import (
 )
 from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
-from hbi_core.encoders.loading import file_identity, weights_file
+from hbi_core.encoders.loading import file_identity
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
 from hbi_core.errors import CheckpointError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
@@ -98,7 +96,8 @@ class Predictor:
             >>> [len(level.video_tokens) for level in predictor.explain("a cat").levels]
             [3, 3, 2]
         """
-        tell, seconds = progress_or_silence(progress), {}
+        tell = _or_silence(progress)
+        seconds: dict[str, float] = {}
         padded, trained = self.heads.config.reads_padding, self.heads.retrieval.frames
         if isinstance(video, Video):
             wanted = max(len(video.frames), trained if padded else 0)
@@ -158,7 +157,7 @@ class Predictor:
             raise RuntimeError("set_video comes before explain")
         if isinstance(caption, str):
             caption = parse_caption(caption)
-        tell = progress_or_silence(progress)
+        tell = _or_silence(progress)
         seconds, self._seconds = self._seconds, {}
         config, words = self.heads.config, self.heads.retrieval.words
         padded = config.reads_padding
@@ -202,6 +201,9 @@ def choose_model(
         device: a torch device.
         progress: called with a fraction in [0, 1] and what is being done.
 
+    Returns:
+        The encoder in evaluation mode, the same object for the same arguments; and new heads.
+
     Raises:
         CheckpointError: it cannot be loaded, or was trained with another encoder.
         WeightsError: the encoder's weights are missing.
@@ -214,16 +216,16 @@ def choose_model(
     """
     if checkpoint is None and encoder in ("auto", "lite"):
         checkpoint = SHIPPED
-    trained = checkpoint is not None and str(checkpoint) != UNTRAINED
-    before = file_identity(Path(checkpoint)) if trained else None
-    heads = load_checkpoint(checkpoint) if trained else None
+    file = None if checkpoint is None or str(checkpoint) == UNTRAINED else Path(checkpoint)
+    before = file_identity(file)
+    heads = load_checkpoint(file) if file else None
     if heads and encoder not in ("auto", heads.encoder):
         raise CheckpointError(
             f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "
             "or 'auto'."
         )
     name = heads.encoder if heads else "lite" if encoder == "auto" else encoder
-    progress_or_silence(progress)(0.05, f"Loading the encoder {name}")
+    _or_silence(progress)(0.05, f"Loading the encoder {name}")
     network = load_encoder(name, device, heads.path if heads else None)
     if heads and heads.path and file_identity(heads.path) != before:
         raise CheckpointError(
@@ -233,95 +235,18 @@ def choose_model(
     return network, heads or untrained(network.name, network.widths)
 
 
-class RecentVideos:
-    """Predictors of the last videos, for a program that answers one request after another.
-
-    A second caption on one of them costs the cheap half only. Files that were written anew are read
-    anew. Safe for several threads.
-
-    Args:
-        videos: whose frames and players are held at most, about 10 MB each.
-        models: whose heads are held at most.
-
-    Example:
-        >>> from hbi_core.pipeline import explain
-        >>> recent = RecentVideos()
-        >>> first = explain("assets/clips/cafe.mp4", "a cat", frames=2, recent=recent)
-        >>> second = explain("assets/clips/cafe.mp4", "a cup", frames=2, recent=recent)
-        >>> second.video is first.video
-        True
-    """
-
-    def __init__(self, videos: int = 4, models: int = 2) -> None:
-        self._videos, self._models = _Recent(videos), _Recent(models)
-
-    def predictor(
-        self,
-        video: Path,
-        frames: int | None = None,
-        limits: VideoLimits | None = None,
-        checkpoint: str | Path | None = None,
-        encoder: str = "auto",
-        device: str = "cpu",
-        progress: Progress | None = None,
-    ) -> Predictor:
-        """A predictor that has this video. Its `set_video` is for others: copy it first.
-
-        Arguments and errors as those of `Predictor.set_video` and `choose_model`.
-        """
-        heads = None if checkpoint is None else Path(checkpoint)
-        files = (heads, weights_file(encoder))
-        model = (*files, *map(file_identity, files), encoder, device)
-
-        def loaded() -> Predictor:
-            return Predictor(*choose_model(checkpoint, encoder, device, progress), device)
-
-        def ready() -> Predictor:
-            predictor = copy.copy(self._models.get(model, loaded))
-            predictor.set_video(video, frames, limits, progress)
-            return predictor
-
-        return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
-
-    def forget(self, unused_seconds: float) -> None:
-        """Drop the videos that nobody asked about for as long.
-
-        Args:
-            unused_seconds: at least 0; 0 drops all.
-        """
-        self._videos.drop(unused_seconds)
-
-
-class _Recent:
-    """The last predictors and when each was used, by what they were made of; the latest last."""
-
-    def __init__(self, most: int) -> None:
-        self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
-        self._most, self._lock = most, Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Predictor]) -> Predictor:
-        with self._lock:
-            predictor, _ = self._kept.get(key, (None, 0.0))
-        predictor = predictor or make()  # two threads may make the same: none waits for another
-        with self._lock:
-            self._kept[key] = predictor, time.monotonic()
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return predictor
-
-    def drop(self, unused_seconds: float) -> None:
-        latest = time.monotonic() - unused_seconds
-        with self._lock:
-            for key in [key for key, (_, used) in self._kept.items() if used <= latest]:
-                del self._kept[key]
-
-
 def checked_frames(frames: int | None) -> int | None:
     """The number of frames that was asked for, as an int; None if none was.
 
+    Args:
+        frames: of any numeric type.
+
     Raises:
         InputError: it is no whole number from 1 to 64.
+
+    Example:
+        >>> checked_frames(12.0), checked_frames(None)
+        (12, None)
     """
     if frames is None:
         return None
@@ -369,7 +294,7 @@ def _in_double(tokens: Tokens) -> Tokens:
     return replace(tokens, features=tokens.features.double())
 
 
-def progress_or_silence(progress: Progress | None) -> Progress:
+def _or_silence(progress: Progress | None) -> Progress:
     """Not `progress or ...`: gradio's progress is false while it has no bar."""
     return (lambda fraction, step: None) if progress is None else progress
 

@@ -7,11 +7,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hbi_core.errors import SettingsError
 
-Settings = TypeVar("Settings")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Allowed:
     """
 
     says: str
-    holds: Callable[[object], bool]
+    holds: Callable[[Any], bool]
 
 
 def check(settings: object, section: str = "", /, **allowed: Allowed) -> None:
@@ -47,7 +50,7 @@ def check(settings: object, section: str = "", /, **allowed: Allowed) -> None:
         raise SettingsError("; ".join(wrong) + ".")
 
 
-def plain(config: object) -> dict:
+def plain(config: DataclassInstance) -> dict[str, Any]:
     """A dataclass of settings as JSON and YAML have them: no paths, no tuples."""
     return json.loads(json.dumps(asdict(config), default=str))
 
@@ -73,21 +76,24 @@ def from_plain(kind: type[Settings], values: Mapping[str, object]) -> Settings:
 def whole(least: int) -> Allowed:
     """Whole numbers from `least` on."""
 
-    def holds(value: object) -> bool:
+    def holds(value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
     return Allowed(f"a whole number of at least {least}", holds)
 
 
 def number(
-    *, least: float = -math.inf, above: float = -math.inf, most: float = math.inf,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
     below: float = math.inf,
-) -> Allowed:  # fmt: skip
+) -> Allowed:
     """Finite numbers in an interval, with its ends (least, most) or without (above, below)."""
     words = {"of at least": least, "above": above, "of at most": most, "below": below}
     ends = [f"{word} {end:g}" for word, end in words.items() if math.isfinite(end)]
 
-    def holds(value: object) -> bool:
+    def holds(value: Any) -> bool:
         real = isinstance(value, int | float) and not isinstance(value, bool)
         return real and math.isfinite(value) and least <= value <= most and above < value < below
 

@@ -14,7 +14,8 @@ from hbi_core.errors import CaptionError, InputError
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.inputs.video import read_video
 from hbi_core.pipeline import explain
-from hbi_core.predictor import Predictor, RecentVideos
+from hbi_core.predictor import Predictor
+from hbi_core.recent import RecentVideos
 from support.demo import CAFE, CAFE_CAPTION
 from support.toy import Counted
 

@@ -1,0 +1,124 @@
+"""The videos that were asked about last, ready for the next caption."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from threading import Lock
+
+from explainers.timing import Progress
+from hbi_core.encoders.loading import file_identity, weights_file
+from hbi_core.inputs.video import VideoLimits
+from hbi_core.predictor import Predictor, choose_model
+
+
+class RecentVideos:
+    """Predictors of the last videos, for a program that answers one request after another.
+
+    A second caption on one of them costs the cheap half only. Files that were written anew are read
+    anew. Safe for several threads.
+
+    Args:
+        videos: whose frames and players are held at most, about 10 MB each.
+        models: whose heads are held at most.
+
+    Example:
+        >>> from hbi_core.pipeline import explain
+        >>> recent = RecentVideos()
+        >>> first = explain("assets/clips/cafe.mp4", "a cat", frames=2, recent=recent)
+        >>> second = explain("assets/clips/cafe.mp4", "a cup", frames=2, recent=recent)
+        >>> second.video is first.video
+        True
+    """
+
+    def __init__(self, videos: int = 4, models: int = 2) -> None:
+        self._videos, self._models = _Recent(videos), _Recent(models)
+
+    def predictor(
+        self,
+        video: Path,
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        checkpoint: str | Path | None = None,
+        encoder: str = "auto",
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> Predictor:
+        """A predictor that has this video. It is shared: for another video, copy it first.
+
+        Args:
+            video: a video file.
+            frames, limits: see `Predictor.set_video`.
+            checkpoint, encoder, device: see `choose_model`.
+            progress: called with a fraction in [0, 1] and what is being done.
+
+        Returns:
+            The one that was returned for the same arguments before, unless a file has changed.
+
+        Raises:
+            InputError: as `Predictor.set_video` and `choose_model`.
+
+        Example:
+            >>> recent = RecentVideos()
+            >>> clip = Path("assets/clips/cafe.mp4")
+            >>> recent.predictor(clip, frames=2) is recent.predictor(clip, frames=2)
+            True
+        """
+        heads = None if checkpoint is None else Path(checkpoint)
+        files = (heads, weights_file(encoder))
+        model = (*files, *map(file_identity, files), encoder, device)
+
+        def loaded() -> Predictor:
+            return Predictor(*choose_model(checkpoint, encoder, device, progress), device)
+
+        def ready() -> Predictor:
+            predictor = copy.copy(self._models.get(model, loaded))
+            predictor.set_video(video, frames, limits, progress)
+            return predictor
+
+        return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
+
+    def forget(self, unused_seconds: float) -> None:
+        """Drop the videos that nobody asked about for as long.
+
+        Args:
+            unused_seconds: at least 0; 0 drops all.
+
+        Example:
+            >>> from hbi_core.pipeline import explain
+            >>> recent = RecentVideos()
+            >>> first = explain("assets/clips/cafe.mp4", "a cat", frames=2, recent=recent)
+            >>> recent.forget(0)
+            >>> second = explain("assets/clips/cafe.mp4", "a cat", frames=2, recent=recent)
+            >>> second.video is first.video
+            False
+        """
+        self._videos.drop(unused_seconds)
+
+
+class _Recent:
+    """The last predictors and when each was used, by what they were made of; the latest last."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
+        self._most, self._lock = most, Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Predictor]) -> Predictor:
+        with self._lock:
+            predictor, _ = self._kept.get(key, (None, 0.0))
+        predictor = predictor or make()  # two threads may make the same: none waits for another
+        with self._lock:
+            self._kept[key] = predictor, time.monotonic()
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return predictor
+
+    def drop(self, unused_seconds: float) -> None:
+        latest = time.monotonic() - unused_seconds
+        with self._lock:
+            for key in [key for key, (_, used) in self._kept.items() if used <= latest]:
+                del self._kept[key]
