@@ -24,7 +24,7 @@ from benchmarks.games import random_game
 from benchmarks.peers import APPROXIMATORS, SHAPIQ, four_evaluations, shapiq_estimate
 from benchmarks.report import RESULTS, named, report
 from explainers import closed_form, estimate, sample_coalitions
-from explainers.comparison import agreement
+from explainers.agreement import agreement
 from explainers.methods import METHODS
 from explainers.timing import seconds_in_words
 from hbi_core.estimator import load_estimator
@@ -53,7 +53,7 @@ class Settings:
     """Budgets up to 4,096 only, and not the paper's 1,000 samples."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Point:
     method: str
     coalitions: int
@@ -128,21 +128,22 @@ def _measured(settings: Settings, budgets: list[int]) -> Iterator[Point]:
                 runs.append(method(budget, seed))
                 bar.update()
             slow = max(run.seconds for run in runs) > settings.limit
+            errors = [agreement(run.values.cpu(), exact[index]).relative_error for run in runs]
             yield Point(
-                name if index == "banzhaf" else f"{name} (Shapley interactions)",
-                runs[0].coalitions_evaluated,
-                statistics.median(run.seconds for run in runs),
-                statistics.median(
-                    agreement(run.values.cpu(), exact[index]).relative_error for run in runs
-                ),
+                method=name if index == "banzhaf" else f"{name} (Shapley interactions)",
+                coalitions=runs[0].coalitions_evaluated,
+                seconds=statistics.median(run.seconds for run in runs),
+                error=statistics.median(errors),
             )
     bar.close()
     estimator = load_estimator().to(settings.device)
     runs = [estimate(there, estimator) for _ in range(10)]
     error = agreement(runs[0].values.cpu(), exact["banzhaf"]).relative_error
-    yield Point(ESTIMATOR, 0, statistics.median(run.seconds for run in runs), error)
+    seconds = statistics.median(run.seconds for run in runs)
+    yield Point(method=ESTIMATOR, coalitions=0, seconds=seconds, error=error)
     runs = [closed_form(there) for _ in range(10)]
-    yield Point(CLOSED_FORM, 0, statistics.median(run.seconds for run in runs), 0.0)
+    seconds = statistics.median(run.seconds for run in runs)
+    yield Point(method=CLOSED_FORM, coalitions=0, seconds=seconds, error=0.0)
 
 
 def _against(point: Point, points: list[Point]) -> str:

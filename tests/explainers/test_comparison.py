@@ -22,7 +22,7 @@ from explainers import (
     estimate,
     sample_coalitions,
 )
-from explainers.comparison import agreement
+from explainers.agreement import agreement
 from support.oracles import in_room, random_game
 
 

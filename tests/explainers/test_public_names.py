@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -10,6 +11,7 @@ import pkgutil
 import pytest
 
 import explainers
+from support.demo import ROOT
 
 MODULES = [module.name for module in pkgutil.iter_modules(explainers.__path__, "explainers.")]
 PUBLIC = {name: getattr(explainers, name) for name in explainers.__all__}
@@ -50,3 +52,12 @@ def test_the_examples_are_true(module):
     assert not result.failed
     public = {v.__name__ for v in PUBLIC.values() if getattr(v, "__module__", "") == module}
     assert result.attempted >= len(public)
+
+
+@pytest.mark.parametrize("folder", ["explainers", "hbi_core", "app", "benchmarks", "examples"])
+def test_interactions_are_built_by_keyword(folder):
+    """Nine fields, of which no reader knows the order."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Interactions":
+                assert not node.args, f"{path}:{node.lineno}"
