@@ -32,8 +32,8 @@ def main(settings: Settings) -> None:
 
     from app.export import remove_old_exports
     from app.page import build_page
+    from hbi_core.devices import choose_device
     from hbi_core.encoders import load_encoder
-    from hbi_core.pipeline import choose_device
     from hbi_core.shipped import ASSETS
 
     stop_on_signals()

@@ -21,9 +21,15 @@ from hbi_core.figures.methods_view import Compared
 from hbi_core.figures.print_style import WIDTHS, save_figure
 
 CSV_COLUMNS = (
-    "level", "video_token", "frames", "text_token", "text",
-    "interaction", "similarity", "rank",
-)  # fmt: skip
+    "level",
+    "video_token",
+    "frames",
+    "text_token",
+    "text",
+    "interaction",
+    "similarity",
+    "rank",
+)
 # How formulas begin, in full width too, and what a spreadsheet skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hbi_core.checkpoints.tensor_file import read_metadata, read_tensors, write_tensors
+from hbi_core.checkpoints.tensor_file import read_tensors, write_tensors
 from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
@@ -166,17 +166,6 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             settings["training"],
             task,
         )
-
-
-def read_settings(path: str | Path) -> tuple[ModelConfig, RetrievalSettings]:
-    """The shape of a checkpoint's model and what it reads, without its tensors.
-
-    Errors as `load_checkpoint`.
-    """
-    path = Path(path)
-    with _fitting(path):
-        _, config, retrieval = _settings(path, read_metadata(path))
-    return config, retrieval
 
 
 def _settings(path: Path, metadata: dict) -> tuple[dict, ModelConfig, RetrievalSettings]:

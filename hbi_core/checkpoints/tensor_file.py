@@ -73,12 +73,6 @@ def read_tensors(
     return tensors, metadata
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file alone. Errors as `read_tensors`."""
-    with _opened(path) as file:
-        return file.metadata() or {}
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[safe_open]:
     if not path.is_file():

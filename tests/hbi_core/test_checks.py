@@ -23,9 +23,26 @@ def test_whole_numbers(value):
 
 @pytest.mark.parametrize(
     "value",
-    [True, np.True_, 2.5, np.float64(2.5), math.nan, math.inf, -math.inf, "12", "x", None, [12],
-     {}, 12 + 0j, 0, 65, -1, 2**70],
-)  # fmt: skip
+    [
+        True,
+        np.True_,
+        2.5,
+        np.float64(2.5),
+        math.nan,
+        math.inf,
+        -math.inf,
+        "12",
+        "x",
+        None,
+        [12],
+        {},
+        12 + 0j,
+        0,
+        65,
+        -1,
+        2**70,
+    ],
+)
 def test_what_is_no_whole_number_in_the_range(value):
     with pytest.raises(InputError, match=r"^.+ frames; use a whole number, 1 to 64\.$"):
         whole_number(value, "{} frames", 1, 64)

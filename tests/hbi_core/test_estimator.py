@@ -161,8 +161,10 @@ def test_estimate():
     assert result.values.shape == (2, 5, 3, 4)
     assert result.values.dtype == torch.float64
     assert (result.standard_error, result.method, result.coalitions_evaluated) == (
-        None, "estimator", 0,
-    )  # fmt: skip
+        None,
+        "estimator",
+        0,
+    )
     everything = torch.ones(1, 3, dtype=torch.bool), torch.ones(1, 4, dtype=torch.bool)
     cells = estimator.network(game.similarity[1, 2][None].float(), *everything)[0]
     assert torch.allclose(result.values[1, 2].float(), 0.25 * cells, atol=1e-6)

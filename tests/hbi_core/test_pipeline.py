@@ -41,9 +41,13 @@ from support.printed import assert_for_print
 from support.toy import ToyEncoder
 
 FILES = {
-    "explanation.json", "figure.pdf", "figure.svg", "figure.png", "interactions.csv",
+    "explanation.json",
+    "figure.pdf",
+    "figure.svg",
+    "figure.png",
+    "interactions.csv",
     "graph.graphml",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +123,23 @@ def test_json_schema(explanation, saved):
     assert data["caption"] == CAFE_CAPTION
     assert set(data["video"]) == {"name", "duration_seconds", "frame_times"}
     assert data["model"] == {
-        "encoder": "lite", "checkpoint": "lite_heads.safetensors", "weighting": "renormalised",
-    }  # fmt: skip
+        "encoder": "lite",
+        "checkpoint": "lite_heads.safetensors",
+        "weighting": "renormalised",
+    }
     assert data["levels"][0]["text_tokens"][1] == {"words": [1], "text": "tabby"}
     for level in data["levels"]:
         assert set(level) == {
-            "name", "score", "video_tokens", "text_tokens", "similarity", "video_logits",
-            "text_logits", "interactions", "method",
-        }  # fmt: skip
+            "name",
+            "score",
+            "video_tokens",
+            "text_tokens",
+            "similarity",
+            "video_logits",
+            "text_logits",
+            "interactions",
+            "method",
+        }
         assert level["method"] == "closed_form"
         shape = (len(level["video_tokens"]), len(level["text_tokens"]))
         assert np.shape(level["similarity"]) == np.shape(level["interactions"]) == shape
@@ -161,14 +174,25 @@ def test_csv_is_safe_in_spreadsheets(explanation, tmp_path):
     rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
     shown = {int(row["text_token"]): row["text"] for row in rows}
     assert [shown[i] for i in range(len(texts))] == [
-        "'=1+1", "'+5 猫", "'-2", "'@sum", "'＝A1", "two = 2", "it's", "5",
-    ]  # fmt: skip
+        "'=1+1",
+        "'+5 猫",
+        "'-2",
+        "'@sum",
+        "'＝A1",
+        "two = 2",
+        "it's",
+        "5",
+    ]
     values = [float(row["interaction"]) for row in rows]
     assert min(values) < 0
     assert sorted(values) == sorted(first.interactions.values.flatten().tolist())
     assert to_csv(["a"], [["\t=1"], ["\r=1"], [-1.5], [None]]).splitlines()[1:] == [
-        "'\t=1", "\"'", "=1\"", "-1.5", '""',
-    ]  # fmt: skip
+        "'\t=1",
+        "\"'",
+        '=1"',
+        "-1.5",
+        '""',
+    ]
 
 
 def test_all_files_or_none(explanation, tmp_path, monkeypatch):
@@ -212,9 +236,14 @@ def test_figure_for_papers(explanation, tmp_path, width, inches):
 
 @pytest.mark.parametrize(
     ("caption", "width"),
-    [("日 $x^2$ & <b> ∞", "text"), ("one", "column"), ("w" * 3000, "column"),
-     ("\udcff ok", "text"), (" ".join(f"word{i}" for i in range(80)), "column")],
-)  # fmt: skip
+    [
+        ("日 $x^2$ & <b> ∞", "text"),
+        ("one", "column"),
+        ("w" * 3000, "column"),
+        ("\udcff ok", "text"),
+        (" ".join(f"word{i}" for i in range(80)), "column"),
+    ],
+)
 def test_any_caption_is_drawn_and_written(tmp_path, caption, width):
     result = explain(CAFE, caption, frames=2)
     written = result.save(tmp_path, width)
@@ -289,9 +318,19 @@ def test_a_diverged_checkpoint_writes_nothing(tmp_path, capsys, value, weighting
     save_file(tensors, tmp_path / "heads.safetensors", metadata)
     out = tmp_path / "out"
     status = main(
-        [str(CAFE), "a cat", "--frames", "2", "--checkpoint", str(tmp_path / "heads.safetensors"),
-         "--weighting", weighting, "--out", str(out)]
-    )  # fmt: skip
+        [
+            str(CAFE),
+            "a cat",
+            "--frames",
+            "2",
+            "--checkpoint",
+            str(tmp_path / "heads.safetensors"),
+            "--weighting",
+            weighting,
+            "--out",
+            str(out),
+        ]
+    )
     error = capsys.readouterr().err
     assert status == 2, error
     assert "not finite" in error
@@ -372,9 +411,12 @@ def test_command_line(tmp_path, explanation):
     out = tmp_path / "new" / "folder"
     result = subprocess.run(
         [sys.executable, "-m", "hbi_core.explain", str(CAFE), CAFE_CAPTION, "--out", str(out)],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]},
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     assert {path.name for path in out.iterdir()} == FILES

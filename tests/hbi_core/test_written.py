@@ -29,8 +29,12 @@ def test_places_that_cannot_be_written(tmp_path):
     check_file(tmp_path / "new" / "x.json", "--json FILE")
     check_file(tmp_path / "file", "--json FILE")
     check_file(Path("/dev/null"), "--json FILE")
-    for folder in (tmp_path / "file", tmp_path / "file" / "run", tmp_path / "/proc/run",
-                   tmp_path / ("long" * 100)):  # fmt: skip
+    for folder in (
+        tmp_path / "file",
+        tmp_path / "file" / "run",
+        tmp_path / "/proc/run",
+        tmp_path / ("long" * 100),
+    ):
         with pytest.raises(SettingsError, match=r"cannot be written.*out=FOLDER"):
             check_folder(folder, "out=FOLDER")
     for path in (tmp_path, tmp_path / "file" / "x.json"):
