@@ -82,15 +82,15 @@ class EstimatorConfig:
     """Settings of `train_estimator`.
 
     Attributes:
-        out: file to write, NAME.safetensors.
-        steps: of Adam, with cosine decay of the learning rate.
-        batch_size: games a step.
-        learning_rate: of Adam, at the first step.
-        channels: of the network.
-        frames: video players of a game at most; each game has between one and that many.
-        words: text players of a game at most, likewise.
-        weighting: of the games, "renormalised" or "fixed".
-        seed: of everything random.
+        out: This file is written, NAME.safetensors.
+        steps: Adam takes so many steps, with cosine decay of the learning rate.
+        batch_size: A step has so many games.
+        learning_rate: Adam learns at this rate at the first step.
+        channels: The network has so many channels.
+        frames: A game has so many video players at most; each has between one and that many.
+        words: A game has so many text players at most, likewise.
+        weighting: The games are "renormalised" or "fixed".
+        seed: Everything random follows from this number.
     """
 
     out: Path

@@ -39,20 +39,22 @@ class LossConfig:
     """The terms of Eq. 10.
 
     Attributes:
-        alpha: weight of the Banzhaf losses (Eq. 8).
-        beta: weight of the self-distillation losses (Eq. 10).
-        target: where the interactions of Eq. 5 come from: "closed_form" (exact), "sampling",
-            "estimator", or "none" for no Banzhaf loss.
-        coalitions: of the target "sampling", for each pair of a video and its text.
-        estimator: file of the target "estimator".
-        interaction_scale: factor on the interactions before the softmax of Eq. 4, one for each
-            level: with fewer players, interactions are larger.
-        weighting: of the game, "renormalised" or "fixed".
-        temperature: τ of Eq. 2, where training starts.
-        learned_temperature: whether τ is trained, with the learning rate of the encoder (where
-            that is frozen, of the rest), without weight decay, and never below 0.01: as CLIP's.
-        supervised: levels with losses of their own (deep supervision), of those that the model has.
-        distillation: pairs of levels "teacher>student" (Tab. C), of those that the model has.
+        alpha: The Banzhaf losses have this weight (Eq. 8).
+        beta: The self-distillation losses have this weight (Eq. 10).
+        target: The interactions of Eq. 5 come from "closed_form" (exact), "sampling" or
+            "estimator"; with "none", there is no Banzhaf loss.
+        coalitions: The target "sampling" draws so many for each pair of a video and its text.
+        estimator: The target "estimator" is in this file.
+        interaction_scale: The interactions are multiplied by this before the softmax of Eq. 4, one
+            factor for each level: with fewer players, interactions are larger.
+        weighting: The game is "renormalised" or "fixed".
+        temperature: τ of Eq. 2 starts at this.
+        learned_temperature: τ is trained if this is true, with the learning rate of the encoder
+            (where that is frozen, of the rest), without weight decay, and never below 0.01: as
+            CLIP's.
+        supervised: These levels have losses of their own (deep supervision), if the model has them.
+        distillation: These pairs of levels, "teacher>student", are distilled (Tab. C), if the model
+            has them.
     """
 
     alpha: float = 1.0

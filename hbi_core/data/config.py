@@ -17,25 +17,30 @@ class DataConfig:
     """What is trained on.
 
     Attributes:
-        dataset: "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or "synthetic".
-        root: its folder.
-        train: split to train on; "train+validation", with validation null, for the final run.
-        validation: split that chooses the best checkpoint, never one with clips of the test split;
-            None for none, so that the last weights are kept.
-        clips: of each split at most, chosen by a hash of their ids; 0 takes all.
-        frames: of each clip; a montage has as many of each photograph.
-        words: text players at most; longer captions are cut.
-        missing: what to do about clips without a file, "skip" or "stop".
-        montages: share of the training batches whose samples are one to four photographs one after
-            another, with their captions joined. Only for photographs.
-        validation_parts: photographs of each montage that is validated on; 1 for single ones.
-        views: random views of each photograph to choose the training frames from.
-        captions_per_clip: captions of each clip in an epoch, drawn anew; 0 takes them all.
-        cache: folder for frozen features; where several processes share the work and none is
-            given, features/ in the folder of the run.
-        workers: processes that read clips, for training, validation and the cache; 0 reads them in
-            the training process.
-        video_limits: what is refused; a video that takes longer to read stops the run.
+        dataset: The data set is "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or
+            "synthetic".
+        root: The data set lies in this folder.
+        train: This split is trained on; "train+validation", with validation null, is for the final
+            run.
+        validation: This split chooses the best checkpoint, never one with clips of the test split;
+            with null, the last weights are kept.
+        clips: Each split has so many clips at most, chosen by a hash of their ids; 0 takes all.
+        frames: So many frames of each clip are read; a montage has as many of each photograph.
+        words: A caption has so many text players at most; longer ones are cut.
+        missing: Clips without a file are left out ("skip") or end the run ("stop").
+        montages: This share of the training batches has samples of one to four photographs one
+            after another, with their captions joined. It is only for photographs.
+        validation_parts: Each montage that is validated on has so many photographs; with 1, there
+            are single ones.
+        views: The training frames are chosen from so many random views of each photograph.
+        captions_per_clip: So many captions of each clip are drawn anew for each epoch; 0 takes them
+            all.
+        cache: Frozen features are kept in this folder; where several processes share the work and
+            none is given, it is features/ in the folder of the run.
+        workers: So many processes read clips, for training, validation and the cache; with 0, the
+            training process reads them.
+        video_limits: Videos beyond these limits are refused; one that takes longer to read ends the
+            run.
     """
 
     dataset: str

@@ -34,11 +34,11 @@ class VideoLimits:
     """What is refused, so that one file cannot occupy the machine.
 
     Attributes:
-        bytes: largest file.
-        seconds: longest video.
-        reading_seconds: time limit for reading; pictures larger than 1920 x 1080 have as many
-            times more, up to four times.
-        short_side: larger frames are scaled down to this many pixels.
+        bytes: A file has so many bytes at most.
+        seconds: A video is so long at most.
+        reading_seconds: Reading takes so long at most; pictures larger than 1920 x 1080 have as
+            many times more, up to four times.
+        short_side: Larger frames are scaled down so that their short side has this many pixels.
 
     Raises:
         SettingsError: a limit is not above 0.

@@ -38,31 +38,35 @@ class ModelConfig:
     """Shape of the hierarchy.
 
     Attributes:
-        video_width: features of a frame; training takes what the encoder gives.
-        text_width: features of a word, likewise.
-        width: D, features of a token in the joint space.
-        text_players: "words"; or "tokens" of the encoder's tokenizer, as the paper has them.
-        projection: linear maps from the encoder's features into the joint space; without them
-            all three widths are the same.
-        noise: standard deviation of what is added to the features before the projection, in
-            training.
-        dropout: of the features before the projection, in training.
-        temporal_layers: blocks of the temporal transformer over frames; 0 for none.
-        attention_heads: of the temporal transformer and of the attention after merging.
-        positions: frames that the temporal transformer has position embeddings for.
-        weight_hidden: hidden features of the weight MLPs (Eq. 1); None takes 2 D.
-        logit_bound: b, where the token weight logits are b tanh(logit / b); None for no bound.
-        video_clusters: tokens after each merge, {Nv_a, Nv_o} of the paper (Tab. 6). Whole numbers
-            are counts; fractions below 1 are shares of the tokens of the level below, rounded up.
-            Their number is the number of levels above the entity level, 0 to 2.
-        text_clusters: {Nt_a, Nt_o}, likewise.
-        neighbours: K of DPC-KNN (Eq. 6).
-        head: structure of the prediction heads (Fig. A).
-        head_channels: hidden channels of the prediction heads.
-        compatibility: "paper"; or "published", which computes what the paper's released
-            checkpoints compute. There padding tokens count as similarity 0 at the entity level
-            and are read by the convolution of the first merge, and no mask goes on to the next
-            level; DPC-KNN weighs by the distance instead of its square.
+        video_width: A frame has so many features; training takes what the encoder gives.
+        text_width: A word has so many features; training takes what the encoder gives.
+        width: A token has so many features in the joint space, D.
+        text_players: Text players are "words"; or "tokens" of the encoder's tokenizer, as the paper
+            has them.
+        projection: Linear maps lead from the encoder's features into the joint space if this is
+            true; without them all three widths are the same.
+        noise: What is added to the features before the projection, in training, has this standard
+            deviation.
+        dropout: This share of the features before the projection is dropped in training.
+        temporal_layers: The temporal transformer over frames has so many blocks; with 0, there is
+            none.
+        attention_heads: The temporal transformer and the attention after merging have so many
+            heads.
+        positions: The temporal transformer has position embeddings for so many frames.
+        weight_hidden: The weight MLPs (Eq. 1) have so many hidden features; None takes 2 D.
+        logit_bound: The token weight logits are b tanh(logit / b), where b is this; None sets no
+            bound.
+        video_clusters: So many tokens are left after each merge, {Nv_a, Nv_o} of the paper (Tab.
+            6). Whole numbers are counts; fractions below 1 are shares of the tokens of the level
+            below, rounded up. Their number is the number of levels above the entity level, 0 to 2.
+        text_clusters: So many text tokens are left after each merge, {Nt_a, Nt_o}, likewise.
+        neighbours: DPC-KNN looks at so many neighbours, K of Eq. 6.
+        head: The prediction heads have this structure (Fig. A).
+        head_channels: The prediction heads have so many hidden channels.
+        compatibility: The model is the one of the "paper"; or "published", which computes what the
+            paper's released checkpoints compute. There padding tokens count as similarity 0 at the
+            entity level and are read by the convolution of the first merge, and no mask goes on to
+            the next level; DPC-KNN weighs by the distance instead of its square.
     """
 
     video_width: int = 512

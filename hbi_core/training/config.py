@@ -36,17 +36,19 @@ class OptimiserConfig:
     """Adam with warm-up and cosine decay.
 
     Attributes:
-        learning_rate: of everything but the encoder.
-        encoder_learning_rate: of the encoder; 0 freezes it, and its features can be cached.
-        weight_decay: decoupled (AdamW); 0 is Adam.
-        warmup: share of the steps in which the learning rate rises.
-        epochs: passes over the training clips (or their captions).
-        batch_size: samples a step, over all processes; pairs compared by the contrastive loss.
-        accumulation: steps whose gradients are added up before the weights change.
-        clip_norm: largest norm of the gradient; 0 for no limit.
-        precision: "no" (float32) or "bf16".
-        average: decay of the moving average of the weights, those of a learning encoder too, that
-            is evaluated and saved; 0 for none.
+        learning_rate: Everything but the encoder learns at this rate.
+        encoder_learning_rate: The encoder learns at this rate; 0 freezes it, and its features can
+            be cached.
+        weight_decay: The weights decay at this rate, decoupled as in AdamW; 0 is Adam.
+        warmup: The learning rate rises in this share of the steps.
+        epochs: Training passes so often over the training clips, or their captions.
+        batch_size: A step has so many samples over all processes; the contrastive loss compares
+            each pair of them.
+        accumulation: The gradients of so many steps are added up before the weights change.
+        clip_norm: The norm of the gradient is limited to this; 0 sets no limit.
+        precision: The model computes in float32 ("no") or in bfloat16 ("bf16").
+        average: A moving average of the weights with this decay, those of a learning encoder too,
+            is evaluated and saved; 0 makes none.
     """
 
     learning_rate: float = 1e-3
@@ -79,23 +81,25 @@ class TrainConfig:
     """A training run.
 
     Attributes:
-        out: folder of the run: checkpoints, metrics, TensorBoard files. A run found there goes on,
-            if it has the same settings (see `hbi_core.training.folder`). Processes on several
-            machines must all see it.
-        task: what is trained for, one of `hbi_core.tasks.TASKS`.
-        task_settings: those that only this task has, by name.
-        encoder: as `hbi_core.encoders.load_encoder` takes it, with its weights.
-        model: its shape.
-        start: checkpoint whose weights training starts from, such as the one we ship. `encoder` and
-            settings of `model` that are left at their defaults are taken from it; others must be
-            its own, but for noise and dropout.
-        loss: what is minimised.
-        optimiser: how.
-        level_weights: share of each level in the score of retrieval, entity first.
-        half: whether the checkpoint is stored in half precision.
-        evaluate_every: epochs between validations.
-        save_every: steps between saves of the state to resume from; an epoch's end saves too.
-        seed: of everything random.
+        out: The run is written to this folder: checkpoints, metrics, TensorBoard files. A run found
+            there goes on, if it has the same settings (see `hbi_core.training.folder`). Processes
+            on several machines must all see it.
+        task: The model is trained for this task, one of `hbi_core.tasks.TASKS`.
+        task_settings: These settings, by name, are those that only this task has.
+        encoder: This encodes frames and words, named as `hbi_core.encoders.load_encoder` takes it,
+            with its weights.
+        model: The model has this shape.
+        start: Training starts from the weights of this checkpoint, such as the one that we ship.
+            `encoder` and settings of `model` that are left at their defaults are taken from it;
+            others must be its own, but for noise and dropout.
+        loss: This is minimised.
+        optimiser: This is how it is minimised.
+        level_weights: Each level has this share in the score of retrieval, entity first.
+        half: The checkpoint is stored in half precision if this is true.
+        evaluate_every: So many epochs lie between two validations.
+        save_every: So many steps lie between two saves of the state to resume from; an epoch's end
+            saves too.
+        seed: Everything random follows from this number.
     """
 
     out: Path
