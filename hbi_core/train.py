@@ -32,7 +32,9 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     parser = ArgumentParser(
         prog="python -m hbi_core.train", exit_on_error=False, allow_abbrev=False
     )
-    parser.add_argument("--config", action="config", help="The settings are read from this YAML file; configs/ has some.")
+    parser.add_argument(
+        "--config", action="config", help="The settings are in this YAML file, see configs/."
+    )
     parser.add_class_arguments(kind, as_positional=False)
     try:
         parsed = parser.parse_args(dashed)
