@@ -14,6 +14,7 @@ test: $(VENV)/.development
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.exactness
