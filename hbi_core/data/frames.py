@@ -78,6 +78,8 @@ def zoom_in(path: Path, frames: int, size: int = SIZE) -> np.ndarray:
     """
     photograph = open_photograph(path)
     views = [np.asarray(photograph.resize((size, size), Image.Resampling.BICUBIC))]
+    if frames == 1:
+        return np.stack(views)
     square = ImageOps.fit(photograph, (size, size))
     for zoom in np.linspace(1.0, LAST_ZOOM, frames - 1):
         margin = size * (1 - zoom) / 2

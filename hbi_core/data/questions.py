@@ -64,7 +64,9 @@ class QuestionSet:
     missing: tuple[str, ...] = ()
 
 
-def read_questions(root: str | Path, split: str, missing: str = "skip") -> QuestionSet:
+def read_questions(
+    root: str | Path, split: str, missing: str = "skip", *, classes: int = CLASSES
+) -> QuestionSet:
     """Read a split of MSRVTT-QA.
 
     Args:
@@ -72,6 +74,7 @@ def read_questions(root: str | Path, split: str, missing: str = "skip") -> Quest
             files anywhere below it.
         split: "train", "validation" or "test".
         missing: whether to "skip" questions without a video, or to "stop" at them.
+        classes: of answers, at most.
 
     Raises:
         DataError: the split is not known; a file is missing or broken; the split is empty; or
@@ -86,7 +89,7 @@ def read_questions(root: str | Path, split: str, missing: str = "skip") -> Quest
     records = _read_records(path)
     if not records:
         raise DataError(f"The split {split!r} of msrvtt_qa is empty: {path} has no question.")
-    answers = _read_answers(folder)
+    answers = _read_answers(folder, classes)
     ids = dict.fromkeys(video_id for video_id, *_ in records)
     where = f"msrvtt_qa {split}, in {root} and all folders in it"
     files, absent = locate(ids, index_videos(root), missing, where)
@@ -98,11 +101,11 @@ def read_questions(root: str | Path, split: str, missing: str = "skip") -> Quest
     return QuestionSet(split, questions, answers, absent)
 
 
-def _read_answers(folder: AnnotationFolder) -> dict[str, int]:
+def _read_answers(folder: AnnotationFolder, classes: int) -> dict[str, int]:
     """The classes: of the answers in the file, those that are most frequent in the train split.
 
     They are numbered without gaps in the order of the file's own labels, so a file of at most
-    CLASSES answers labelled 0, 1, ... keeps them.
+    `classes` answers labelled 0, 1, ... keeps them.
     """
     path = folder.find("train_ans2label.json")
     labels = read_json(path)
@@ -113,7 +116,7 @@ def _read_answers(folder: AnnotationFolder) -> dict[str, int]:
         raise DataError(f"{path}: every answer should have a number of its own, {{answer: index}}.")
     train = Counter(answer for _, _, answer, _ in _read_records(folder.find(SPLITS["train"])))
     by_frequency = sorted(labels, key=lambda answer: (-train[answer], labels[answer]))
-    chosen = sorted(by_frequency[:CLASSES], key=labels.__getitem__)
+    chosen = sorted(by_frequency[:classes], key=labels.__getitem__)
     return {answer: number for number, answer in enumerate(chosen)}
 
 

@@ -21,7 +21,7 @@ from hbi_core import evaluate
 from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.command_line import parsed
-from hbi_core.data import Clip, Corpus, read_corpus, synthetic
+from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.batch import Batch, Sample
 from hbi_core.data.config import DataConfig
 from hbi_core.data.encoding import encode_corpus
@@ -53,6 +53,7 @@ from hbi_core.training.loop import learning_rates, train
 from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.progress import Metrics, saved_states
 from hbi_core.training.run import parameter_groups
+from support.releases import write_drawing
 from support.small_runs import MODEL, lines, losses, settings, toy_heads
 from support.toy import Counted, ToyEncoder
 
@@ -85,10 +86,9 @@ def _alone(function, *arguments):
 # --- Learning ---------------------------------------------------------------------------------
 
 
-def test_learns_to_retrieve(small, tmp_path, monkeypatch):
+def test_learns_to_retrieve(tmp_path):
     """From chance (6 %) to nearly every colour and direction, the direction by time alone."""
-    monkeypatch.setattr(synthetic, "_SPLITS", {"train": 16, "validation": 1, "test": 1})
-    root, epochs = small.with_name("large"), 8
+    root, epochs = write_drawing(tmp_path / "large", train=16), 8
     config = settings(
         tmp_path,
         root,
@@ -149,11 +149,12 @@ def test_an_encoder_is_in_training_mode_from_the_first_step(small, tmp_path, mon
     assert modes == ([True] * 4 + [False] * 16) * 2
 
 
-def test_clips_that_cannot_be_read_are_left_out(small, tmp_path):
+def test_clips_that_cannot_be_read_are_left_out(tmp_path):
     """And every caption stays with its own clip."""
-    corpus = read_corpus("synthetic", tmp_path / "data", "train")
+    root = write_drawing(tmp_path / "data")
+    corpus = read_corpus("synthetic", root, "train")
     corpus.clips[5].files[0].write_text("broken")
-    config = settings(tmp_path / "run", tmp_path / "data", optimiser={"epochs": 1})
+    config = settings(tmp_path / "run", root, optimiser={"epochs": 1})
     seen, batch = [], FeatureBatches._batch
 
     def remembered(self, samples):

@@ -33,6 +33,14 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
+def write_drawing(root: Path, **changed) -> Path:
+    """Folder of the drawn clips: squares of four colours in four directions, in few pixels."""
+    usual = {"frames": 8, "size": 32, "shapes": ["square"], "train": 4}
+    colours = ["red", "green", "blue", "yellow"]
+    write_json(root / "drawing.json", usual | {"colours": colours} | changed)
+    return root
+
+
 def texts(corpus: Corpus) -> dict[str, tuple[str, ...]]:
     return {clip.id: clip.captions for clip in corpus.clips}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hbi_core.data import questions, read_questions
+from hbi_core.data import read_questions
+from hbi_core.data.questions import CLASSES
 from hbi_core.errors import DataError
 from support.releases import write_json
 
@@ -25,17 +26,15 @@ def test_questions_and_classes(qa):
     assert first.file == qa / "videos" / "test0.mp4"
 
 
-def test_only_the_most_frequent_answers_of_train_are_classes(qa, monkeypatch):
-    monkeypatch.setattr(questions, "CLASSES", 2)
-    validation = read_questions(qa, "validation")
+def test_only_the_most_frequent_answers_of_train_are_classes(qa):
+    validation = read_questions(qa, "validation", classes=2)
     assert validation.answers == {"man": 0, "dog": 1}
     assert [question.label for question in validation.questions] == [None, 0]
     # Numbered without gaps whatever the labels of the file are; those decide between equals.
     path = qa / "msrvtt_qa" / "train_ans2label.json"
     write_json(path, {"couch": 9, "rare": 8, "man": 70})
-    assert read_questions(qa, "validation").answers == {"rare": 0, "man": 1}
-    monkeypatch.undo()
-    assert questions.CLASSES == 1000
+    assert read_questions(qa, "validation", classes=2).answers == {"rare": 0, "man": 1}
+    assert CLASSES == 1000
 
 
 def test_missing_videos_of_questions(qa):

@@ -8,10 +8,12 @@ import pickle
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from hbi_core.data import read_corpus, read_frames, synthetic_clips
+from hbi_core.data.synthetic import DIRECTIONS
 from hbi_core.errors import DataError
-from support.releases import ids, write_lines
+from support.releases import ids, write_drawing, write_lines
 
 
 def shape_of(frames: np.ndarray) -> np.ndarray:
@@ -79,3 +81,33 @@ def test_synthetic_clips_written_in_the_layout_of_msvd(tmp_path):
         assert corpus.clips[0].captions == (caption,)
         pixels = read_frames(corpus.clips[0], 8).pixels
         assert np.abs(pixels.astype(int) - frames).max() <= 2
+
+
+def test_a_folder_says_what_is_drawn_into_it(tmp_path):
+    write_drawing(tmp_path, frames=3, size=16, colours=["blue", "red"], shapes=["cross"])
+    train, test = (read_corpus("synthetic", tmp_path, split) for split in ("train", "test"))
+    assert len(train.clips) == 4 * len(test.clips) == 4 * 2 * 4
+    told = {clip.captions[0] for clip in test.clips}
+    assert told == {f"a {c} cross moves {d}" for c in ("red", "blue") for d in DIRECTIONS}
+    assert Image.open(test.clips[0].files[2]).size == (16, 16)
+    before = test.clips[0].files[0].read_bytes()
+    test.clips[0].files[1].unlink()
+    assert read_corpus("synthetic", tmp_path, "test") == test  # drawn again
+    assert test.clips[0].files[0].read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"colours": ["mauve"]}, r"'mauve' cannot be drawn\. Choose names of red"),
+        ({"shapes": []}, r"cannot be drawn\. Choose names of circle"),
+        ({"size": 8}, "at least 2 and 16"),
+        ({"train": 0}, "0 times in the train split"),
+        ({"size": "8"}, r"drawing\.json: 'size' should be of type int"),
+        ({"colours": [1]}, r"drawing\.json, colours: expected a list of strings"),
+    ],
+)
+def test_drawings_that_cannot_be_made(tmp_path, changed, message):
+    write_drawing(tmp_path, **changed)
+    with pytest.raises(DataError, match=message):
+        read_corpus("synthetic", tmp_path, "train")

@@ -22,6 +22,7 @@ from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
 from hbi_core.training.progress import save_state, saved_states
+from support.releases import write_drawing
 from support.small_runs import lines, settings
 from support.toy import ToyEncoder
 
@@ -319,7 +320,7 @@ def test_what_a_run_is_stands_at_its_start(small, tmp_path, capsys, caplog):
 
 def test_what_is_left_out_is_listed(tmp_path):
     """In a file, all of it; in the facts, how many."""
-    root, out = tmp_path / "data", tmp_path / "run"
+    root, out = write_drawing(tmp_path / "data"), tmp_path / "run"
     corpus = read_corpus("synthetic", root, "train").clips
     for number in (3, 5):
         corpus[number].files[0].write_text("broken")
