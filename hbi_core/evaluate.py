@@ -13,6 +13,7 @@ import tyro
 from hbi_core.checkpoints.checkpoint import RetrievalSettings
 from hbi_core.command_line import command, parsed
 from hbi_core.data import read_corpus
+from hbi_core.data.corpus import measured_split
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
@@ -33,13 +34,14 @@ class Retrieval:
     """
 
     dataset: str
-    """The data set is msrvtt, activitynet, didemo, msvd, flickr8k or synthetic."""
+    """The data set is msrvtt, activitynet, didemo, msvd, flickr8k, folder (one's own clips) or
+    synthetic."""
     root: Path
     """The data set lies in this folder."""
     json: Path
     """The metrics are written to this file."""
     split: str | None = None
-    """This split is measured; where none is given, the test split, or everything of flickr8k."""
+    """This split is measured; where none is given, the test split, or all of flickr8k or folder."""
     checkpoint: str | None = None
     """These are the trained heads. Where none are given, lite takes those that we ship; with
     "untrained", there are none."""
@@ -73,7 +75,7 @@ class Retrieval:
         check_file(self.json, "--json FILE")
         if self.cache is not None:
             check_folder(self.cache, "--cache FOLDER")
-        split = self.split or ("all" if self.dataset == "flickr8k" else "test")
+        split = self.split or measured_split(self.dataset)
         corpus = read_corpus(self.dataset, self.root, split, self.missing)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
         heads = replace(heads, retrieval=self._retrieval(heads.retrieval))

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from hbi_core.errors import DataError
 
 _AGAIN = "Mend it, or download the file again."
+_SPOKEN = {",": "comma", ";": "semicolon", "\t": "tab"}
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
@@ -25,7 +26,7 @@ _BYTE_ORDER_MARKS = (
 
 
 class AbsentError(DataError):
-    """A folder has no annotation file of a name."""
+    """A folder has no annotation file of a name, or one that tells nothing about a split."""
 
 
 @dataclass(frozen=True)
@@ -78,37 +79,71 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in _read_text(path).split("\n") if line.strip()]
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        values: by column, stripped.
+        where: file and line, for error messages.
+    """
+
+    values: dict[str, str]
+    where: str
+
+    def value(self, column: str) -> str:
+        """Raises DataError if it is empty."""
+        if not self.values[column]:
+            raise DataError(f"{self.where}: {column} is empty. {_AGAIN}")
+        return self.values[column]
+
+
+def read_table(path: Path, delimiters: str = ",") -> tuple[list[str], list[Row]]:
+    """The header and the rows of a CSV file.
+
+    Args:
+        path: the file.
+        delimiters: what may stand between values; of several, the one that is most often in the
+            first line.
+
+    Raises:
+        DataError: a row has too few or too many values, or the file is no CSV.
+    """
+    text = _read_text(path)
+    delimiter = max(delimiters, key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        header = list(reader.fieldnames or ())
+        for row in reader:
+            if None in row or None in row.values():
+                raise DataError(
+                    f"{path}, line {reader.line_num}: the row has not as many values as the header "
+                    f"({len(header)}); a text with a {_SPOKEN[delimiter]} needs quotes. {_AGAIN}"
+                )
+            values = {column: value.strip() for column, value in row.items()}
+            rows.append(Row(values, f"{path}, line {reader.line_num}"))
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num + 1}: not CSV ({error}). {_AGAIN}"
+        ) from error
+    return header, rows
+
+
 def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
     """These columns of a CSV file with a header.
 
     Raises:
         DataError: a column is missing, a row has too few or too many, or a value is empty.
     """
-    reader = csv.DictReader(io.StringIO(_read_text(path), newline=""), strict=True)
-    rows = []
-    try:
-        absent = [column for column in columns if column not in (reader.fieldnames or ())]
-        if absent:
-            raise DataError(
-                f"{path}, line 1: the header has no column {', '.join(absent)}; it should have "
-                f"{','.join(columns)}. {_AGAIN}"
-            )
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(
-                    f"{path}, line {reader.line_num}: the row has not as many values as the header "
-                    f"({len(reader.fieldnames)}); a text with a comma needs quotes. {_AGAIN}"
-                )
-            values = tuple(row[column].strip() for column in columns)
-            if not all(values):
-                empty = columns[values.index("")]
-                raise DataError(f"{path}, line {reader.line_num}: {empty} is empty. {_AGAIN}")
-            rows.append(values)
-    except csv.Error as error:
+    header, rows = read_table(path)
+    absent = [column for column in columns if column not in header]
+    if absent:
         raise DataError(
-            f"{path}, line {reader.line_num + 1}: not CSV ({error}). {_AGAIN}"
-        ) from error
-    return rows
+            f"{path}, line 1: the header has no column {', '.join(absent)}; it should have "
+            f"{','.join(columns)}. {_AGAIN}"
+        )
+    return [tuple(row.value(column) for column in columns) for row in rows]
 
 
 def read_pickle(path: Path) -> Any:
@@ -132,7 +167,7 @@ def read_pickle(path: Path) -> Any:
         raise DataError(f"{path} is not a readable pickle ({error}). {_AGAIN}") from error
 
 
-def fields(record: Any, types: dict[str, type], where: str) -> list[Any]:
+def fields(record: Any, types: Mapping[str, type], where: str) -> list[Any]:
     """The values of these keys of a JSON object, each of its type, in this order.
 
     Raises:

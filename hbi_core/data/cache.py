@@ -36,8 +36,7 @@ def file_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSett
     """
     files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
     chosen = {name: value for name, value in vars(settings).items() if name != "missing"}
-    everything = [
-        _VERSION, encoder.name, weights, encoder.widths, clip.id, files, clip.captions, chosen
-    ]  # fmt: skip
+    by_encoder = [_VERSION, encoder.name, weights, encoder.widths]
+    everything = [*by_encoder, clip.id, files, clip.captions, chosen]
     digest = hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:24]
     return f"{digest}.safetensors"

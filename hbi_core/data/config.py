@@ -17,8 +17,8 @@ class DataConfig:
     """What is trained on.
 
     Attributes:
-        dataset: The data set is "msrvtt", "activitynet", "didemo", "msvd", "flickr8k" or
-            "synthetic".
+        dataset: The data set is "msrvtt", "activitynet", "didemo", "msvd", "flickr8k", "folder"
+            (one's own clips) or "synthetic".
         root: The data set lies in this folder.
         train: This split is trained on; "train+validation", with validation null, is for the final
             run.

@@ -21,8 +21,8 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
     """Read a split of a data set in the layout of its public release.
 
     Args:
-        name: "msrvtt", "activitynet", "didemo", "msvd" or "flickr8k"; or "synthetic", which is
-            drawn into the folder.
+        name: "msrvtt", "activitynet", "didemo", "msvd" or "flickr8k"; "folder", one's own clips
+            with captions.csv; or "synthetic", which is drawn into the folder.
         root: folder with the annotation files, in itself or in annotations/, and with the video
             files anywhere below it.
         split: "train", "validation" or "test", which have no clip in common where the release's
@@ -30,7 +30,7 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
             train on the whole train list: of msrvtt (9k) and activitynet (10k), where validation
             is held out of it, that is "train+validation"; of didemo, msvd and flickr8k, which have
             a list for validation, "train". Also "captioning-train", "captioning-validate" and
-            "captioning-test" of msrvtt; "all" of flickr8k.
+            "captioning-test" of msrvtt; "all" of flickr8k and folder.
         missing: whether to "skip" clips without a file, or to "stop" at them.
 
     Raises:
@@ -52,8 +52,10 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
             f"none has a caption. Expected layout: {data_set.layout}"
         )
     if without_text:
-        _LOG.warning("%d ids of %s %s have no caption and are left out: %s.",
-                     len(without_text), name, split, first_ten(without_text))  # fmt: skip
+        count, listed = len(without_text), first_ten(without_text)
+        _LOG.warning(
+            "%d ids of %s %s have no caption and are left out: %s.", count, name, split, listed
+        )
     where = f"{name} {split}, in {root} and all folders in it"
     files, absent = locate(with_text, data_set.index(root), missing, where, data_set.prefix)
     clips = tuple(Clip(id, (file,), texts[id]) for id, file in files.items())
@@ -87,6 +89,11 @@ def shared_with_test(corpus: Corpus, root: str | Path) -> tuple[str, ...]:
     except AbsentError:
         return ()
     return tuple(id for id in ids if id in tested)
+
+
+def measured_split(name: str) -> str:
+    """The split of a data set that a model is evaluated on where none is named."""
+    return DATA_SETS[name].measured if name in DATA_SETS else "test"
 
 
 def _check_split(name: str, split: str) -> None:

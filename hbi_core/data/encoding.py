@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -97,10 +98,10 @@ def encode_corpus(
     settings = EncodingSettings(frames, views, players, words, padded, seed, missing)
     with nullcontext(reader) if reader else ClipReader(encoder) as reader:
         encoded = _Encoded(encoder, corpus, settings, cache, reader)
-        if processes == 1:
-            encoded.add(corpus.clips, f"features of {corpus.name}")
-        else:
+        if meeting is not None and processes > 1:
             encoded.add_share(rank, processes, meeting)
+        else:
+            encoded.add(corpus.clips, f"features of {corpus.name}")
         clips = tuple(clip for clip in corpus.clips if clip.id not in encoded.unreadable)
         reader.unreadable.update(encoded.unreadable)
     if not clips:
@@ -156,10 +157,8 @@ class _Encoded:
     def add(self, clips: Sequence[Clip], title: str) -> None:
         """Encode those that are not yet."""
         left, settings = [clip for clip in clips if not self.has(clip)], self.settings
-        pixels = self.reader(
-            left, settings.frames, views=settings.views, seed=settings.seed,
-            missing=settings.missing,
-        )  # fmt: skip
+        drawn = {"views": settings.views, "seed": settings.seed}
+        pixels = self.reader(left, settings.frames, missing=settings.missing, **drawn)
         read = zip(left, pixels, strict=True)
         for clip, own in tqdm(read, title, total=len(left), leave=False):
             if own is None:
@@ -224,7 +223,7 @@ def _encode_clip(
     if pixels.views is not None:
         tensors["views"] = encoder.frame_features(pixels.views)
     if settings.padded:
-        tensors["padding"] = torch.cat([text.padding for text in texts])
+        tensors["padding"] = torch.cat([cast(Tensor, text.padding) for text in texts])
     halves = {k: _half(v, encoder, f"the {k} of {clip.id}") for k, v in tensors.items()}
     return halves | {"lengths": torch.tensor([len(text.features) for text in texts])}
 

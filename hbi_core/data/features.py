@@ -63,13 +63,15 @@ class Features:
     def texts(self, numbers: slice | list[int], words: int) -> Tokens:
         """These captions, padded to (and cut at) this many words."""
         chosen = torch.arange(len(self.owners))[numbers].tolist()
-        padding = None if self.padding is None else [self._padding(n, words) for n in chosen]
+        padding = None
+        if self.padding is not None:
+            padding = [self.padding[self._places(n, words)].float() for n in chosen]
         return pad([self.caption(number) for number in chosen], words, padding)
 
-    def _padding(self, number: int, words: int) -> Tensor:
-        """float32 [words - T, Dt]"""
+    def _places(self, number: int, words: int) -> slice:
+        """Where the [words - T] features of a caption lie in `padding`."""
         first, last = (n * words - int(self.starts[n]) for n in (number, number + 1))
-        return self.padding[first:last].float()
+        return slice(first, last)
 
 
 def join_clips(features: Features, parts: int, seed: int) -> Features:

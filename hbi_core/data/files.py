@@ -13,17 +13,18 @@ from hbi_core.errors import DataError
 _LOG = logging.getLogger(__name__)
 MISSING_RULES = ("skip", "stop")
 # What video files end in, container by container: people uploaded DiDeMo's as they had them.
-VIDEO_SUFFIXES = (
-    "mp4", "m4v", "mp4v", "mpg4", "mpeg4", "mov", "qt", "mqv", "movie", "mj2", "f4v", "ismv",
-    "3gp", "3gpp", "3gp2", "3g2", "3gpp2",
-    "avi", "divx", "xvid", "mkv", "mk3d", "webm", "flv", "ogv", "ogg", "ogm", "ogx",
-    "mpg", "mpeg", "mpe", "mp2v", "mpv", "m1v", "m2v", "m2p", "vob", "evo", "vro", "mod", "tod",
-    "ts", "m2t", "m2ts", "mts", "tp", "trp",
-    "wmv", "wm", "asf", "dvr-ms", "wtv", "rm", "rmvb", "rv",
-    "dv", "dif", "mxf", "gxf", "nut", "nsv", "nuv", "amv", "dav", "insv", "fli", "flc", "swf",
-    "mjpg", "mjpeg", "y4m", "ivf", "obu", "av1", "vc1",
-    "h261", "h263", "h264", "264", "avc", "h265", "265", "hevc",
-)  # fmt: skip
+_BY_CONTAINER = (
+    "mp4 m4v mp4v mpg4 mpeg4 mov qt mqv movie mj2 f4v ismv "
+    "3gp 3gpp 3gp2 3g2 3gpp2 "
+    "avi divx xvid mkv mk3d webm flv ogv ogg ogm ogx "
+    "mpg mpeg mpe mp2v mpv m1v m2v m2p vob evo vro mod tod "
+    "ts m2t m2ts mts tp trp "
+    "wmv wm asf dvr-ms wtv rm rmvb rv "
+    "dv dif mxf gxf nut nsv nuv amv dav insv fli flc swf "
+    "mjpg mjpeg y4m ivf obu av1 vc1 "
+    "h261 h263 h264 264 avc h265 265 hevc"
+)
+VIDEO_SUFFIXES = _BY_CONTAINER.split()
 PHOTOGRAPH_SUFFIXES = (".jpg", ".jpeg", ".png")
 _VIDEO_ENDING = re.compile(
     rf"(?<=.)(?:\.(?:{'|'.join(map(re.escape, VIDEO_SUFFIXES))})?)+\Z",
@@ -62,20 +63,32 @@ def flickr_stem(name: str) -> str:
     return first if "@N" in first else video_stem(name)
 
 
+def files_below(root: Path) -> list[Path]:
+    """Files, nearest to the root first, then by name; links to folders are followed."""
+    files, seen = [], set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:  # a link back to a folder above
+            subfolders.clear()
+            continue
+        seen.add(real)
+        files += [Path(folder, name) for name in names]
+    return sorted(files, key=lambda path: (len(path.parts), path))
+
+
 def index_videos(root: Path, stem: Callable[[str], str] = video_stem) -> dict[str, Path]:
     """All files below a folder but photographs, by their stem.
 
     Of several, one with a video suffix comes before one without, which only a list that names it
     can mean; then the one nearest to the folder, then the first by name.
     """
-    files = [path for path in _files_below(root) if not is_photograph(path)]
+    files = [path for path in files_below(root) if not is_photograph(path)]
     files.sort(key=lambda path: video_stem(path.name) == path.name)
     return {stem(path.name): path for path in reversed(files)}
 
 
 def index_photographs(root: Path) -> dict[str, Path]:
     """All photographs below a folder by file name; of two, the one nearer to the folder."""
-    files = [path for path in _files_below(root) if is_photograph(path)]
+    files = [path for path in files_below(root) if is_photograph(path)]
     return {path.name: path for path in reversed(files)}
 
 
@@ -98,21 +111,22 @@ def locate(
     Raises:
         DataError: files are missing and the rule is "stop", or all are missing.
     """
-    found = {id: index.get(id) or index.get(id.removeprefix(prefix)) for id in ids}
-    missing = tuple(id for id, file in found.items() if file is None)
+    wanted = {id: index.get(id) or index.get(id.removeprefix(prefix)) for id in ids}
+    found = {id: file for id, file in wanted.items() if file is not None}
+    missing = tuple(id for id in wanted if id not in found)
     if not missing:
         return found, ()
     report = (
-        f"{len(missing)} of {len(found)} video or image files are missing ({where}): "
+        f"{len(missing)} of {len(wanted)} video or image files are missing ({where}): "
         f"{first_ten(missing)}."
     )
-    if rule == "stop" or len(missing) == len(found):
+    if rule == "stop" or not found:
         raise DataError(
             f"{report} Put them there under these names"
             + (', or choose missing="skip" to go on without them.' if rule == "stop" else ".")
         )
     _LOG.warning("%s They are left out; `missing` of the result lists all of them.", report)
-    return {id: file for id, file in found.items() if file is not None}, missing
+    return found, missing
 
 
 def first_ten(names: Sequence[str]) -> str:
@@ -125,15 +139,3 @@ def check_missing_rule(rule: str) -> None:
     """Raises DataError unless the rule for missing files is a known one."""
     if rule not in MISSING_RULES:
         raise DataError(f"missing={rule!r} is not known. Choose one of {', '.join(MISSING_RULES)}.")
-
-
-def _files_below(root: Path) -> list[Path]:
-    """Files, nearest to the root first, then by name; links to folders are followed."""
-    files, seen = [], set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:  # a link back to a folder above
-            subfolders.clear()
-            continue
-        seen.add(real)
-        files += [Path(folder, name) for name in names]
-    return sorted(files, key=lambda path: (len(path.parts), path))

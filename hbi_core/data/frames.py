@@ -64,9 +64,9 @@ def read_frames(
         )
     share, rest = divmod(frames, len(clip.files))
     views = [share + (number < rest) for number in range(len(clip.files))]
-    pixels = [zoom_in(file, count, size) for file, count in zip(clip.files, views, strict=True)]
+    zoomed = [zoom_in(file, count, size) for file, count in zip(clip.files, views, strict=True)]
     shown = np.repeat(np.arange(len(views)), views).tolist()
-    return ClipFrames(np.concatenate(pixels), tuple(shown))
+    return ClipFrames(np.concatenate(zoomed), tuple(shown))
 
 
 def zoom_in(path: Path, frames: int, size: int = SIZE) -> np.ndarray:

@@ -26,12 +26,14 @@ from hbi_core.data.annotations import (
     read_rows,
     strings,
 )
+from hbi_core.data.clip_folder import index_clips, read_clip_folder
 from hbi_core.data.files import flickr_stem, index_photographs, index_videos, video_stem
 from hbi_core.errors import DataError
 
 Texts = dict[str, list[str]]  # ids of a split in the order of its list -> sentences
 HELD_OUT = 0.05  # of the train split, for validation: about 500 videos of MSR-VTT and ActivityNet
 HELD_OUT_PHOTOGRAPHS = 1 / 6  # of Flickr8k without its official lists
+_MSRVTT_CAPTIONING = ("captioning-train", "captioning-validate", "captioning-test")
 _ENDINGS = {"train": "train", "validation": "val", "test": "test"}  # in the names of files
 _FLICKR_LISTS = {
     "train": "Flickr_8k.trainImages.txt",
@@ -51,6 +53,7 @@ class DataSet:
         layout: what the root should contain, for error messages.
         index: root -> files by id.
         prefix: of ids, which file names may lack.
+        measured: the split that a model is evaluated on where none is named.
     """
 
     read: Callable[[AnnotationFolder, str], Texts]
@@ -59,6 +62,7 @@ class DataSet:
     layout: str
     index: Callable[[Path], dict[str, Path]] = index_videos
     prefix: str = ""
+    measured: str = "test"
 
 
 def held_out(id: str, share: float) -> bool:
@@ -108,12 +112,15 @@ def read_activitynet(folder: AnnotationFolder, split: str) -> Texts:
     path = folder.find("val_1.json" if test else "train.json")
     videos = read_json(path)
     fields(videos, {}, str(path))
-    moments = {id: [] for id in (map(video_stem, names) if test else _part_of_train(names, split))}
+    ids = map(video_stem, names) if test else _part_of_train(names, split)
+    moments: dict[str, list[tuple[list[float], str]]] = {id: [] for id in ids}
     for name, video in videos.items():
         if (id := video_stem(name)) in moments:
             moments[id] += _moments(video, f"{path}: {name}")
-    return {id: _paragraph(sentence for _, sentence in sorted(own, key=itemgetter(0)))
-            for id, own in moments.items()}  # fmt: skip
+    return {
+        id: _paragraph(sentence for _, sentence in sorted(own, key=itemgetter(0)))
+        for id, own in moments.items()
+    }
 
 
 def read_didemo(folder: AnnotationFolder, split: str) -> Texts:
@@ -189,8 +196,8 @@ def _moments(video: Any, where: str) -> list[tuple[list[float], str]]:
             "Download the file again."
         )
     for time in times:
-        if not (isinstance(time, list) and len(time) == 2
-                and all(isinstance(second, int | float) for second in time)):  # fmt: skip
+        pair = isinstance(time, list) and len(time) == 2
+        if not pair or not all(isinstance(second, int | float) for second in time):
             raise DataError(f"{where}: the timestamp {time!r} should be [start, end] in seconds.")
     return list(zip(times, sentences, strict=True))
 
@@ -198,8 +205,7 @@ def _moments(video: Any, where: str) -> list[tuple[list[float], str]]:
 DATA_SETS = {
     "msrvtt": DataSet(
         read_msrvtt,
-        ("train", "validation", "test",
-         "captioning-train", "captioning-validate", "captioning-test"),
+        ("train", "validation", "test", *_MSRVTT_CAPTIONING),
         ("msrvtt_data", "MSRVTT", "annotation"),
         "MSRVTT_data.json, MSRVTT_train.9k.csv and MSRVTT_JSFUSION_test.csv in the root or in "
         "annotations/, and videos/<video_id>.mp4.",
@@ -232,7 +238,18 @@ DATA_SETS = {
         ("all", "train", "validation", "test"),
         ("Flickr8k_text",),
         "captions.txt in the root or in annotations/, and Images/<image>; for the official splits "
-        + ", ".join(_FLICKR_LISTS.values()) + " beside captions.txt.",
+        + ", ".join(_FLICKR_LISTS.values())
+        + " beside captions.txt.",
         index=index_photographs,
+        measured="all",
     ),
-}  # fmt: skip
+    "folder": DataSet(
+        read_clip_folder,
+        ("all", "train", "validation", "test"),
+        (),
+        "video files or photographs, in any folders, and captions.csv in the root or in "
+        "annotations/, with the columns video, caption and, if there are splits, split.",
+        index=index_clips,
+        measured="all",
+    ),
+}

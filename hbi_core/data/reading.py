@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,14 +71,16 @@ class ClipReader:
         self._listed = listed
         self._requests = _Requests()
         self._source = _Source(encoder, limits)
-        options = {}
-        if workers:
-            options = {"persistent_workers": True, "prefetch_factor": max(2, ahead // workers)}
-        self._loader = DataLoader(
-            self._source, batch_size=None, sampler=self._requests, collate_fn=_as_it_is,
-            num_workers=workers, **options,
+        self._loader: DataLoader[Any] | None = DataLoader(
+            self._source,
+            batch_size=None,
+            sampler=self._requests,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=max(2, ahead // workers) if workers else None,
             generator=torch.Generator(),  # torch's own is left as it is, for a run that goes on
-        )  # fmt: skip
+        )
 
     def __call__(
         self,
@@ -102,9 +105,12 @@ class ClipReader:
             VideoTimeoutError: a clip takes too long, whatever `missing` says: whether it does
                 may depend on the load of the machine, and what is left out must not.
             VideoError: a clip cannot be read and `missing` is "stop".
+            ValueError: the reader is closed.
         """
         if not clips:
             return  # and start no workers
+        if self._loader is None:
+            raise ValueError("this reader is closed")
         self._requests.now = [(clip, frames, views, seed) for clip in clips]
         for clip, read in zip(clips, self._loader, strict=True):
             if isinstance(read, VideoTimeoutError):
@@ -177,5 +183,5 @@ class _Source(Dataset):
         return Pixels(prepare(read), None if drawn is None else prepare(drawn))
 
 
-def _as_it_is(read: Pixels | VideoError) -> Pixels | VideoError:
+def _as_it_is(read: Any) -> Any:
     return read
