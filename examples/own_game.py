@@ -27,12 +27,14 @@ def main() -> None:
     sampled = sample_coalitions(
         pairs_of_gloves, 2048, torch.Generator().manual_seed(0), players=players
     )
+    error = sampled.standard_error
+    assert error is not None  # sampling always knows its own
     for one in range(players):
         for other in range(one + 1, players):
             print(
                 f"{HANDS[one]:5} and {HANDS[other]:5}: exact {exact.values[one, other]:+.4f}, "
                 f"sampled {sampled.values[one, other]:+.4f} "
-                f"± {sampled.standard_error[one, other]:.4f}"
+                f"± {error[one, other]:.4f}"
             )
 
 

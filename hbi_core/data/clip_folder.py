@@ -49,8 +49,8 @@ def read_clip_folder(folder: AnnotationFolder, split: str) -> dict[str, list[str
     """
     path = folder.find(CAPTIONS)
     header, rows = read_table(path, delimiters=",;\t")
-    video, caption = (_column(header, names, path) for names in (_VIDEO, _CAPTION))
-    part = _column(header, _SPLIT, path, needed=False)
+    video, caption = (_needed(header, names, path) for names in (_VIDEO, _CAPTION))
+    part = _column(header, _SPLIT, path)
     if split == "test" and part is None:
         raise AbsentError(f"{path} has no column split, so there is no test split. Add one.")
     files = _Names(index_clips(folder.root))
@@ -93,13 +93,11 @@ def _drawn_parts(names: Iterable[str]) -> dict[str, str]:
     return {name: "validation" if n < count else "train" for n, name in enumerate(drawn)}
 
 
-def _column(
-    header: list[str], names: tuple[str, ...], path: Path, needed: bool = True
-) -> str | None:
+def _column(header: list[str], names: tuple[str, ...], path: Path) -> str | None:
     """The column with one of these names, capitals or not; the first name wins.
 
     Raises:
-        DataError: there is none though it is needed, or there are several.
+        DataError: there are several.
     """
     known = {name: [own for own in header if own.strip().lower() == name] for name in names}
     found = known[names[0]] or [own for name in names for own in known[name]]
@@ -108,13 +106,19 @@ def _column(
             f"{path}, line 1: {' and '.join(found)} may both be the {names[0]}. Call the right one "
             f"{names[0]}, and the other anything else."
         )
-    if not found and needed:
+    return found[0] if found else None
+
+
+def _needed(header: list[str], names: tuple[str, ...], path: Path) -> str:
+    """As `_column`; DataError where there is none."""
+    column = _column(header, names, path)
+    if column is None:
         raise DataError(
             f"{path}, line 1: the header has no column {names[0]} (or {', '.join(names[1:])}); it "
             f"has {', '.join(header) or 'nothing'}. The first line should be video,caption or "
             "video,caption,split."
         )
-    return found[0] if found else None
+    return column
 
 
 def _part(row: Row, column: str) -> str:
