@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import sys
 
+import torch
+
+from hbi_core.checkpoints.checkpoint import SHIPPED, load_checkpoint
+from hbi_core.training.folder import BEST
+from support.clips import write_clip
 from support.demo import ROOT
 
 
@@ -38,3 +44,27 @@ def test_compare_methods(capsys, monkeypatch):
     errors = {line.split()[0]: float(line.split()[3]) for line in output.splitlines()[1:]}
     assert errors["closed_form"] == 0.0
     assert errors["enumeration"] < 1e-9
+
+
+def test_fine_tune(tmp_path, capsys, monkeypatch):
+    """On clips of one grey that have to be told apart by their captions."""
+    (tmp_path / "clips").mkdir()
+    lines = ["video,caption,split"]
+    for number, split in enumerate(["train"] * 4 + ["validation"] * 2):
+        write_clip(tmp_path / "clips" / f"{number}.mp4", 6, first=8 * number, size=(32, 32))
+        lines.append(f"{number},The grey number {number}.,{split}")
+    (tmp_path / "clips" / "captions.csv").write_text("\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    output = output_of("fine_tune.py", capsys, monkeypatch, str(tmp_path / "clips"), str(out))
+    before, after = (json.loads((out / f"{name}.json").read_text()) for name in ("before", "after"))
+    assert set(before) == set(after) == {"text_to_video", "video_to_text"}
+    assert "before fine-tuning" in output
+    assert "heads best.safetensors" in output
+    explained = json.loads((out / "explanation" / "explanation.json").read_text())
+    assert explained["caption"] == "The grey number 4."
+    assert explained["model"]["checkpoint"] == "best.safetensors"
+    shipped, tuned = (load_checkpoint(p).hierarchy for p in (SHIPPED, out / "run" / BEST))
+    assert any(
+        not torch.equal(weights, tuned.state_dict()[name])
+        for name, weights in shipped.state_dict().items()
+    )
