@@ -42,4 +42,4 @@ def test_the_formats_are_those_that_are_written(explanation):
 
 def test_every_data_set_has_a_row():
     section = FORMATS.partition("## Data sets")[2]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == {*DATA_SETS, "synthetic"}
+    assert set(re.findall(r"^\| `(\w+)`", section, re.M)) == {*DATA_SETS, "synthetic"}
