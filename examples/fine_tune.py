@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hbi_core.checkpoints.checkpoint import SHIPPED, read_settings
+from hbi_core.checkpoints.checkpoint import SHIPPED, load_checkpoint
 from hbi_core.data import read_corpus
 from hbi_core.data.config import DataConfig
 from hbi_core.evaluate import Retrieval
@@ -38,7 +38,7 @@ def evaluate(folder: Path, checkpoint: Path, out: Path, name: str) -> None:
 
 def main(folder: str, out: str = "runs/fine_tuned") -> None:
     root, results = Path(folder), Path(out)
-    _, shipped = read_settings(SHIPPED)
+    shipped = load_checkpoint(SHIPPED).retrieval
     clips = read_corpus("folder", root, "train").clips
     captions = sum(len(clip.captions) for clip in clips)
     config = TrainConfig(
