@@ -92,7 +92,8 @@ class LossConfig:
     @property
     def distilled(self) -> tuple[tuple[str, str], ...]:
         """(teacher, student) pairs."""
-        return tuple(tuple(pair.split(">")) for pair in self.distillation)
+        pairs = (pair.split(">") for pair in self.distillation)
+        return tuple((teacher, student) for teacher, student in pairs)
 
 
 def contrastive_loss(
@@ -160,7 +161,9 @@ class BanzhafLoss(nn.Module):
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
         self.config = config
-        self.estimator = load_estimator(config.estimator) if config.target == "estimator" else None
+        self.estimator = None
+        if config.target == "estimator" and config.estimator is not None:
+            self.estimator = load_estimator(config.estimator)
 
     def forward(self, level: LevelTokens, head: nn.Module, interaction_scale: float) -> Tensor:
         """The loss of a level, float [].
@@ -187,9 +190,9 @@ class BanzhafLoss(nn.Module):
     def _interactions(self, game: SimilarityGame) -> Tensor:
         if self.config.target == "closed_form":
             return interaction_values(game)
-        if self.config.target == "sampling":
-            return sample_coalitions(game, self.config.coalitions).values
-        return self.estimator(game)
+        if self.estimator is not None:
+            return self.estimator(game)
+        return sample_coalitions(game, self.config.coalitions).values
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:

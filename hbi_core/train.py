@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import is_dataclass
-from typing import TypeVar, get_type_hints
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
@@ -16,7 +18,10 @@ from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.loop import train
 
-TRAININGS = {"model": (TrainConfig, train), "estimator": (EstimatorConfig, train_estimator)}
+TRAININGS: dict[str, tuple[type, Callable[[Any], Path]]] = {
+    "model": (TrainConfig, train),
+    "estimator": (EstimatorConfig, train_estimator),
+}
 
 
 Config = TypeVar("Config")
@@ -45,7 +50,7 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     return kind(**vars(parser.instantiate(parsed)))
 
 
-def _check_sections(kind: type, parsed: Namespace, before: str = "") -> None:
+def _check_sections(kind: Any, parsed: Namespace, before: str = "") -> None:
     """Whether sections such as "model" hold settings by name; the parser lets null through."""
     for name, annotation in get_type_hints(kind).items():
         if not is_dataclass(annotation):

@@ -147,11 +147,12 @@ class Task(nn.Module, ABC):
 
     def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
         """The encoder's features of a batch, of frames and of words."""
-        if self.encoder is None:
+        if isinstance(batch.words, Tensor):
             return (
                 Tokens.original(batch.frames, batch.frame_mask),
                 Tokens.original(batch.words, batch.word_mask),
             )
+        assert self.encoder is not None  # or the batches would hold features
         reads, padded = self.retrieval, self._reads_padding
         encoded = self.encoder.frame_features(batch.frames[batch.frame_mask])
         videos = encoded.split(batch.frame_mask.sum(-1).tolist())

@@ -12,8 +12,7 @@ from hbi_core.data.features import Features
 from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, Players, Side, Tokens
 
-_AT_ONCE = 256  # clips or captions that go through the model together
-_BLOCK_CELLS = 2**24  # similarities of tokens that are held at once
+_AT_ONCE, _BLOCK_CELLS = 256, 2**24
 
 
 def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, float]]:
@@ -58,6 +57,8 @@ def similarity_scores(
     words: int,
     level_weights: Sequence[float],
     progress: bool = False,
+    at_once: int = _AT_ONCE,
+    block_cells: int = _BLOCK_CELLS,
 ) -> Tensor:
     """S of Eq. 1 of every clip with every caption, the levels added by their weights.
 
@@ -69,6 +70,8 @@ def similarity_scores(
         words: text players at most.
         level_weights: one for each level; a level of weight 0 is not computed.
         progress: whether to draw a bar.
+        at_once: clips or captions that go through the model together.
+        block_cells: similarities of tokens that are held at once.
 
     Returns:
         float32 [N, C], on the CPU.
@@ -85,13 +88,13 @@ def similarity_scores(
     videos = _players(
         hierarchy,
         "video",
-        (features.videos(chosen) for chosen in _slices(clips, _AT_ONCE)),
+        (features.videos(chosen) for chosen in _slices(clips, at_once)),
         device,
     )
     texts = _players(
         hierarchy,
         "text",
-        (features.texts(chosen, words) for chosen in _slices(captions, _AT_ONCE)),
+        (features.texts(chosen, words) for chosen in _slices(captions, at_once)),
         device,
     )
     scores = torch.zeros(clips, captions)
@@ -100,7 +103,7 @@ def similarity_scores(
         if weight == 0:
             continue
         cells = video.logits.shape[-1] * text.logits.shape[-1]
-        size = max(1, int((_BLOCK_CELLS // cells) ** 0.5))
+        size = max(1, int((block_cells // cells) ** 0.5))
         for v in _slices(clips, size):
             for t in _slices(captions, size):
                 rows, columns = (

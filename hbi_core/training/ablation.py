@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,8 +57,12 @@ class Row:
     results: dict[str, list[float]]
 
 
-def run_ablation(ablation: Ablation) -> list[Row]:
+def run_ablation(ablation: Ablation, train: Callable[[TrainConfig], Path] = train) -> list[Row]:
     """Train every row with every seed, score it on the validation split, write the document.
+
+    Args:
+        ablation: what is trained, and where it is written.
+        train: a run.
 
     Raises:
         SettingsError: settings of a row are wrong, or the document cannot be written; nothing is
@@ -71,7 +76,8 @@ def run_ablation(ablation: Ablation) -> list[Row]:
         bar.set_postfix_str(f"{table}: {name}")
         for config in configs:
             train(config)
-        results = [read_result(config.out)["validation"]["text_to_video"] for config in configs]
+        ended = filter(None, (read_result(config.out) for config in configs))
+        results = [result["validation"]["text_to_video"] for result in ended]
         columns = {column: [result[column] for result in results] for column in COLUMNS}
         rows.append(Row(table, name, columns))
         facts = read_facts(plan[0][2][0].out)

@@ -111,8 +111,9 @@ class PixelBatches:
         videos = {}
         for sample in samples:
             parts = [next(read) for _ in sample.clips]
-            if None not in parts:
-                videos[sample] = torch.cat([part.frames for part in parts])
+            shown = [part.frames for part in parts if part is not None]
+            if len(shown) == len(parts):
+                videos[sample] = torch.cat(shown)
         if not videos:
             raise DataError("No video of a batch can be read; the log says why.")
         known = list(videos)

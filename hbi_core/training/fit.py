@@ -46,9 +46,8 @@ def check_fit(
         )
     try:
         encoder.text_features(
-            [parse_caption("a word")], model.text_players, config.data.words,
-            model.reads_padding,
-        )  # fmt: skip
+            [parse_caption("a word")], model.text_players, config.data.words, model.reads_padding
+        )
     except InputError as error:
         wrong.append(f"model.text_players={model.text_players} does not fit: {error}")
     longest = config.data.frames * max(
@@ -86,8 +85,9 @@ def _wrong_validation(data: DataConfig, corpus: Corpus, validation: Corpus) -> l
     elif samples < _FEW:
         _LOG.warning(
             "%d clips are few to choose a checkpoint on: each is worth %.1f %% of a recall.",
-            samples, 100 / samples,
-        )  # fmt: skip
+            samples,
+            100 / samples,
+        )
     return wrong
 
 

@@ -31,8 +31,12 @@ from hbi_core.written import check_folder, write_text
 BEST = "best.safetensors"
 UNREADABLE = "unreadable.txt"
 MAY_DIFFER = (
-    "out", "data.cache", "data.workers", "data.video_limits.reading_seconds", "save_every"
-)  # fmt: skip
+    "out",
+    "data.cache",
+    "data.workers",
+    "data.video_limits.reading_seconds",
+    "save_every",
+)
 _SINCE = {"task": "retrieval"}  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 FACTS = "run.json"
@@ -190,7 +194,7 @@ def _changes(names: list[str], before: dict, now: dict) -> str:
 
 def _dotted(settings: dict, prefix: str = "") -> dict:
     """Nested settings by their dotted names."""
-    flat = {}
+    flat: dict[str, object] = {}
     for name, value in settings.items():
         flat |= (
             _dotted(value, f"{prefix}{name}.")

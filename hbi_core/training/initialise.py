@@ -70,10 +70,10 @@ def complete_settings(
         SettingsError: there is no such setting, it has a value that it cannot have, or another one
             in the checkpoint.
     """
-    asked = from_plain(kind.Settings, config.task_settings)
+    asked: Any = from_plain(kind.Settings, config.task_settings)
     if start is None or start.task.name != kind.name:
         return kind.complete(asked, clips)
-    known = from_plain(kind.Settings, start.task.settings)
+    known: Any = from_plain(kind.Settings, start.task.settings)
     for name in config.task_settings:
         if getattr(asked, name) != getattr(known, name):
             raise SettingsError(
@@ -120,11 +120,11 @@ def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> str:
     Returns:
         What was done; where it was not, why.
     """
-    temporal = [m for m in hierarchy.modules() if isinstance(m, TemporalTransformer)]
+    found = [m for m in hierarchy.modules() if isinstance(m, TemporalTransformer)]
     text = getattr(encoder, "text_tower", None)
-    if not temporal:
+    if not found:
         return "none"
-    (temporal,) = temporal
+    (temporal,) = found
     layers = temporal.blocks.layers
     if text is None:
         return f"{len(layers)} blocks, from the identity: {encoder.name} is no CLIP"
@@ -158,6 +158,6 @@ def fit_projections(hierarchy: Hierarchy, features: Features) -> None:
     entity = hierarchy.levels[0]
     sides = ((entity.video, features.frames[features.frame_mask]), (entity.text, features.words))
     for steps, known in sides:
-        for step in steps:
+        for step in steps.modules():
             if isinstance(step, Projection):
                 step.fit(known.float())

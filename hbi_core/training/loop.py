@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 from tqdm import tqdm
 
 from hbi_core.encoders import Encoder, build_encoder
 from hbi_core.training.batches import share_of_process
-from hbi_core.training.config import OptimiserConfig, TrainConfig
+from hbi_core.training.config import TrainConfig
 from hbi_core.training.divergence import finite, stopping
 from hbi_core.training.folder import (
     BEST,
@@ -24,17 +26,23 @@ from hbi_core.training.folder import (
     write_start,
 )
 from hbi_core.training.initialise import starting_point
+from hbi_core.training.optimiser import learning_rates
 from hbi_core.training.processes import mean_of_processes, start_processes
 from hbi_core.training.progress import Metrics, Progress, load_state, save_state, saved_states
 from hbi_core.training.run import Run
 
 
-def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
+def train(
+    config: TrainConfig,
+    encoder: Encoder | None = None,
+    save: Callable[[Accelerator, Path, int], None] = save_state,
+) -> Path:
     """Train, or go on with the run in config.out.
 
     Args:
         config: the settings.
         encoder: the encoder itself, instead of the one that config.encoder names.
+        save: writes the state of the run to its folder, after a step.
 
     Returns:
         The best checkpoint, by the task's score on the validation split.
@@ -118,7 +126,7 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                 if due and progress.step < first + len(batches):
                     with _stopping(progress.step, rates):
                         run.check_weights()
-                    save_state(accelerator, config.out, progress.step)
+                    save(accelerator, config.out, progress.step)
                 began = time.perf_counter()
             progress.epochs += 1
             rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
@@ -133,24 +141,11 @@ def train(config: TrainConfig, encoder: Encoder | None = None) -> Path:
                         progress.best_step = progress.step
                         if accelerator.is_main_process:
                             run.save(config.out / BEST, progress)
-            save_state(accelerator, config.out, progress.step)
+            save(accelerator, config.out, progress.step)
     if accelerator.is_main_process:
         write_result(config.out, progress)
     accelerator.wait_for_everyone()
     return config.out / BEST
-
-
-def learning_rates(config: OptimiserConfig, step: int, steps: int) -> tuple[float, float]:
-    """Of the model and of the encoder at a step, counted from 0: warm-up, then cosine.
-
-    Warm-up takes N steps, the first at 1 / N of the rate and the last at all of it.
-    """
-    warm = math.ceil(config.warmup * steps)
-    if step < warm:
-        factor = (step + 1) / warm
-    else:
-        factor = 0.5 + 0.5 * math.cos(math.pi * (step - warm) / (steps - warm))
-    return config.learning_rate * factor, config.encoder_learning_rate * factor
 
 
 def _stopping(step: int, rates: tuple[float, float]) -> AbstractContextManager[None]:

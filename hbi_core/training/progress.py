@@ -18,6 +18,16 @@ from hbi_core.checkpoints.tensor_file import give_usual_mode
 from hbi_core.errors import SettingsError
 from hbi_core.written import write_text
 
+_DAMAGED = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    UnpicklingError,
+    SafetensorError,
+)
+
 
 @dataclass
 class Progress:
@@ -70,8 +80,7 @@ def load_state(accelerator: Accelerator, state: Path) -> None:
         accelerator.load_state(str(state))
     except torch.OutOfMemoryError:
         raise
-    except (OSError, EOFError, KeyError, ValueError, RuntimeError, UnpicklingError,
-            SafetensorError) as error:  # fmt: skip
+    except _DAMAGED as error:
         raise SettingsError(
             f"The run cannot go on: its {state} cannot be read ({error}). Put it back, or choose "
             "another folder (out=FOLDER), to train anew."
@@ -96,7 +105,10 @@ class Metrics:
             return
         if self.path.is_file():
             lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [line for line in lines if _step(line) is not None and _step(line) <= step]
+            steps = map(_step, lines)
+            kept = [
+                line for line, n in zip(lines, steps, strict=True) if n is not None and n <= step
+            ]
             write_text(self.path, "".join(line + "\n" for line in kept))
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 

@@ -25,7 +25,7 @@ from hbi_core.settings import plain
 from hbi_core.tasks import task_named
 from hbi_core.tasks.base import Results, Task
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
-from hbi_core.training.config import OptimiserConfig, TrainConfig
+from hbi_core.training.config import TrainConfig
 from hbi_core.training.fit import check_fit, too_few
 from hbi_core.training.folder import BEST, UNREADABLE
 from hbi_core.training.initialise import (
@@ -35,6 +35,7 @@ from hbi_core.training.initialise import (
     fit_projections,
     initialise_from_clip,
 )
+from hbi_core.training.optimiser import parameter_groups
 from hbi_core.training.processes import check_same_clips, new_name, take_state
 from hbi_core.training.progress import Progress
 
@@ -74,9 +75,12 @@ class Run:
         kind = task_named(config.task)
         with accelerator.main_process_first():  # which draws the synthetic clips
             corpus = self._corpus(kind, config.data.train)
-            self.validation = config.data.validation and self._corpus(kind, config.data.validation)
-        for known in filter(None, (corpus, self.validation)):
-            check_same_clips(known.clips, known.split)
+            self.validation = None
+            if config.data.validation is not None:
+                self.validation = self._corpus(kind, config.data.validation)
+        for known in (corpus, self.validation):
+            if known is not None:
+                check_same_clips(known.clips, known.split)
         check_fit(config, encoder, corpus, self.validation, accelerator.num_processes)
         self.encoder_in_file = not self.frozen or (start is not None and start.path is not None)
         video_width, text_width = encoder.widths
@@ -101,9 +105,9 @@ class Run:
             ahead=0 if self.frozen else config.optimiser.batch_size // accelerator.num_processes,
             listed=config.out / UNREADABLE,
         )
-        self.validation_features = None
+        self.validation_features: Features | None = None
         self.source = self._source(corpus)
-        if self.frozen and start is None:
+        if isinstance(self.source, FeatureBatches) and start is None:
             fit_projections(self.heads.hierarchy, self.source.features)
         self.task = kind(
             self.heads,
@@ -147,7 +151,7 @@ class Run:
         if cache is None and self.accelerator.num_processes > 1:
             cache = config.out / "features"
         features = self._encoded(self.encoder, corpus, cache, config.data.views)
-        if self.validation:
+        if self.validation is not None:
             self.validation_features = self._encoded(self.encoder, self.validation, cache)
         self.reader.close()
         return FeatureBatches(features, config.data)
@@ -157,15 +161,25 @@ class Run:
     ) -> Features:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
         data, model, accelerator = self.config.data, self.config.model, self.accelerator
-        meeting = cache and cache / f"meeting-{new_name()}"
+        meeting = None if cache is None else cache / f"meeting-{new_name()}"
         features = encode_corpus(
-            encoder, corpus, data.frames, views=views, players=model.text_players,
-            words=data.words, padded=model.reads_padding, seed=0, cache=cache,
-            missing=data.missing, reader=self.reader, rank=accelerator.process_index,
-            processes=accelerator.num_processes, meeting=meeting,
-        )  # fmt: skip
+            encoder,
+            corpus,
+            data.frames,
+            views=views,
+            players=model.text_players,
+            words=data.words,
+            padded=model.reads_padding,
+            seed=0,
+            cache=cache,
+            missing=data.missing,
+            reader=self.reader,
+            rank=accelerator.process_index,
+            processes=accelerator.num_processes,
+            meeting=meeting,
+        )
         check_same_clips(features.clips, corpus.split)
-        if accelerator.is_main_process and accelerator.num_processes > 1:
+        if meeting is not None and accelerator.is_main_process and accelerator.num_processes > 1:
             shutil.rmtree(meeting)  # now that all have read what lies there
         read = {clip.id for clip in features.clips}
         why = self.reader.unreadable
@@ -173,14 +187,14 @@ class Run:
         self.left_out += [entry for entry in unread if entry not in self.left_out]
         return features
 
-    def _validation_now(self, encoder: Encoder) -> Features:
+    def _encoded_now(self, encoder: Encoder, corpus: Corpus) -> Features:
         """Of an encoder that learns: anew each time, so a cache serves only to share the work."""
         if self.accelerator.num_processes == 1:
-            return self._encoded(encoder, self.validation, None)
+            return self._encoded(encoder, corpus, None)
         take_state(encoder)
         folder = self.config.out / "validation-features"
         self._remove(folder)  # what a run that was killed may have left
-        features = self._encoded(encoder, self.validation, folder)
+        features = self._encoded(encoder, corpus, folder)
         self._remove(folder)
         return features
 
@@ -211,7 +225,9 @@ class Run:
             return {}
         self.task.eval()
         task = self._evaluated()
-        features = self.validation_features or self._validation_now(task.encoder)
+        features = self.validation_features
+        if features is None:
+            features = self._encoded_now(task.encoder or self.encoder, self.validation)
         if self.config.data.validation_parts > 1:
             features = join_clips(features, self.config.data.validation_parts, _MONTAGES)
         results = task.validate(features)
@@ -238,7 +254,11 @@ class Run:
 
     def _evaluated(self) -> Task:
         """What is measured and saved: the average if there is one."""
-        return self.task if self.average is None else self.average.module.eval()
+        if self.average is None:
+            return self.task
+        average = self.average.module.eval()
+        assert isinstance(average, Task)  # of which it is a copy
+        return average
 
     def _facts(self, begins: str) -> dict[str, str]:
         config, accelerator = self.config, self.accelerator
@@ -268,7 +288,9 @@ class Run:
             "data set": f"{data.dataset} in {data.root}",
             "train": counted(data.train, self.source.clips),
             "digest of train": digest(self.source.clips),
-            "validation": counted(data.validation, validated) + montages if validated else "none",
+            "validation": counted(data.validation, validated) + montages
+            if data.validation
+            else "none",
             "digest of validation": digest(validated),
             "steps": f"{self.steps:,} in {optimiser.epochs} epochs, batches of "
             f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
@@ -279,15 +301,3 @@ class Run:
             "processes": f"{accelerator.num_processes} ({accelerator.device.type})",
             "precision": "float32" if optimiser.precision == "no" else optimiser.precision,
         }
-
-
-def parameter_groups(task: Task, config: OptimiserConfig) -> list[dict]:
-    """Groups of parameters; "rate" says which of `learning_rates` they have."""
-    encoder = [] if task.encoder is None else list(task.encoder.parameters())
-    known = {id(parameter) for parameter in (*task.scales, *encoder)}
-    rest = [p for p in task.parameters() if id(p) not in known and p.requires_grad]
-    return [
-        {"params": rest, "weight_decay": config.weight_decay, "rate": 0},
-        {"params": encoder, "weight_decay": config.weight_decay, "rate": 1},
-        {"params": task.scales, "weight_decay": 0.0, "rate": 1 if encoder else 0},
-    ]
