@@ -12,8 +12,6 @@ from hbi_core.data.features import Features
 from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, Players, Side, Tokens
 
-_AT_ONCE, _BLOCK_CELLS = 256, 2**24
-
 
 def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, float]]:
     """R@1, R@5, R@10 in percent, median and mean rank, in both directions.
@@ -57,8 +55,8 @@ def similarity_scores(
     words: int,
     level_weights: Sequence[float],
     progress: bool = False,
-    at_once: int = _AT_ONCE,
-    block_cells: int = _BLOCK_CELLS,
+    at_once: int = 256,
+    block_cells: int = 2**24,
 ) -> Tensor:
     """S of Eq. 1 of every clip with every caption, the levels added by their weights.
 

@@ -51,21 +51,26 @@ def rewritten(path, change_settings=None, tensors=None, schema="hbi-checkpoint/2
 def test_what_is_written_is_read(saved):
     read = load_checkpoint(saved)
     assert (read.retrieval, read.config, read.encoder, read.path) == (
-        RETRIEVAL, SMALL, "toy", saved,
-    )  # fmt: skip
+        RETRIEVAL,
+        SMALL,
+        "toy",
+        saved,
+    )
     assert read.name == "small.safetensors"
 
 
 @pytest.mark.parametrize(
     ("training", "expected"),
     [
-        ({"settings": {"data": {"frames": 4, "words": 9}, "level_weights": [0.5, 0, 2]}},
-         RetrievalSettings(4, 9, (0.5, 0, 2))),
+        (
+            {"settings": {"data": {"frames": 4, "words": 9}, "level_weights": [0.5, 0, 2]}},
+            RetrievalSettings(4, 9, (0.5, 0, 2)),
+        ),
         ({"converted_from": "published.pth"}, RetrievalSettings(12, 24, (1.0, 0.0, 0.0))),
         ({}, RetrievalSettings(12, 64, (1.0, 1.0, 1.0))),
     ],
     ids=["trained", "converted", "nothing told"],
-)  # fmt: skip
+)
 def test_files_of_the_first_schema(saved, training, expected):
     """They told it among the settings of the training, or not at all."""
 
@@ -84,9 +89,16 @@ def test_the_heads_we_ship_read_what_they_were_trained_on():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"frames": 0}, {"words": 2.5}, {"level_weights": [1, 1]}, {"level_weights": [0, 0, 0]},
-     {"level_weights": [1, -1, 1]}, {"seconds": 3}, {"frames": 78}],
-)  # fmt: skip
+    [
+        {"frames": 0},
+        {"words": 2.5},
+        {"level_weights": [1, 1]},
+        {"level_weights": [0, 0, 0]},
+        {"level_weights": [1, -1, 1]},
+        {"seconds": 3},
+        {"frames": 78},
+    ],
+)
 def test_settings_that_are_refused(saved, wrong):
     rewritten(saved, lambda settings: settings["retrieval"].update(wrong))
     with pytest.raises(CheckpointError, match=r"small\.safetensors"):

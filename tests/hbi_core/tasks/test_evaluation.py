@@ -139,12 +139,10 @@ def pairs_alone(request):
 
 
 @pytest.mark.parametrize("block", [1, 300, 2**24])
-def test_scores_are_those_of_each_pair_alone(monkeypatch, block, pairs_alone):
+def test_scores_are_those_of_each_pair_alone(block, pairs_alone):
     """Blocks and batches change nothing; levels are added by their weights."""
     hierarchy, features, weights, expected = pairs_alone
-    monkeypatch.setattr("hbi_core.tasks.retrieval_metrics._BLOCK_CELLS", block)
-    monkeypatch.setattr("hbi_core.tasks.retrieval_metrics._AT_ONCE", 4)
-    scores = similarity_scores(hierarchy, features, 8, weights)
+    scores = similarity_scores(hierarchy, features, 8, weights, at_once=4, block_cells=block)
     assert (scores - expected).abs().max() < 1e-5
 
 

@@ -13,11 +13,9 @@ from hbi_core.settings import plain
 from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import read_config
-from hbi_core.training import loop
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
 from support.demo import ROOT
-from support.small_runs import settings
-from support.toy import ToyEncoder
+from support.small_runs import settings, toy_train
 
 FILE = ROOT / "configs" / "ablation_flickr.yaml"
 
@@ -32,9 +30,8 @@ def test_rows_that_we_measured_can_be_read():
 
 
 @pytest.fixture
-def ablation(small, tmp_path, monkeypatch):
+def ablation(small, tmp_path):
     """Two rows and a twin of the first, two seeds, of runs of two steps."""
-    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
     base = tmp_path / "base.yaml"
     base.write_text(json.dumps(plain(settings(tmp_path / "x", small, optimiser={"epochs": 1}))))
     rows = {"without": {"loss.target": "none"}, "with": {}}
@@ -49,7 +46,7 @@ def ablation(small, tmp_path, monkeypatch):
 
 
 def test_each_row_is_trained_once(ablation, monkeypatch):
-    first, second, again = run_ablation(ablation)
+    first, second, again = run_ablation(ablation, toy_train)
     folders = list(ablation.out.iterdir())
     assert len(folders) == 4
     results = [json.loads((f / "result.json").read_text())["validation"] for f in folders]
@@ -66,7 +63,7 @@ def test_each_row_is_trained_once(ablation, monkeypatch):
         corpus = None  # nothing is trained again
 
     monkeypatch.setitem(TASKS, "retrieval", WithoutData)
-    run_ablation(ablation)
+    run_ablation(ablation, toy_train)
     assert ablation.document.read_text() == text
 
 
@@ -109,5 +106,5 @@ def test_the_document_in_docs_has_every_row():
 )
 def test_wrong_rows_are_told_before_the_first_is_trained(ablation, changes, told):
     with pytest.raises(SettingsError, match=told):
-        run_ablation(replace(ablation, **changes))
+        run_ablation(replace(ablation, **changes), toy_train)
     assert not ablation.out.exists()

@@ -9,13 +9,14 @@ from hbi_core import estimator
 from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.errors import InputError, NotFiniteError, TrainingError
 from hbi_core.estimator import EstimatorConfig, train_estimator
+from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.train import main
-from hbi_core.training import loop, run
+from hbi_core.train import TRAININGS, main
+from hbi_core.training.config import TrainConfig
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.progress import saved_states
-from support.small_runs import losses, settings
+from support.small_runs import losses, settings, toy_train
 from support.toy import ToyEncoder
 
 NAN = float("nan")
@@ -67,9 +68,13 @@ def weights(task, batch, forward):
 def test_a_run_stops_where_it_diverges(small, tmp_path, broken_at, change, said, clip_norm):
     """With the step, what it was, and what to try; what was saved before it stays as it was."""
     config = settings(
-        tmp_path, small, data={"clips": 32}, optimiser={"clip_norm": clip_norm}, save_every=1,
+        tmp_path,
+        small,
+        data={"clips": 32},
+        optimiser={"clip_norm": clip_norm},
+        save_every=1,
         **QUICK,
-    )  # fmt: skip
+    )
     broken_at(4, change)
     with pytest.raises(TrainingError, match=f"diverged at step 4: .*{said}") as told:
         train(config, ToyEncoder())
@@ -83,25 +88,42 @@ def test_a_run_stops_where_it_diverges(small, tmp_path, broken_at, change, said,
     assert not (tmp_path / "result.json").exists()
 
 
-@pytest.mark.parametrize("validation", ["validation", None])
-def test_it_stops_even_if_no_step_follows(small, tmp_path, monkeypatch, validation):
-    """The last step breaks the weights: seen by the validation, or when they are to be written."""
-    config = settings(
-        tmp_path, small, data={"validation": validation}, optimiser={"epochs": 1}, **QUICK
-    )
-    save_state = loop.save_state
-    monkeypatch.setattr(loop, "save_state", lambda *arguments: pytest.fail("a state was saved"))
+def not_saved(*_):
+    pytest.fail("a state was saved")
 
-    def broken(self):
-        self.task.hierarchy.levels[0].video_logits[0].bias.data[0] = NAN
-        return validate(self)
 
-    validate = run.Run.validate
-    monkeypatch.setattr(run.Run, "validate", broken)
+def test_it_stops_even_if_no_step_follows(small, tmp_path, monkeypatch):
+    """What the validation measures of broken weights does not count."""
+
+    class Broken(RetrievalTask):
+        def validate(self, features):
+            self.hierarchy.levels[0].video_logits[0].bias.data[0] = NAN
+            return super().validate(features)
+
+    monkeypatch.setitem(TASKS, "retrieval", Broken)
+    config = settings(tmp_path, small, optimiser={"epochs": 1}, **QUICK)
     with pytest.raises(TrainingError, match="diverged at step 4"):
-        train(config, ToyEncoder())
+        train(config, ToyEncoder(), not_saved)
     assert not (tmp_path / BEST).exists()
-    assert save_state is not loop.save_state
+
+
+class TooFar(torch.optim.AdamW):
+    """Its third step goes too far."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        weights = self.param_groups[0]["params"][0]
+        if self.state[weights]["step"] == 3:
+            weights.data.view(-1)[0] = float("inf")
+
+
+def test_nor_is_the_last_step_written_where_nothing_validates(small, tmp_path, monkeypatch):
+    data = {"validation": None, "clips": 48}
+    config = settings(tmp_path, small, data=data, optimiser={"epochs": 1}, **QUICK)
+    monkeypatch.setattr(torch.optim, "AdamW", TooFar)
+    with pytest.raises(TrainingError, match=r"diverged at step 3: The weights .* not finite"):
+        train(config, ToyEncoder(), not_saved)
+    assert not (tmp_path / BEST).exists()
 
 
 def test_weights_that_diverged_replace_no_state(small, tmp_path):
@@ -109,16 +131,6 @@ def test_weights_that_diverged_replace_no_state(small, tmp_path):
     config = settings(
         tmp_path, small, data={"clips": 32}, optimiser={"epochs": 2}, save_every=1, **QUICK
     )
-
-    class TooFar(torch.optim.AdamW):
-        """Its third step goes too far."""
-
-        def step(self, closure=None):
-            super().step(closure)
-            weights = self.param_groups[0]["params"][0]
-            if self.state[weights]["step"] == 3:
-                weights.data.view(-1)[0] = float("inf")
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim, "AdamW", TooFar)
         with pytest.raises(TrainingError, match=r"diverged at step 3: The weights .* not finite"):
@@ -128,13 +140,24 @@ def test_weights_that_diverged_replace_no_state(small, tmp_path):
 
 def test_a_learning_rate_without_measure(small, tmp_path, capsys, monkeypatch):
     """From the command line: status 2, one line, no checkpoint."""
-    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
+    monkeypatch.setitem(TRAININGS, "model", (TrainConfig, toy_train))
     status = main(
-        [f"out={tmp_path / 'run'}", "data.dataset=synthetic", f"data.root={small}",
-         "data.frames=8", "model.projection=true", "model.width=32", "model.temporal_layers=0",
-         "model.attention_heads=4", "optimiser.epochs=1", "optimiser.batch_size=16",
-         "optimiser.encoder_learning_rate=0", "optimiser.learning_rate=1e25", "encoder=lite"]
-    )  # fmt: skip
+        [
+            f"out={tmp_path / 'run'}",
+            "data.dataset=synthetic",
+            f"data.root={small}",
+            "data.frames=8",
+            "model.projection=true",
+            "model.width=32",
+            "model.temporal_layers=0",
+            "model.attention_heads=4",
+            "optimiser.epochs=1",
+            "optimiser.batch_size=16",
+            "optimiser.encoder_learning_rate=0",
+            "optimiser.learning_rate=1e25",
+            "encoder=lite",
+        ]
+    )
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert status == 2
     assert len(told) == 1
@@ -149,27 +172,35 @@ def test_an_error_of_the_program_is_no_input_error(small, tmp_path, broken_at, m
         raise ValueError("a matrix of the wrong shape")
 
     broken_at(2, wrong)
-    monkeypatch.setattr(loop, "build_encoder", lambda name: ToyEncoder())
+    monkeypatch.setitem(TRAININGS, "model", (TrainConfig, toy_train))
     with pytest.raises(ValueError, match="wrong shape") as told:
         main(
-            [f"out={tmp_path / 'run'}", "data.dataset=synthetic", f"data.root={small}",
-             "data.frames=8", "model.projection=true", "model.width=32", "encoder=lite",
-             "model.attention_heads=4", "optimiser.batch_size=16",
-             "optimiser.encoder_learning_rate=0"]
-        )  # fmt: skip
+            [
+                f"out={tmp_path / 'run'}",
+                "data.dataset=synthetic",
+                f"data.root={small}",
+                "data.frames=8",
+                "model.projection=true",
+                "model.width=32",
+                "encoder=lite",
+                "model.attention_heads=4",
+                "optimiser.batch_size=16",
+                "optimiser.encoder_learning_rate=0",
+            ]
+        )
     assert not isinstance(told.value, InputError)
 
 
 def test_weights_that_half_precision_cannot_hold(small, tmp_path, monkeypatch):
     """They are finite in training, and would be infinite in the file."""
     config = settings(tmp_path, small, optimiser={"epochs": 1}, half=True, **QUICK)
-    validate = run.Run.validate
 
-    def enlarged(self):
-        self.task.hierarchy.levels[2].head.decode.bias.data[:] = 1e6
-        return validate(self)
+    class Enlarged(RetrievalTask):
+        def validate(self, features):
+            self.hierarchy.levels[2].head.decode.bias.data[:] = 1e6
+            return super().validate(features)
 
-    monkeypatch.setattr(run.Run, "validate", enlarged)
+    monkeypatch.setitem(TASKS, "retrieval", Enlarged)
     with pytest.raises(TrainingError, match=r"levels\.2\.head\.decode\.bias"):
         train(config, ToyEncoder())
     assert not (tmp_path / BEST).exists()

@@ -181,7 +181,7 @@ def test_a_result_alone_has_its_settings(ended, tmp_path):
 
 
 @pytest.fixture
-def stopped(tmp_path, monkeypatch):
+def stopped(tmp_path):
     """Settings of a run that was stopped after its first epoch, on eight photographs; and how
     their captions are written.
     """
@@ -210,10 +210,8 @@ def stopped(tmp_path, monkeypatch):
         save_state(*arguments)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("hbi_core.training.loop.save_state", once)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, ToyEncoder())
+    with pytest.raises(KeyboardInterrupt):
+        train(config, ToyEncoder(), once)
     return config, write
 
 

@@ -1,0 +1,137 @@
+"""The losses of retrieval: of one process and of two."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from hbi_core.data.batch import Batch
+from hbi_core.losses import LossConfig, distillation_loss
+from hbi_core.model import pad
+from hbi_core.tasks.retrieval import RetrievalTask
+from hbi_core.training.config import OptimiserConfig
+from hbi_core.training.optimiser import parameter_groups
+from support.processes import PATIENCE, child, forks
+from support.small_runs import MODEL, toy_heads
+
+
+def joint_batch():
+    """Eight pairs, the longest video and text in the first half; one video is in both halves."""
+    drawn = torch.Generator().manual_seed(0)
+
+    def some(count, width):
+        return torch.randn(count, width, generator=drawn, dtype=torch.float64)
+
+    videos = [some(count, 48) for count in (7, 3, 5, 6, 4, 4, 2, 3)]
+    texts = [some(count, 32) for count in (4, 9, 2, 5, 3, 6, 6, 1)]
+    return videos, texts, torch.tensor([11, 12, 13, 12, 14, 11, 15, 16])
+
+
+def batch_of(videos, texts, ids):
+    video, text = (pad(side, max(map(len, side))) for side in (videos, texts))
+    return Batch(video.features.double(), video.mask, text.features.double(), text.mask, ids)
+
+
+def retrieval_task(target="closed_form"):
+    """With every parameter drawn anew, so that no part is idle."""
+    config = replace(MODEL, text_clusters=(0.5, 0.5))
+    loss = LossConfig(target=target, learned_temperature=True, temperature=0.5)
+    task = RetrievalTask(toy_heads(config), loss).double()
+    drawn = torch.Generator().manual_seed(1)
+    for name, parameter in task.named_parameters():
+        if name != "log_scale":
+            noise = torch.randn(parameter.shape, generator=drawn, dtype=torch.float64)
+            parameter.data = parameter.data + 0.1 * noise
+    return task
+
+
+def half(rank, folder):
+    """Losses and gradients of one process, by DistributedDataParallel."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    own = slice(4 * rank, 4 * rank + 4)
+    batch = batch_of(*(side[own] for side in joint_batch()))
+    task = nn.parallel.DistributedDataParallel(retrieval_task(), find_unused_parameters=True)
+    losses = task(batch)
+    losses["total"].backward()
+    gradients = {name: p.grad for name, p in task.module.named_parameters()}
+    losses = {name: value.detach() for name, value in losses.items()}
+    torch.save((losses, gradients), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@forks
+def test_two_processes_have_the_gradients_of_one(tmp_path):
+    processes = [child(half, rank, tmp_path) for rank in range(2)]
+    task, batch = retrieval_task(), batch_of(*joint_batch())
+    expected = task(batch)
+    expected["total"].backward()
+    for process in processes:
+        process.join(PATIENCE)
+        assert process.exitcode == 0
+    (first, gradients), (second, others) = (torch.load(tmp_path / f"{r}.pt") for r in range(2))
+    assert first.keys() == expected.keys()
+    for name, value in expected.items():
+        # Banzhaf losses are means over a process's own pairs, the others see all pairs.
+        if name.startswith(("contrastive", "distillation")):
+            assert float(first[name]) == pytest.approx(float(second[name]), abs=1e-12)
+        mean = float(first[name] + second[name]) / 2
+        assert mean == pytest.approx(float(value.detach()), abs=1e-10), name
+    assert gradients.keys() == others.keys() == dict(task.named_parameters()).keys()
+    for name, parameter in task.named_parameters():
+        assert parameter.grad is not None, name
+        scale = max(1e-3, float(parameter.grad.abs().max()))
+        for other in (gradients[name], others[name]):
+            assert (other - parameter.grad).abs().max() < 1e-8 * scale, name
+    assert sum(bool(p.grad.any()) for p in task.parameters()) > 0.9 * len(gradients)
+
+
+def test_self_distillation_has_no_temperature():
+    """Eq. 9: softmaxes of S itself, whatever τ is."""
+    task, batch, found = retrieval_task("none"), batch_of(*joint_batch()), []
+    for temperature in (0.5, 0.05):
+        task.log_scale.data.fill_(-math.log(temperature))
+        found.append(task(batch))
+    scores = [
+        level.game(all_pairs=True).grand_value() for level in task.hierarchy(*task.tokens(batch))
+    ]
+    expected = distillation_loss(scores[2], scores[0])
+    for named in found:
+        loss = named["distillation/entity>event"]
+        assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert found[0]["contrastive/event"] < found[1]["contrastive/event"]
+
+
+def test_a_learned_temperature_stays_in_its_range():
+    """Not below 0.01, as CLIP's; without weight decay; and it can rise again."""
+    task, batch = retrieval_task("none"), batch_of(*joint_batch())
+    groups = parameter_groups(task, OptimiserConfig(weight_decay=0.2, encoder_learning_rate=0.0))
+    (own,) = [group for group in groups if any(p is task.log_scale for p in group["params"])]
+    assert (own["weight_decay"], own["rate"], len(own["params"])) == (0.0, 0, 1)
+    assert groups[0]["weight_decay"] == 0.2
+    task.log_scale.data.fill_(9.0)
+    total = task(batch)["total"]
+    assert float(task.log_scale.detach()) == pytest.approx(math.log(100))
+    total.backward()
+    assert task.log_scale.grad.isfinite()
+    assert task.log_scale.grad != 0
+
+
+def test_a_temperature_that_is_given_is_not_changed():
+    task = RetrievalTask(toy_heads(), LossConfig(temperature=0.005))
+    assert float(task.temperature()) == pytest.approx(0.005)
+    groups = parameter_groups(task, OptimiserConfig())
+    assert all(p is not task.log_scale for group in groups for p in group["params"])
+
+
+def test_same_videos_are_no_negatives():
+    """The ids reach the loss: with all of one video, nothing is left to tell apart."""
+    task, batch = retrieval_task("none"), batch_of(*joint_batch())
+    alike = task(replace(batch, ids=torch.zeros(8, dtype=torch.long)))
+    assert float(alike["contrastive/entity"].detach()) == pytest.approx(0, abs=1e-12)
+    assert float(task(batch)["contrastive/entity"].detach()) > 0.1
