@@ -95,6 +95,12 @@ def test_the_tests_mirror_the_packages():
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
 
 
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by it."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
 _OTHER_ENCODER = "whoever takes another encoder need not wait for it"
 _TO_SAVE = "matplotlib takes its time, and not everything is saved"
 LATE = {  # what a module imports inside a function, and why
