@@ -10,6 +10,7 @@ from hbi_core.settings import (
     COUNT,
     NOT_NEGATIVE,
     POSITIVE,
+    SHARE,
     SHARE_BELOW_ONE,
     Allowed,
     check,
@@ -20,7 +21,7 @@ from hbi_core.settings import (
 )
 
 LEVEL_NAMES = ("entity", "action", "event")
-TEXT_PLAYERS = ("words", "tokens")
+TEXT_PLAYERS = ("words", "phrases", "tokens")
 COMPATIBILITIES = ("paper", "published")
 
 
@@ -41,8 +42,10 @@ class ModelConfig:
         video_width: A frame has so many features; training takes what the encoder gives.
         text_width: A word has so many features; training takes what the encoder gives.
         width: A token has so many features in the joint space, D.
-        text_players: Text players are "words"; or "tokens" of the encoder's tokenizer, as the paper
-            has them.
+        text_players: Text players are "words"; "phrases", each a content word with the function
+            words that lead to it; or "tokens" of the encoder's tokenizer, as the paper has them.
+        text_context: A text player has so many further features, of all its words together, which
+            only the levels above the entity level read; 0 for none.
         projection: Linear maps lead from the encoder's features into the joint space if this is
             true; without them all three widths are the same.
         noise: What is added to the features before the projection, in training, has this standard
@@ -60,6 +63,10 @@ class ModelConfig:
             6). Whole numbers are counts; fractions below 1 are shares of the tokens of the level
             below, rounded up. Their number is the number of levels above the entity level, 0 to 2.
         text_clusters: So many text tokens are left after each merge, {Nt_a, Nt_o}, likewise.
+        video_path: λ of the distance by which frames are merged, 0 to 1: (1 - λ) times the distance
+            of their features, and λ times the way along the sequence (`path_distances`). 0 is the
+            paper; with 1, merged frames are contiguous.
+        text_path: λ of the text players, likewise.
         neighbours: DPC-KNN looks at so many neighbours, K of Eq. 6.
         head: The prediction heads have this structure (Fig. A).
         head_channels: The prediction heads have so many hidden channels.
@@ -73,6 +80,7 @@ class ModelConfig:
     text_width: int = 512
     width: int = 512
     text_players: str = "words"
+    text_context: int = 0
     projection: bool = False
     noise: float = 0.0
     dropout: float = 0.0
@@ -83,6 +91,8 @@ class ModelConfig:
     logit_bound: float | None = None
     video_clusters: tuple[int | float, ...] = (3, 2)
     text_clusters: tuple[int | float, ...] = (6, 3)
+    video_path: float = 0.0
+    text_path: float = 0.0
     neighbours: int = 3
     head: str = "cnn+sa"
     head_channels: int = 64
@@ -94,6 +104,7 @@ class ModelConfig:
             "model.",
             **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNT),
             text_players=one_of(TEXT_PLAYERS),
+            text_context=whole(0),
             noise=NOT_NEGATIVE,
             dropout=SHARE_BELOW_ONE,
             temporal_layers=whole(0),
@@ -102,6 +113,7 @@ class ModelConfig:
             logit_bound=optional(POSITIVE),
             video_clusters=each(_CLUSTERS),
             text_clusters=each(_CLUSTERS),
+            **dict.fromkeys(("video_path", "text_path"), SHARE),
             neighbours=COUNT,
             head=one_of(STRUCTURES),
             head_channels=COUNT,

@@ -27,9 +27,7 @@ class Players(NamedTuple):
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Players:
         """The same change of all tensors: a slice, another device."""
-        tokens = self.tokens
-        changed = Tokens(change(tokens.features), change(tokens.mask), change(tokens.groups))
-        return Players(changed, change(self.logits))
+        return Players(self.tokens.map(change), change(self.logits))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,12 +18,20 @@ class Tokens:
         features: float [B, N, D].
         mask: bool [B, N], True for real tokens.
         groups: bool [B, N, O]: which of the O original frames (or words) a token stands for.
-            All False in the rows of padding tokens.
+            All False in the rows of padding tokens. O ≥ N: a word without a token of its own, an
+            article say, is in the group of the token that it leads to.
+        steps: float [B, N], how far it is from the token before to this one, as a factor on the
+            distance of their features; None for 1 everywhere. `token_merge.path_distances` reads
+            it.
+        context: float [B, N, Dc], further features, of all the words that a token stands for;
+            None for none. Only the levels above the entity level read it.
     """
 
     features: Tensor
     mask: Tensor
     groups: Tensor
+    steps: Tensor | None = None
+    context: Tensor | None = None
 
     @classmethod
     def original(cls, features: Tensor, mask: Tensor | None = None) -> Tokens:
@@ -30,6 +39,21 @@ class Tokens:
         if mask is None:
             mask = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
         return cls(features, mask, torch.diag_embed(mask))
+
+    @classmethod
+    def joined(cls, batches: Sequence[Tokens]) -> Tokens:
+        """Batches of equal lengths, one after another; all with the same optional fields."""
+        known: dict[str, Any] = {
+            name: torch.cat([getattr(tokens, name) for tokens in batches])
+            for name, value in vars(batches[0]).items()
+            if value is not None
+        }
+        return cls(**known)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Tokens:
+        """The same change of all tensors: a slice, another device."""
+        known = {name: change(value) for name, value in vars(self).items() if value is not None}
+        return Tokens(**known)
 
     def without_padding(self) -> Tensor:
         """The features [B, N, D], 0 where padding stands."""

@@ -123,13 +123,12 @@ def _players(
     """The players of one side at every level, on the CPU."""
     parts: list[list[Players]] = []
     for tokens in batches:
-        tokens = Tokens(*(x.to(device) for x in (tokens.features, tokens.mask, tokens.groups)))
-        parts.append([players.map(Tensor.cpu) for players in hierarchy.players(side, tokens)])
+        known = hierarchy.players(side, tokens.map(lambda x: x.to(device)))
+        parts.append([players.map(Tensor.cpu) for players in known])
     return [_joined(level) for level in zip(*parts, strict=True)]
 
 
 def _joined(parts: Sequence[Players]) -> Players:
     """Batches of one level, one after another."""
-    tokens = [part.tokens for part in parts]
-    fields = ([getattr(t, name) for t in tokens] for name in ("features", "mask", "groups"))
-    return Players(Tokens(*map(torch.cat, fields)), torch.cat([part.logits for part in parts]))
+    tokens, logits = zip(*parts, strict=True)
+    return Players(Tokens.joined(tokens), torch.cat(logits))

@@ -102,6 +102,8 @@ RANGES = {
         **dict.fromkeys(("video_width", "text_width", "width", "attention_heads"), COUNTS),
         **dict.fromkeys(("positions", "neighbours", "head_channels", "weight_hidden"), COUNTS),
         "text_players": ("letters",),
+        "text_context": WHOLE,
+        **dict.fromkeys(("video_path", "text_path"), (1.1, *NUMBERS)),
         "noise": NUMBERS,
         "dropout": SHARES_BELOW_ONE,
         "temporal_layers": WHOLE,
