@@ -1,4 +1,4 @@
-"""The losses of training (HBI, Eqs. 2, 5, 8, 9), and their settings."""
+"""The losses of training (HBI, Eqs. 2, 5, 8, 9; and one of montages), and their settings."""
 
 from __future__ import annotations
 
@@ -36,13 +36,20 @@ _PAIR = Allowed(
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The terms of Eq. 10.
+    """The terms of Eq. 10, and of pointing.
 
     Attributes:
         alpha: The Banzhaf losses have this weight (Eq. 8).
         beta: The self-distillation losses have this weight (Eq. 10).
+        pointing: The pointing losses have this weight: on montages, whose frames and words are
+            known to belong together, they teach the exact interactions themselves; 0 makes none. It
+            is not in the paper.
+        pointing_scale: The interactions are multiplied by this before the softmax of the pointing
+            loss.
         target: The interactions of Eq. 5 come from "closed_form" (exact), "sampling" or
             "estimator"; with "none", there is no Banzhaf loss.
+        detached: The target of Eq. 5 is a constant, as in the paper; if this is false, the gradient
+            flows through the exact interactions too.
         coalitions: The target "sampling" draws so many for each pair of a video and its text.
         estimator: The target "estimator" is in this file.
         interaction_scale: The interactions are multiplied by this before the softmax of Eq. 4, one
@@ -59,7 +66,10 @@ class LossConfig:
 
     alpha: float = 1.0
     beta: float = 2.0
+    pointing: float = 0.0
+    pointing_scale: float = 200.0
     target: str = "closed_form"
+    detached: bool = True
     coalitions: int = 1000
     estimator: Path | None = None
     interaction_scale: tuple[float, ...] = (100.0, 20.0, 5.0)
@@ -73,7 +83,8 @@ class LossConfig:
         check(
             self,
             "loss.",
-            **dict.fromkeys(("alpha", "beta"), NOT_NEGATIVE),
+            **dict.fromkeys(("alpha", "beta", "pointing"), NOT_NEGATIVE),
+            pointing_scale=POSITIVE,
             target=one_of(TARGETS),
             coalitions=whole(4),
             interaction_scale=each(POSITIVE),
@@ -86,6 +97,11 @@ class LossConfig:
         )
         if self.target == "estimator" and self.estimator is None:
             raise SettingsError("The target 'estimator' needs the file of one: loss.estimator.")
+        if not self.detached and self.target != "closed_form":
+            raise SettingsError(
+                f"loss.target is {self.target!r}, through which no gradient flows: set "
+                "loss.target=closed_form, or loss.detached=true."
+            )
         if not self.supervised:
             raise SettingsError("loss.supervised names no level: nothing would tell pairs apart.")
 
@@ -128,6 +144,7 @@ def banzhaf_loss(
     video_mask: Tensor,
     text_mask: Tensor,
     interaction_scale: float,
+    detached: bool = True,
 ) -> Tensor:
     """Eq. 5: KL(D^R ‖ D^I) from each video token to the texts', and from each text token.
 
@@ -136,14 +153,15 @@ def banzhaf_loss(
 
     Args:
         relation: R of the prediction head, float [B, V, T].
-        interactions: I, float [B, V, T], in the unit of the similarity. No gradient flows into it.
+        interactions: I, float [B, V, T], in the unit of the similarity.
         video_mask, text_mask: bool [B, V], [B, T].
         interaction_scale: factor on I before its softmax; 1 leaves it nearly flat.
+        detached: whether no gradient flows into I.
 
     Returns:
         float [].
     """
-    target = interactions.detach() * interaction_scale
+    target = (interactions.detach() if detached else interactions) * interaction_scale
     video_to_text = _divergence(relation, target, text_mask.unsqueeze(-2))  # [B, V]
     text_to_video = _divergence(relation.mT, target.mT, video_mask.unsqueeze(-2))  # [B, T]
     return (
@@ -184,15 +202,55 @@ class BanzhafLoss(nn.Module):
             game.video_mask,
             game.text_mask,
             interaction_scale,
+            self.config.detached,
         )
 
-    @torch.no_grad()
     def _interactions(self, game: SimilarityGame) -> Tensor:
-        if self.config.target == "closed_form":
-            return interaction_values(game)
-        if self.estimator is not None:
-            return self.estimator(game)
-        return sample_coalitions(game, self.config.coalitions).values
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.detached):
+            if self.config.target == "closed_form":
+                return interaction_values(game)
+            if self.estimator is not None:
+                return self.estimator(game)
+            return sample_coalitions(game, self.config.coalitions).values
+
+
+def pointing_loss(
+    interactions: Tensor,
+    alignment: Tensor,
+    video_mask: Tensor,
+    text_mask: Tensor,
+    scale: float,
+) -> Tensor:
+    """Cross entropy of the interactions with what is known to belong together; not in the paper.
+
+    From each text token, softmax(scale · I) over the video tokens is a distribution, and the loss
+    is -log of its mass on the tokens that belong to the text token; likewise from each video token.
+    The mean is over the tokens of a pair that something belongs to, then over the pairs; both
+    directions are added. A pair in which nothing belongs together has no part in it.
+
+    Args:
+        interactions: I, float [B, V, T], in the unit of the similarity; differentiable.
+        alignment: float [B, V, T] in [0, 1]: how much of a pair of tokens belongs together.
+        video_mask, text_mask: bool [B, V], [B, T].
+        scale: factor on I before its softmax.
+
+    Returns:
+        float [], at least 0; 0 where nothing is known.
+    """
+    real = video_mask.unsqueeze(-1) & text_mask.unsqueeze(-2)
+    known = alignment * real
+    logits = (interactions * scale).masked_fill(~real, -torch.inf)
+    total = logits.new_zeros(())
+    for own, belongs in ((logits, known), (logits.mT, known.mT)):
+        taught = (belongs > 0).any(-1)
+        # A token to which nothing belongs gets logits that are finite, and counts for nothing.
+        own = own.masked_fill(~taught.unsqueeze(-1), 0.0)
+        mass = (own + belongs.masked_fill(~taught.unsqueeze(-1), 1.0).log()).logsumexp(-1)
+        missed = (own.logsumexp(-1) - mass) * taught  # -log mass
+        pairs = taught.any(-1)
+        mean = missed.sum(-1) / taught.sum(-1).clamp(min=1)
+        total = total + mean.sum() / pairs.sum().clamp(min=1)
+    return total
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -216,17 +274,21 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def total_loss(losses: dict[str, Tensor], config: LossConfig) -> Tensor:
-    """Eq. 10: the weighted sum.
+    """Eq. 10: the weighted sum, with pointing as a further term.
 
     Args:
         losses: at least one, each float [], by names that begin with their kind: "banzhaf/" is
-            weighted by α, "distillation/" by β, any other kind by 1.
-        config: α and β.
+            weighted by α, "distillation/" by β, "pointing/" by its weight, any other kind by 1.
+        config: the weights.
 
     Returns:
         float [].
     """
-    weights = {"banzhaf": config.alpha, "distillation": config.beta}
+    weights = {
+        "banzhaf": config.alpha,
+        "distillation": config.beta,
+        "pointing": config.pointing,
+    }
     weighted = [weights.get(name.split("/")[0], 1.0) * loss for name, loss in losses.items()]
     return sum(weighted[1:], start=weighted[0])
 

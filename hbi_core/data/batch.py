@@ -37,6 +37,9 @@ class Batch:
         word_mask: bool [B, W], or None with captions.
         ids: int64 [B]; the same number where the video is the same.
         samples: what each pair is made of.
+        frame_parts: int64 [B, F]: the place in the sample's `clips` of the clip that a frame is of;
+            -1 for padding. None where that is not known.
+        word_parts: int64 [B, W]: of the caption that a text player is of, likewise.
     """
 
     frames: Tensor
@@ -45,6 +48,8 @@ class Batch:
     word_mask: Tensor | None
     ids: Tensor
     samples: tuple[Sample, ...] = ()
+    frame_parts: Tensor | None = None
+    word_parts: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         moved: dict[str, Any] = {

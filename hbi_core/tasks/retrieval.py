@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from explainers.closed_forms import interaction_values
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.data.batch import Batch
 from hbi_core.data.features import Features
@@ -21,9 +22,11 @@ from hbi_core.losses import (
     LossConfig,
     contrastive_loss,
     distillation_loss,
+    pointing_loss,
     total_loss,
 )
-from hbi_core.model import LevelTokens, Players
+from hbi_core.model import LevelTokens, Players, Tokens
+from hbi_core.tasks.alignment import alignment
 from hbi_core.tasks.base import NO_SETTINGS, NoSettings, Results, Task
 from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
 
@@ -60,13 +63,18 @@ class RetrievalTask(Task):
     @property
     def losses(self) -> list[str]:
         """Names of the losses, "total" left out."""
-        kinds = ["contrastive"] if self.banzhaf is None else ["contrastive", "banzhaf"]
+        kinds = ["contrastive"]
+        if self.banzhaf is not None:
+            kinds.append("banzhaf")
+        if self.loss.pointing:
+            kinds.append("pointing")
         names = [f"{kind}/{level}" for level in self.supervised for kind in kinds]
         return names + [f"distillation/{teacher}>{student}" for teacher, student in self.distilled]
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """See `Task`. With several processes, every one compares the pairs of all of them."""
-        levels = self.hierarchy(*self.tokens(batch))
+        videos, texts = self.tokens(batch)
+        levels = self.hierarchy(videos, texts)
         ids = gather(batch.ids)
         same_video = ids.unsqueeze(0) == ids.unsqueeze(1)
         temperature = self.temperature()
@@ -82,6 +90,8 @@ class RetrievalTask(Task):
             )
             if self.banzhaf is not None:
                 losses[f"banzhaf/{level.name}"] = self.banzhaf(level, module.head, scale)
+            if self.loss.pointing:
+                losses[f"pointing/{level.name}"] = self._pointing(level, batch, videos, texts)
         for teacher, student in self.distilled:
             losses[f"distillation/{teacher}>{student}"] = distillation_loss(
                 scores[student], scores[teacher]
@@ -110,6 +120,29 @@ class RetrievalTask(Task):
             names = [f"loss/{n}" for n in self.losses if level.name in re.split("[/>]", n)]
             raise NotFiniteError(f"Not finite: {', '.join(names)}. {error}") from error
         return game.grand_value()
+
+    def _pointing(self, level: LevelTokens, batch: Batch, videos: Tokens, texts: Tokens) -> Tensor:
+        """The pointing loss of the montages of a batch; 0 where it has none.
+
+        Never left out, so that every process has the same losses.
+        """
+        montages = torch.tensor([len(sample.clips) > 1 for sample in batch.samples])
+        if not montages.any():
+            return level.video.logits.new_zeros(())
+        montages = montages.to(level.video.logits.device)
+        belongs = alignment(level, videos, texts, batch)[montages]
+        game = replace(
+            level,
+            video=level.video.map(lambda x: x[montages]),
+            text=level.text.map(lambda x: x[montages]),
+        ).game(self.loss.weighting)
+        return pointing_loss(
+            interaction_values(game),
+            belongs,
+            game.video_mask,
+            game.text_mask,
+            self.loss.pointing_scale,
+        )
 
     def temperature(self) -> Tensor:
         """τ; a learned one is kept in its range first, as CLIP's is."""

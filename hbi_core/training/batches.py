@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -72,21 +73,25 @@ class FeatureBatches:
             text = self.features.texts([c for s in samples for c in s.captions], self.config.words)
             return _paired(samples, video, text)
         videos = [self._frames(sample) for sample in samples]
-        texts = [self.features.joined_captions(sample.captions) for sample in samples]
-        video = pad(videos, max(map(len, videos)))
-        text = pad(texts, min(max(map(len, texts)), self.config.words))
-        return _paired(samples, video, text)
+        texts = [[self.features.caption(n) for n in sample.captions] for sample in samples]
+        video = _joined(videos)
+        text = _joined(texts, self.config.words)
+        return replace(
+            _paired(samples, video, text),
+            frame_parts=_parts(videos, video.mask.shape[1]),
+            word_parts=_parts(texts, text.mask.shape[1]),
+        )
 
-    def _frames(self, sample: Sample) -> Tensor:
-        """float [at most frames x clips, Dv]: with random views where there are some."""
+    def _frames(self, sample: Sample) -> list[Tensor]:
+        """Of each clip float [at most frames, Dv]: with random views where there are some."""
         if not self.config.views:
-            return self.features.joined_frames(sample.clips)
+            return [self.features.joined_frames([clip]) for clip in sample.clips]
         chosen = np.random.default_rng(sample.seed)
         shown = []
         for clip in sample.clips:
             features = self.features.frames[clip]
-            shown.append(features[chosen.choice(len(features), self._shown(chosen))])
-        return torch.cat(shown).float()
+            shown.append(features[chosen.choice(len(features), self._shown(chosen))].float())
+        return shown
 
     def _shown(self, chosen: np.random.Generator) -> int:
         """One view or more, so that the model learns from single frames and from several."""
@@ -131,6 +136,22 @@ class PixelBatches:
 
     def _caption(self, sample: Sample) -> Caption:
         return parse_caption(join_captions([self.captions[n] for n in sample.captions]))
+
+
+def _joined(sequences: list[list[Tensor]], most: int | None = None) -> Tokens:
+    """What each sample is made of, [n, D], one after another; as long as the longest, or `most`."""
+    joined = [torch.cat(parts) for parts in sequences]
+    longest = max(map(len, joined))
+    return pad(joined, longest if most is None else min(longest, most))
+
+
+def _parts(sequences: list[list[Tensor]], length: int) -> Tensor:
+    """int64 [B, length]: the part of its sample that a token of `_joined` is of; -1 for none."""
+    parts = torch.full((len(sequences), length), -1)
+    for row, sequence in zip(parts, sequences, strict=True):
+        numbers = [number for number, part in enumerate(sequence) for _ in part][:length]
+        row[: len(numbers)] = torch.tensor(numbers)
+    return parts
 
 
 def _paired(samples: list[Sample], video: Tokens, text: Tokens) -> Batch:

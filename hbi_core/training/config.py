@@ -146,6 +146,16 @@ class TrainConfig:
                 "data.views are for frozen features: set them to 0, or the "
                 "optimiser.encoder_learning_rate."
             )
+        if self.loss.pointing and not self.data.montages:
+            raise SettingsError(
+                "loss.pointing is learnt from montages, in which it is known what belongs "
+                "together: set data.montages above 0, or loss.pointing=0."
+            )
+        if self.loss.pointing and self.optimiser.encoder_learning_rate:
+            raise SettingsError(
+                "loss.pointing is for frozen features, whose captions are encoded one by one: set "
+                "it to 0, or the optimiser.encoder_learning_rate."
+            )
         montages = self.data.montages or self.data.validation_parts > 1
         if self.model.reads_padding and (montages or self.data.views):
             raise SettingsError(

@@ -37,7 +37,12 @@ MAY_DIFFER = (
     "data.video_limits.reading_seconds",
     "save_every",
 )
-_SINCE = {"task": "retrieval"}  # what runs had that began before it could be said
+_SINCE = {
+    "task": "retrieval",
+    "loss.pointing": 0.0,
+    "loss.pointing_scale": 200.0,
+    "loss.detached": True,
+}  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"

@@ -7,7 +7,16 @@ import math
 import pytest
 import torch
 
-from hbi_core.losses import banzhaf_loss, contrastive_loss, distillation_loss
+from explainers import SimilarityGame
+from explainers.closed_forms import interaction_values
+from hbi_core.losses import (
+    LossConfig,
+    banzhaf_loss,
+    contrastive_loss,
+    distillation_loss,
+    pointing_loss,
+    total_loss,
+)
 
 
 def random(*shape, seed=0):
@@ -70,6 +79,76 @@ def test_banzhaf_loss():
     assert banzhaf_loss(scale * interactions, interactions, video_mask, text_mask, scale) < 1e-12
 
 
+def masks(counts, length):
+    return torch.arange(length) < torch.tensor(counts).unsqueeze(-1)
+
+
+def test_pointing_loss():
+    """Token by token and pair by pair: -log of the mass on what belongs to a token."""
+    interactions, scale = 0.01 * random(3, 4, 5), 150.0
+    videos, texts = [4, 2, 3], [5, 3, 4]
+    alignment = (random(3, 4, 5, seed=1) > 0.3) * random(3, 4, 5, seed=2).sigmoid()
+    alignment[0, 1], alignment[0, :, 2], alignment[2] = 0.0, 0.0, 0.0  # nothing known of these
+    pairs: dict[str, list[float]] = {"rows": [], "columns": []}
+    for b in range(3):
+        cells = (scale * interactions[b, : videos[b], : texts[b]]).tolist()
+        known = alignment[b, : videos[b], : texts[b]].tolist()
+        for direction in ("rows", "columns"):
+            tokens = []
+            for own, belongs in zip(cells, known, strict=True):
+                if any(belongs):
+                    mass = sum(p * y for p, y in zip(softmax(own), belongs, strict=True))
+                    tokens.append(-math.log(mass))
+            if tokens:
+                pairs[direction].append(sum(tokens) / len(tokens))
+            cells, known = list(zip(*cells, strict=True)), list(zip(*known, strict=True))
+    assert [len(means) for means in pairs.values()] == [2, 2]
+    expected = sum(sum(means) / len(means) for means in pairs.values())
+    room = masks(videos, 4), masks(texts, 5)
+    loss = pointing_loss(interactions, alignment, *room, scale)
+    assert float(loss) == pytest.approx(expected, rel=1e-12)
+    real = room[0].unsqueeze(-1) & room[1].unsqueeze(-2)
+    others = (torch.where(real, x, torch.nan) for x in (interactions, alignment))
+    interactions, alignment = (x.nan_to_num(7.0) for x in others)
+    assert pointing_loss(interactions, alignment, *room, scale) == loss
+
+
+def test_pointing_loss_of_right_and_of_no_links():
+    """Interactions that say what is known cost nothing, flat ones the logarithm of the choice."""
+    alignment = torch.eye(3).repeat_interleave(2, 0)[None]  # six frames of three words
+    room = masks([6], 6), masks([3], 3)
+    assert pointing_loss(alignment, alignment, *room, 200.0) == 0
+    flat = pointing_loss(torch.zeros(1, 6, 3), alignment, *room, 200.0)
+    assert float(flat) == pytest.approx(2 * math.log(3))
+    wrong = pointing_loss(alignment.roll(1, -1), alignment, *room, 2000.0)
+    assert float(wrong) == pytest.approx(4000, rel=1e-3)  # finite, where the mass is 0 in float32
+    interactions = torch.randn(1, 6, 3).requires_grad_()
+    nothing = pointing_loss(interactions, torch.zeros(1, 6, 3), *room, 200.0)
+    nothing.backward()
+    assert nothing == 0
+    assert not interactions.grad.any()
+
+
+def test_pointing_teaches_the_game_through_its_exact_interactions():
+    """Differences of the loss in similarity and weights agree with its gradient."""
+    room = masks([3, 2], 3), masks([2, 4], 4)
+    alignment = (random(2, 3, 4, seed=5) > 0).double()
+
+    def loss(similarity, video_logits, text_logits):
+        game = SimilarityGame(similarity.tanh(), video_logits, text_logits, *room)
+        return pointing_loss(interaction_values(game), alignment, *room, 20.0)
+
+    sides = (random(2, 3, 4), random(2, 3, seed=1), random(2, 4, seed=2))
+    assert torch.autograd.gradcheck(loss, [x.requires_grad_() for x in sides])
+
+
+def test_total_loss_weighs_each_kind():
+    losses = dict.fromkeys(("contrastive/a", "banzhaf/a", "distillation/a>b", "pointing/a"), 1.0)
+    config = LossConfig(alpha=10.0, beta=100.0, pointing=1000.0)
+    named = {name: torch.tensor(value) for name, value in losses.items()}
+    assert total_loss(named, config) == 1111
+
+
 def test_distillation_loss():
     """KL(student ‖ teacher), in this direction, of softmaxes of S itself (Eq. 9)."""
     student, teacher = random(4, 4).tanh(), random(4, 4, seed=1).tanh()
@@ -94,6 +173,8 @@ def test_gradients_flow_to_the_student_only():
     assert relation.grad.isfinite().all()
     assert relation.grad[0, 3].abs().sum() == relation.grad[0, :, 3].abs().sum() == 0
     assert interactions.grad is None
+    banzhaf_loss(relation, interactions, mask, mask, 10.0, detached=False).backward()
+    assert interactions.grad.abs().sum() > 0
 
 
 def test_gradients_agree_with_differences():
@@ -104,4 +185,8 @@ def test_gradients_agree_with_differences():
     assert torch.autograd.gradcheck(
         lambda s, r: contrastive_loss(s, 0.1) + banzhaf_loss(r, relation_target, mask, mask, 3.0),
         (similarity, relation),
+    )
+    assert torch.autograd.gradcheck(
+        lambda r, i: banzhaf_loss(r, i, mask, mask, 3.0, detached=False),
+        (relation, relation_target.requires_grad_()),
     )

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from hbi_core.data.batch import Batch
-from hbi_core.losses import LossConfig, distillation_loss
+from explainers import closed_form
+from hbi_core.data.batch import Batch, Sample
+from hbi_core.losses import LossConfig, distillation_loss, pointing_loss
 from hbi_core.model import pad
+from hbi_core.tasks.alignment import alignment
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.config import OptimiserConfig
 from hbi_core.training.optimiser import parameter_groups
@@ -36,10 +38,29 @@ def batch_of(videos, texts, ids):
     return Batch(video.features.double(), video.mask, text.features.double(), text.mask, ids)
 
 
-def retrieval_task(target="closed_form"):
+def montage_batch():
+    """Two montages, of two and of three clips, and two single ones between them."""
+    frames, words = ([[3, 4], [5], [2, 1, 3], [4]], [[2, 5], [6], [1, 3, 2], [5]])
+
+    def parts(counts):
+        numbers = [[part for part, n in enumerate(row) for _ in range(n)] for row in counts]
+        longest = max(map(len, numbers))
+        return torch.tensor([row + [-1] * (longest - len(row)) for row in numbers])
+
+    drawn = torch.Generator().manual_seed(4)
+    videos, texts = (
+        [torch.randn(sum(row), width, generator=drawn).double() for row in counts]
+        for counts, width in ((frames, 48), (words, 32))
+    )
+    samples = tuple(Sample((0,) * len(row), (0,) * len(row), 0) for row in frames)
+    batch = batch_of(videos, texts, torch.arange(4))
+    return replace(batch, samples=samples, frame_parts=parts(frames), word_parts=parts(words))
+
+
+def retrieval_task(target="closed_form", **options):
     """With every parameter drawn anew, so that no part is idle."""
     config = replace(MODEL, text_clusters=(0.5, 0.5))
-    loss = LossConfig(target=target, learned_temperature=True, temperature=0.5)
+    loss = LossConfig(target=target, learned_temperature=True, temperature=0.5, **options)
     task = RetrievalTask(toy_heads(config), loss).double()
     drawn = torch.Generator().manual_seed(1)
     for name, parameter in task.named_parameters():
@@ -135,3 +156,99 @@ def test_same_videos_are_no_negatives():
     alike = task(replace(batch, ids=torch.zeros(8, dtype=torch.long)))
     assert float(alike["contrastive/entity"].detach()) == pytest.approx(0, abs=1e-12)
     assert float(task(batch)["contrastive/entity"].detach()) > 0.1
+
+
+def test_alignment_of_players_with_the_parts_they_stand_for():
+    """At every level, counted one original token after the other."""
+    task, batch = retrieval_task("none"), montage_batch()
+    videos, texts = task.tokens(batch)
+    for level in task.hierarchy(videos, texts):
+        found = alignment(level, videos, texts, batch)
+        for b in range(4):
+            sides = []
+            for players, parts in (
+                (level.video, batch.frame_parts[b].tolist()),
+                (level.text, batch.word_parts[b].tolist()),
+            ):
+                groups = players.tokens.groups[b].tolist()
+                sides.append([[p for own, p in zip(g, parts, strict=True) if own] for g in groups])
+            for v, shown in enumerate(sides[0]):
+                for t, told in enumerate(sides[1]):
+                    pairs = [a == b for a in shown for b in told]
+                    share = sum(pairs) / len(pairs) if pairs else 0.0
+                    assert float(found[b, v, t]) == pytest.approx(share, abs=1e-6)
+    assert len({round(float(x), 3) for x in found.flatten()}) > 3  # some tokens are of two parts
+
+
+def test_alignment_of_players_that_stand_for_several_words():
+    """Of a text whose players are phrases already at the entity level."""
+    batch = montage_batch()
+    task = retrieval_task("none")
+    videos, texts = task.tokens(batch)
+    words = 2 * texts.mask.shape[1]
+    groups = texts.groups.repeat_interleave(2, -1)  # each player stands for two words
+    assert groups.shape[-1] == words
+    several = replace(texts, groups=groups)
+    for one, other in zip(
+        task.hierarchy(videos, texts), task.hierarchy(videos, several), strict=True
+    ):
+        assert torch.equal(
+            alignment(one, videos, texts, batch), alignment(other, videos, several, batch)
+        )
+
+
+def test_pointing_is_learnt_from_the_montages_of_a_batch():
+    """What stands beside them has no part in it, and every supervised level has its own."""
+    task, batch = retrieval_task("none", pointing=0.5, pointing_scale=30.0), montage_batch()
+    losses = task(batch)
+    videos, texts = task.tokens(batch)
+    for level in task.hierarchy(videos, texts):
+        game = level.game()
+        belongs = alignment(level, videos, texts, batch)
+        belongs[1], belongs[3] = 0.0, 0.0
+        masks = game.video_mask, game.text_mask
+        expected = pointing_loss(closed_form(game).values, belongs, *masks, 30.0)
+        found = float(losses[f"pointing/{level.name}"].detach())
+        assert found == pytest.approx(float(expected.detach()), rel=1e-9)
+    assert set(losses) == {*task.losses, "total"}
+    without = {name: loss for name, loss in losses.items() if name.startswith("contrastive")}
+    pointing = sum(loss for name, loss in losses.items() if name.startswith("pointing"))
+    distilled = sum(loss for name, loss in losses.items() if name.startswith("distillation"))
+    expected = sum(without.values()) + 2.0 * distilled + 0.5 * pointing
+    assert float(losses["total"].detach()) == pytest.approx(float(expected.detach()))
+
+
+def test_pointing_of_a_batch_without_montages_is_nothing():
+    task, batch = retrieval_task("none", pointing=0.5), montage_batch()
+    single = tuple(Sample((0,), (0,), 0) for _ in batch.samples)
+    losses = task(replace(batch, samples=single))
+    for level in ("entity", "action", "event"):
+        assert losses[f"pointing/{level}"] == 0
+    losses["total"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in task.parameters())
+
+
+def test_pointing_is_taught_by_gradients():
+    """A few steps on one batch make the interactions say what is known."""
+    task, batch = retrieval_task("none", pointing=1.0), montage_batch()
+    optimiser = torch.optim.Adam(task.parameters(), 1e-2)
+    found = []
+    for _ in range(8):
+        loss = sum(loss for name, loss in task(batch).items() if name.startswith("pointing"))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        found.append(float(loss.detach()))
+    assert found[-1] < 0.5 * found[0]
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_the_gradient_of_eq_5_stops_at_the_interactions_unless_asked(detached):
+    """The head is computed of the similarities too, so it is taken out here."""
+    task, batch = retrieval_task(detached=detached), joint_batch()
+    (level, *_), module = task.hierarchy(*task.tokens(batch_of(*batch))), task.hierarchy.levels[0]
+    loss = task.banzhaf(level, lambda similarity, *masks: torch.zeros_like(similarity), 10.0)
+    assert loss.requires_grad is not detached
+    if not detached:
+        loss.backward()
+        assert module.video_logits[0].weight.grad.abs().sum() > 0

@@ -136,6 +136,21 @@ def test_feature_batches_are_the_features(encoded):
     assert again.ids[0] == again.ids[1]
 
 
+def test_feature_batches_know_the_parts_of_a_montage(encoded):
+    _, known = encoded
+    (batch,) = FeatureBatches(known, data_config(frames=8, words=9))([SAMPLES])
+    for row, sample in enumerate(SAMPLES):
+        frames, words = batch.frame_parts[row], batch.word_parts[row]
+        assert torch.equal(frames >= 0, batch.frame_mask[row])
+        assert torch.equal(words >= 0, batch.word_mask[row])
+        for part, (clip, caption) in enumerate(zip(sample.clips, sample.captions, strict=True)):
+            assert torch.equal(batch.frames[row][frames == part], known.frames[clip].float())
+            own = known.caption(caption)
+            shown = batch.words[row][words == part]
+            assert len(shown) == (len(own) if part == 0 else 9 - 5)  # the second is cut
+            assert torch.equal(shown, own[: len(shown)])
+
+
 def test_random_views_are_chosen_by_the_seed_of_the_sample():
     """Only from the clip's own features, frames or views, at most as many as frames."""
     frames = torch.arange(2 * 8).view(2, 8, 1).half()

@@ -67,7 +67,8 @@ RANGES = {
         "cache": (Path(""),),
     },
     LossConfig: {
-        **dict.fromkeys(("alpha", "beta"), NUMBERS),
+        **dict.fromkeys(("alpha", "beta", "pointing"), NUMBERS),
+        "pointing_scale": POSITIVE,
         "target": ("", "exact"),
         "coalitions": (3, *COUNTS),
         "interaction_scale": ((100, 0, 5), (NAN, 1, 1), (1, -1, 1)),
@@ -190,6 +191,19 @@ def test_a_learned_temperature_starts_in_its_range():
     LossConfig(temperature=0.005)
     with pytest.raises(SettingsError, match=r"temperature.*at least 0\.01"):
         LossConfig(temperature=0.005, learned_temperature=True)
+
+
+def test_pointing_needs_montages_of_frozen_features(tmp_path):
+    frozen, pointing = OptimiserConfig(encoder_learning_rate=0), LossConfig(pointing=0.5)
+    photographs = DataConfig("flickr8k", tmp_path)
+    montages = replace(photographs, montages=0.3)
+    with pytest.raises(SettingsError, match=r"set data\.montages above 0, or loss\.pointing=0"):
+        TrainConfig(tmp_path, photographs, loss=pointing, optimiser=frozen)
+    with pytest.raises(SettingsError, match=r"loss\.pointing is for frozen features"):
+        TrainConfig(tmp_path, montages, loss=pointing)
+    TrainConfig(tmp_path, montages, loss=pointing, optimiser=frozen)
+    with pytest.raises(SettingsError, match=r"'sampling'.*no gradient.*loss\.detached=true"):
+        LossConfig(target="sampling", detached=False)
 
 
 def test_views_are_for_frozen_features(tmp_path):
