@@ -137,8 +137,8 @@ class Ablate:
     """The data set lies in this folder instead of the one that the file names."""
 
     def run(self) -> None:
-        from hbi_core.train import read_config
         from hbi_core.training.ablation import Ablation, run_ablation
+        from hbi_core.training.config_file import read_config
 
         ablation = read_config(Ablation, ["--config", str(self.config)])
         if self.root:

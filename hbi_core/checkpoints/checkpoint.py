@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hbi_core.checkpoints.tensor_file import read_tensors, write_tensors
 from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, from_plain
 from hbi_core.shipped import ASSETS
+from hbi_core.tensor_file import read_tensors, write_tensors
 
 _SCHEMA = "hbi-checkpoint/2"
 _WITHOUT_RETRIEVAL = "hbi-checkpoint/1"  # what it retrieves by follows from how it was trained

@@ -24,11 +24,11 @@ from hbi_core.checkpoints.published_names import (
     published_estimator,
     published_model,
 )
-from hbi_core.checkpoints.tensor_file import write_tensors
 from hbi_core.checkpoints.torch_file import read_torch_file, without_wrappers
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
 from hbi_core.errors import CheckpointError
 from hbi_core.estimator import save_estimator
+from hbi_core.tensor_file import write_tensors
 
 _PATCHES = "visual.conv1.weight"
 CLIPS = {  # that can be converted, by the shape of these

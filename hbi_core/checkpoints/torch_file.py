@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from hbi_core.checkpoints.tensor_file import check_stored, read_tensors
 from hbi_core.encoders.open_clip import is_torchscript
 from hbi_core.errors import CheckpointError
+from hbi_core.tensor_file import check_stored, read_tensors
 
 _USUAL = ("model", "state_dict", "model_state_dict", "module")  # keys of a model's state dict
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hbi_core.checkpoints.tensor_file import read_tensors, write_tensors
 from hbi_core.data.cache import EncodingSettings, file_name
 from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.features import Features, join_features
@@ -29,6 +28,7 @@ from hbi_core.errors import (
     WeightsError,
 )
 from hbi_core.inputs.text import parse_caption
+from hbi_core.tensor_file import read_tensors, write_tensors
 from hbi_core.written import check_folder, write_text
 
 _PAUSE = 0.2  # seconds between two looks for what another process encodes

@@ -6,10 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.encoders.base import Encoder
 from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
 from hbi_core.errors import CheckpointError, InputError, WeightsError
+from hbi_core.tensor_file import read_tensors
 
 _LOADING = Lock()
 ENCODER_PREFIX = "encoder."  # of an encoder's tensors inside a checkpoint

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from hbi_core.errors import SettingsError
 from hbi_core.settings import OWN_PATH, SEED, check, distinct, plain
-from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
+from hbi_core.training.config_file import read_config
 from hbi_core.training.folder import read_facts, read_result
 from hbi_core.training.loop import train
 from hbi_core.written import check_file

@@ -14,8 +14,8 @@ from accelerate.utils import load
 from safetensors import SafetensorError
 from torch.utils.tensorboard import SummaryWriter
 
-from hbi_core.checkpoints.tensor_file import give_usual_mode
 from hbi_core.errors import SettingsError
+from hbi_core.tensor_file import give_usual_mode
 from hbi_core.written import write_text
 
 _DAMAGED = (

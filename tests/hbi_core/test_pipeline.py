@@ -26,7 +26,6 @@ from hbi_core.checkpoints.checkpoint import (
     save_checkpoint,
     untrained,
 )
-from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.encoders import loading
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explain import main
@@ -35,6 +34,7 @@ from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
 from hbi_core.predictor import choose_model
+from hbi_core.tensor_file import read_tensors
 from support import oracles
 from support.demo import CAFE, CAFE_CAPTION, ROOT
 from support.printed import assert_for_print

@@ -12,8 +12,8 @@ from hbi_core.errors import SettingsError
 from hbi_core.settings import plain
 from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.train import read_config
 from hbi_core.training.ablation import COLUMNS, Ablation, Row, as_markdown, planned, run_ablation
+from hbi_core.training.config_file import read_config
 from support.demo import ROOT
 from support.small_runs import settings, toy_train
 

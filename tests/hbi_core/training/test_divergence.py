@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hbi_core import estimator
 from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.errors import InputError, NotFiniteError, TrainingError
-from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.train import TRAININGS, main
+from hbi_core.training import estimator
 from hbi_core.training.config import TrainConfig
+from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.progress import saved_states

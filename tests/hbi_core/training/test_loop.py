@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from hbi_core.checkpoints.checkpoint import load_checkpoint
-from hbi_core.checkpoints.tensor_file import read_tensors
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.encoders.loading import fill_encoder
@@ -17,6 +16,7 @@ from hbi_core.model import build_hierarchy
 from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
+from hbi_core.tensor_file import read_tensors
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.optimiser import learning_rates

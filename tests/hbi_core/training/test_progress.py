@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hbi_core.checkpoints.tensor_file import read_tensors
+from hbi_core.tensor_file import read_tensors
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.progress import Metrics, save_state, saved_states

@@ -17,8 +17,8 @@ from hbi_core.data import read_corpus
 from hbi_core.errors import SettingsError
 from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
-from hbi_core.train import read_config
 from hbi_core.training.config import TrainConfig
+from hbi_core.training.config_file import read_config
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
 from hbi_core.training.progress import save_state, saved_states

@@ -11,11 +11,11 @@ import pytest
 from hbi_core.data import read_corpus
 from hbi_core.data.config import DataConfig
 from hbi_core.errors import InputError, SettingsError
-from hbi_core.estimator import EstimatorConfig, train_estimator
 from hbi_core.losses import LossConfig
 from hbi_core.model import ModelConfig
 from hbi_core.train import TRAININGS, main
 from hbi_core.training.config import OptimiserConfig, TrainConfig
+from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.loop import train
 from support.demo import ROOT
 from support.small_runs import settings, toy_train

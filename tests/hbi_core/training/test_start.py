@@ -18,8 +18,9 @@ from hbi_core.checkpoints.checkpoint import (
 from hbi_core.data.config import DataConfig
 from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import ModelConfig, build_hierarchy
-from hbi_core.train import main, read_config
+from hbi_core.train import main
 from hbi_core.training.config import ANY_ENCODER, TrainConfig
+from hbi_core.training.config_file import read_config
 from hbi_core.training.folder import BEST
 from hbi_core.training.initialise import starting_point
 from hbi_core.training.loop import train

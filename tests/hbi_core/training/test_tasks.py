@@ -18,8 +18,9 @@ from hbi_core.model import Tokens
 from hbi_core.settings import COUNT, check
 from hbi_core.tasks import TASKS, load_task
 from hbi_core.tasks.base import Task
-from hbi_core.train import main, read_config
+from hbi_core.train import main
 from hbi_core.training.config import TrainConfig
+from hbi_core.training.config_file import read_config
 from hbi_core.training.folder import read_result
 from hbi_core.training.loop import train
 from support.small_runs import lines, losses, settings
