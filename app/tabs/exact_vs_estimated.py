@@ -8,7 +8,8 @@ import gradio as gr
 
 from app.export import export_row
 from app.session import KEPT_SECONDS, Session, Values, answered, escaped
-from explainers.comparison import BUDGETS
+from explainers.comparison import BUDGETS, Row
+from explainers.methods import METHODS, REFERENCE
 from explainers.timing import seconds_in_words
 from hbi_core.checks import whole_number
 from hbi_core.errors import InputError
@@ -132,27 +133,16 @@ class ExactVsEstimated:
 
 
 def describe(comparison: LevelComparison) -> str:
-    """The game, the device, the enumeration, the estimator, and what is shown. Markdown."""
+    """The game, the device, the exact methods, the estimator, and what is shown. Markdown."""
     level, players = comparison.level, comparison.players
-    runs = comparison.comparison.rows
-    closed_form = next(row for row in runs if row.method == "closed_form")
-    enumeration = next(row for row in runs if row.method == "enumeration")
-    if enumeration.agreement is None:
-        enumerated = f"was not run: {enumeration.note.split('. ')[0]}."
-    else:
-        enumerated = (
-            f"of all {enumeration.coalitions:,} coalitions took "
-            f"{seconds_in_words(enumeration.seconds)}; its largest difference from the closed form "
-            f"is {enumeration.agreement.max_error:.0e}."
-        )
+    exact = [row for row in comparison.comparison.rows if METHODS[row.method].exact]
     lines = [
         f"**{escaped(comparison.explanation.video.name)}, {level.name} level**: "
         f"{len(level.video_tokens)} video + {len(level.text_tokens)} text tokens = {players} "
         f"players, 2<sup>{players}</sup> = {comparison.coalitions:,} coalitions; "
         f"{comparison.explanation.weighting} weights.",
-        f"Ran on the **{comparison.device}**, in float64. The closed form took "
-        f"{seconds_in_words(closed_form.seconds)}.",
-        f"The full enumeration {enumerated}",
+        f"Ran on the **{comparison.device}**, in float64.",
+        *(_describe_exact(row) for row in exact),
         f"The estimator, which sees no token weights, {_known_error(comparison.known_error)}.",
         "Relative error: root mean square of the errors over that of the exact values. Strongest "
         f"links: how many of the exact {comparison.comparison.top} strongest are among the "
@@ -160,6 +150,20 @@ def describe(comparison: LevelComparison) -> str:
         "the largest budget and the first seed.",
     ]
     return "  \n".join(lines)
+
+
+def _describe_exact(row: Row) -> str:
+    name = f"The {METHODS[row.method].label}"
+    if row.agreement is None:
+        return f"{name} was not run: {row.note.split('. ')[0]}."
+    of_all = f" of all {row.coalitions:,} coalitions" if row.coalitions else ""
+    told = f"{name}{of_all} took {seconds_in_words(row.seconds)}"
+    if row.method == REFERENCE:
+        return f"{told}."
+    return (
+        f"{told}; its largest difference from the {METHODS[REFERENCE].label} is "
+        f"{row.agreement.max_error:.0e}."
+    )
 
 
 def _known_error(error: float | None) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from app.export import export_row
 from app.session import Session, Values, answered, escaped, explained
+from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_page import coalition_page
@@ -69,14 +70,16 @@ def describe(explanation: Explanation) -> str:
     if heads == UNTRAINED:
         heads = "**untrained** (equal token weights, merged tokens are plain means)"
     total = sum(explanation.seconds.values())
-    split = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in explanation.seconds.items())
+    split = ", ".join(
+        f"{step} {seconds_in_words(seconds)}" for step, seconds in explanation.seconds.items()
+    )
     known = "" if "decoding" in explanation.seconds else " The video was read before."
     game = explanation.levels[0].interactions
     lines = [
         f"Encoder **{explanation.encoder}**, heads {heads}, {explanation.weighting} weights; "
         f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; exact "
         f"interactions ({game.method.replace('_', ' ')}, {game.device}).",
-        f"{total:.2f} s: {split}.{known}",
+        f"{seconds_in_words(total)}: {split}.{known}",
     ]
     for reason, words in explanation.left_out_why.items():
         shown = " ".join(word[:40] for word in words[:_WORDS_SHOWN])

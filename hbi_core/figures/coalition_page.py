@@ -1,4 +1,8 @@
-"""The three coalition graphs as one plotly figure that answers the pointer."""
+"""The three coalition graphs as one plotly figure that answers the pointer.
+
+What is drawn carries the names of the coalition graph: `customdata` of points is the `id` of their
+link or the name of their player, and `name` of words, thumbnails and boxes that of their player.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +74,7 @@ def _lines(level: str, links: tuple[Link, ...], number: int) -> go.Scatter:
     return go.Scatter(
         x=[x for link in graded for x in (link.start[0], link.end[0], None)],
         y=[y for link in graded for y in (link.start[1], link.end[1], None)],
+        customdata=[link.id for link in graded for _ in range(3)],
         mode="lines",
         name=f"{level} {key_label(number)}",
         line=_line_style(grade),
@@ -85,15 +90,17 @@ def _hover_places(level: GameLevel, links: tuple[Link, ...]) -> go.Scatter:
             (1 - part) * link.start[0] + part * link.end[0],
             (1 - part) * link.start[1] + part * link.end[1],
             _describe(link, level),
+            link.id,
         )
         for link in links
         for part in _HOVER_PLACES
     ]
-    xs, ys, texts = zip(*places, strict=True)
+    xs, ys, texts, ids = zip(*places, strict=True)
     return go.Scatter(
         x=[round(x, 1) for x in xs],
         y=[round(y, 1) for y in ys],
         text=texts,
+        customdata=ids,
         mode="markers",
         marker={"size": 9, "opacity": 0},
         hovertemplate="%{text}<extra></extra>",
@@ -116,6 +123,7 @@ def _cells(cells: tuple[Cell, ...]) -> go.Scatter:
         x=[cell.centre[0] for cell in cells],
         y=[cell.centre[1] for cell in cells],
         text=[escape(cell.label) for cell in cells],
+        customdata=[cell.id for cell in cells],
         mode="markers",
         marker={"size": 14, "opacity": 0},
         hovertemplate="%{text}<extra></extra>",
@@ -125,6 +133,7 @@ def _cells(cells: tuple[Cell, ...]) -> go.Scatter:
 def _thumbnails(level: LevelLayout, frames: list[str]) -> list[dict]:
     return [
         {
+            "name": cell.id,
             "source": frames[cell.index],
             "xref": "x",
             "yref": "y",
@@ -158,6 +167,7 @@ def _boxes(level: LevelLayout, layout: FigureLayout) -> list[dict]:
         shapes += [
             {
                 "type": "rect",
+                "name": token.id,
                 "x0": token.left,
                 "x1": token.left + token.width,
                 "y0": token.top,
@@ -182,6 +192,7 @@ def _texts(level: LevelLayout, layout: FigureLayout) -> list[dict]:
                 *cell.centre,
                 escape(cell.label),
                 layout.font,
+                name=cell.id,
                 textangle=-90 if layout.vertical_words else 0,
             )
             for cell in level.words

@@ -1,4 +1,8 @@
-"""The coalition figure for print: vector, at the width of a page or a column."""
+"""The coalition figure for print: vector, at the width of a page or a column.
+
+In SVG, elements have the names of the coalition graph as their `id`: lines that of their link, and
+players their own, on their box, or on their word or thumbnail where nothing was merged.
+"""
 
 from __future__ import annotations
 
@@ -76,22 +80,25 @@ def _draw_level(
         fontsize=0.85 * em,
         color="0.25",
     )
-    axes.add_collection(
-        LineCollection(
-            [(link.start, link.end) for link in links],
-            colors=[link.grade.colour for link in links],
-            linewidths=[link.grade.width * em / EM["text"] for link in links],
-            alpha=[link.grade.opacity for link in links],
-            linestyles=[_style(link.grade) for link in links],
-            capstyle="round",
+    for link in links:
+        axes.add_collection(
+            LineCollection(
+                [(link.start, link.end)],
+                colors=link.grade.colour,
+                linewidths=link.grade.width * em / EM["text"],
+                alpha=link.grade.opacity,
+                linestyles=[_style(link.grade)],
+                capstyle="round",
+                gid=link.id,
+            )
         )
-    )
     for cell in level.frames:
         axes.imshow(
             thumbnail(frames[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
             extent=(cell.left, cell.left + cell.width, cell.top + cell.height, cell.top),
             aspect="auto",
             interpolation="none",
+            gid=None if level.merged else cell.id,
         )
     upright: dict[str, Any] = {"va": "center"}
     if layout.vertical_words:
@@ -104,6 +111,7 @@ def _draw_level(
             cell.label.replace("$", r"\$"),
             ha="center",
             fontsize=layout.font,
+            gid=None if level.merged else cell.id,
             **upright,
         )
     if level.merged:
@@ -117,6 +125,7 @@ def _draw_level(
                     fill=False,
                     edgecolor="0.45",
                     linewidth=1.2,
+                    gid=token.id,
                 )
             )
 

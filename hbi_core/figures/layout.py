@@ -62,6 +62,11 @@ class Link:
     rank: int
     grade: Grade
 
+    @property
+    def id(self) -> str:
+        """Both ends in one word: "action/video/0--action/text/2"."""
+        return "--".join(self.ends)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LevelLayout:

@@ -72,7 +72,7 @@ def test_an_example_is_explained(page):
     assert "Encoder lite" in notes
     assert "heads lite_heads.safetensors" in notes
     for step in ("decoding", "encoding", "merging", "game", "drawing"):
-        assert re.search(rf"{step} \d+\.\d\d s", notes)
+        assert re.search(rf"\b{step} [\d.]+ m?s\b", notes)
 
     # In the middle of the strongest line of the event level.
     x, y = page.evaluate(

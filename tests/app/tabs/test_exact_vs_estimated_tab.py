@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import zipfile
 from dataclasses import replace
@@ -104,7 +105,12 @@ def test_what_ran_is_said_plainly(tab, shown, explanation):
     notes = shown[tab.notes]
     assert "3 video + 6 text tokens = 9 players, 2<sup>9</sup> = 512 coalitions" in notes
     assert ("GPU (" if torch.cuda.is_available() else "no GPU was found") in notes
-    assert "its largest difference from the closed form is" in notes
+    assert re.search(r"The closed form took [\d.]+ m?s\.", notes)
+    assert re.search(
+        r"The full enumeration of all 512 coalitions took [\d.]+ m?s; its largest difference from "
+        r"the closed form is \de-\d+\.",
+        notes,
+    )
     assert f"off by {load_estimator().error['relative_rmse']:.2f} (relative error)" in notes
     assert "the exact 6 strongest" in notes
     refused = tab.compare(explanation, "entity", [64], 1, 0, 0)
