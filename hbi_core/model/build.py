@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from explainers.prediction_head import CellNetwork
 from hbi_core.model.config import ModelConfig
-from hbi_core.model.entity import Projection, TemporalTransformer
+from hbi_core.model.entity import AddedContext, Projection, TemporalTransformer
 from hbi_core.model.hierarchy import Hierarchy, Level
 from hbi_core.model.published import (
     PublishedLevel,
@@ -37,12 +37,16 @@ def build_hierarchy(config: ModelConfig) -> Hierarchy:
     """The model before training: equal token weights, and merged tokens are plain means."""
     parts = PARTS[config.compatibility]
 
-    def merge(clusters: int | float) -> TokenMerge:
-        return parts.merge(config.width, clusters, config.neighbours, config.attention_heads)
+    def merge(clusters: int | float, path: float) -> TokenMerge:
+        return parts.merge(config.width, clusters, config.neighbours, config.attention_heads, path)
 
     steps: list[tuple[nn.Module, nn.Module]] = [_entity_steps(config, parts.temporal)]
     for videos, texts in zip(config.video_clusters, config.text_clusters, strict=True):
-        steps.append((merge(videos), merge(texts)))
+        steps.append((merge(videos, config.video_path), merge(texts, config.text_path)))
+    if config.text_context:
+        video, text = steps[1]
+        context = AddedContext(config.text_context, config.width, config.noise, config.dropout)
+        steps[1] = video, nn.Sequential(context, text)
     return Hierarchy(
         [
             parts.level(

@@ -125,6 +125,16 @@ class ModelConfig:
             raise SettingsError(
                 f"There are at most {len(LEVEL_NAMES) - 1} merges: the levels are {LEVEL_NAMES}."
             )
+        if self.text_context and not (self.projection and self.text_clusters):
+            raise SettingsError(
+                "text_context is projected and read by the first merge: it needs projection and "
+                "text_clusters."
+            )
+        if self.reads_padding and (self.video_path or self.text_path or self.text_context):
+            raise SettingsError(
+                "The published model has no video_path, text_path and text_context: leave them at "
+                "0, or set compatibility to paper."
+            )
         if not self.projection and not self.video_width == self.text_width == self.width:
             raise SettingsError(
                 "Without projection, video_width, text_width and width must be the same, not "

@@ -1,4 +1,4 @@
-"""Encoder features -> tokens of the entity level: projection, and time for frames."""
+"""Encoder features -> the joint space: projection, context, and time for frames."""
 
 from __future__ import annotations
 
@@ -57,6 +57,37 @@ class Projection(nn.Module):
         if self.training and self.noise:
             features = features + self.noise * torch.randn_like(features)
         return replace(tokens, features=self.linear(self.dropout(features)))
+
+
+class AddedContext(nn.Module):
+    """A projection of the context of tokens, added to their features. Tokens -> Tokens.
+
+    It stands before the first merge: a phrase is read from all its words, while the tokens of the
+    entity level below are read from their own.
+
+    Args:
+        inputs: features of the context, Dc.
+        width: D.
+        noise, dropout: of the projection.
+    """
+
+    def __init__(self, inputs: int, width: int, noise: float = 0.0, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.projection = Projection(inputs, width, noise, dropout)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        """Tokens with context -> Tokens with the sum as features.
+
+        Raises:
+            SettingsError: they have none.
+        """
+        if tokens.context is None:
+            raise SettingsError(
+                "The model reads the context of text players, but these have none: use the encoder "
+                "and model.text_players that it was trained with, or model.text_context=0."
+            )
+        added = self.projection(replace(tokens, features=tokens.context)).features
+        return replace(tokens, features=tokens.features + added)
 
 
 class TemporalTransformer(nn.Module):

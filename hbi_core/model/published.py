@@ -23,7 +23,6 @@ from hbi_core.model.token_merge import (
     distance_to_denser,
     join_nearest,
     local_density,
-    pair_distances,
 )
 from hbi_core.model.tokens import Tokens
 
@@ -47,8 +46,8 @@ class PublishedTokenMerge(TokenMerge):
     def read(self, tokens: Tokens) -> Tensor:
         return tokens.features
 
-    def cluster(self, points: Tensor, mask: Tensor) -> Tensor:
-        return published_dpc_knn(points, mask, self.most(mask.shape[-1]), self.neighbours)
+    def cluster(self, distance: Tensor, mask: Tensor) -> Tensor:
+        return published_dpc_knn(distance, mask, self.most(mask.shape[-1]), self.neighbours)
 
     def weights(self, score: Tensor, members: Tensor) -> Tensor:
         """The sum that the weights are divided by is larger by 1e-6."""
@@ -76,7 +75,7 @@ class PublishedLevel(Level):
         return PublishedLevelTokens(self.name, videos, texts)
 
 
-def published_dpc_knn(points: Tensor, mask: Tensor, clusters: int, neighbours: int) -> Tensor:
+def published_dpc_knn(between: Tensor, mask: Tensor, clusters: int, neighbours: int) -> Tensor:
     """Clusters as `token_merge.dpc_knn` gives them, but for four things.
 
     δ is the distance, not its square; for the densest point it is the largest of the whole
@@ -84,7 +83,7 @@ def published_dpc_knn(points: Tensor, mask: Tensor, clusters: int, neighbours: i
     than the neighbours; clusters come in the order of ρ·δ.
 
     Args:
-        points: float [B, N, D].
+        between: float [B, N, N], distances of the points.
         mask: bool [B, N].
         clusters: clusters wanted.
         neighbours: K of Eq. 6.
@@ -92,11 +91,10 @@ def published_dpc_knn(points: Tensor, mask: Tensor, clusters: int, neighbours: i
     Returns:
         bool [B, N, C], C = min(clusters, N): membership.
     """
-    between = pair_distances(points)
     distance = torch.where(mask.unsqueeze(-2), between, between.max() + 1.0)
     density = local_density(distance, neighbours)
     nearest_denser = distance_to_denser(distance, density, mask)
     farthest = distance.amax((-2, -1)).unsqueeze(-1)
     delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest)
-    centres = (density * delta * mask).topk(min(clusters, points.shape[1])).indices
+    centres = (density * delta * mask).topk(min(clusters, mask.shape[-1])).indices
     return join_nearest(between, centres, mask)

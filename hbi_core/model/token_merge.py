@@ -11,9 +11,11 @@ from torch.nn import functional
 from explainers.game import masked_softmax
 from hbi_core.model.tokens import Tokens
 
+_APART = 1e-3  # what every step has beside its length, so that still pictures keep their order
+
 
 def dpc_knn(
-    points: Tensor,
+    distance: Tensor,
     mask: Tensor,
     clusters: int,
     neighbours: int = 3,
@@ -26,7 +28,7 @@ def dpc_knn(
     near or equally good centres the earlier is taken. Padding has no influence.
 
     Args:
-        points: float [B, N, D].
+        distance: float [B, N, N], of the points, at least 0.
         mask: bool [B, N].
         clusters: clusters wanted; a sequence with fewer real tokens gets one for each.
         neighbours: K of Eq. 6; fewer where there are fewer tokens.
@@ -36,13 +38,12 @@ def dpc_knn(
         bool [B, N, C], C = min(clusters, N): membership. Clusters are ordered by their centre's
         position; empty clusters come last.
     """
-    length = points.shape[1]
+    length = mask.shape[-1]
     clusters = min(clusters, length)
-    between = pair_distances(points)
-    distance = between.masked_fill(~mask.unsqueeze(-2), torch.inf)
-    density = local_density(distance, neighbours)
-    nearest_denser = distance_to_denser(distance, density, mask)
-    farthest = distance.masked_fill(~distance.isfinite(), 0.0).amax(-1)
+    to_real = distance.masked_fill(~mask.unsqueeze(-2), torch.inf)
+    density = local_density(to_real, neighbours)
+    nearest_denser = distance_to_denser(to_real, density, mask)
+    farthest = to_real.masked_fill(~to_real.isfinite(), 0.0).amax(-1)
     delta = torch.where(nearest_denser.isfinite(), nearest_denser, farthest).square()
 
     score = (density * delta).masked_fill(~mask, -1.0)
@@ -50,14 +51,40 @@ def dpc_knn(
     # Padding, and centres beyond those wanted, sort to the end.
     chosen = mask.gather(-1, centres)
     if wanted is not None:
-        chosen &= torch.arange(clusters, device=points.device) < wanted.unsqueeze(-1)
+        chosen &= torch.arange(clusters, device=mask.device) < wanted.unsqueeze(-1)
     centres = centres.where(chosen, length).sort(-1).values
-    return join_nearest(between, centres, mask)
+    return join_nearest(distance, centres, mask)
 
 
 def pair_distances(points: Tensor) -> Tensor:
     """Points [B, N, D] -> their distances [B, N, N], without the rounding of a matrix product."""
     return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def path_distances(points: Tensor, mask: Tensor, steps: Tensor | None = None) -> Tensor:
+    """How long the way along the sequence is from token to token; not of the paper.
+
+    The sum, over the steps between them, of the distance of neighbours, times the factor of the
+    step, and 0.001. So the tokens stand on a line in their order, and whatever the centres are,
+    those that are nearest to the same one are contiguous. Padding is stepped over.
+
+    Args:
+        points: float [B, N, D], finite.
+        mask: bool [B, N].
+        steps: float [B, N], at least 0: factor of the step to each token; None for 1.
+
+    Returns:
+        float [B, N, N]; of no meaning where one of the two is padding.
+    """
+    position = torch.arange(mask.shape[-1], device=mask.device)
+    last = position.where(mask, -1).cummax(-1).values  # real token, up to each position
+    before = functional.pad(last[:, :-1], (1, 0), value=-1)
+    neighbour = points.gather(1, before.clamp(min=0).unsqueeze(-1).expand_as(points))
+    step = (points - neighbour).norm(dim=-1)
+    if steps is not None:
+        step = step * steps
+    walked = (step + _APART).masked_fill(~mask | (before < 0), 0.0).cumsum(-1)
+    return (walked.unsqueeze(-1) - walked.unsqueeze(-2)).abs()
 
 
 def local_density(distance: Tensor, neighbours: int) -> Tensor:
@@ -122,14 +149,23 @@ class TokenMerge(nn.Module):
             rounded up.
         neighbours: K of Eq. 6.
         heads: attention heads.
+        path: λ, 0 to 1: the distance by which tokens are clustered is (1 - λ) that of their
+            features and λ the way along the sequence. With 1, clusters are contiguous; below,
+            they may not be; 0 is the paper.
     """
 
     def __init__(
-        self, width: int, clusters: int | float, neighbours: int = 3, heads: int = 8
+        self,
+        width: int,
+        clusters: int | float,
+        neighbours: int = 3,
+        heads: int = 8,
+        path: float = 0.0,
     ) -> None:
         super().__init__()
         self.clusters = clusters
         self.neighbours = neighbours
+        self.path = path
         self.mix = nn.Conv1d(width, width, 3, padding=1, bias=False)
         self.norm = nn.LayerNorm(width)
         self.score = nn.Linear(width, 1)
@@ -138,26 +174,38 @@ class TokenMerge(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, tokens: Tokens) -> Tokens:
+        """Tokens [B, N, D] -> [B, C, D], with the steps of their first members, and no context."""
         features = self.read(tokens)
         points = self.norm(features + self.mix(features.mT).mT)
         place = points.detach() / math.sqrt(points.shape[-1])  # about unit length
-        members = self.cluster(place, tokens.mask).mT  # [B, C, N]
+        distance = self.distances(place, tokens.mask, tokens.steps)
+        members = self.cluster(distance, tokens.mask).mT  # [B, C, N]
         score = self.score(points).squeeze(-1)
         merged = self.weights(score, members) @ points
         merged = self.attention(merged, points, score, tokens.mask)
         groups = members.to(points.dtype) @ tokens.groups.to(points.dtype) > 0
-        return Tokens(merged, members.any(-1), groups)
+        steps = tokens.steps
+        if steps is not None:
+            steps = steps.gather(-1, members.int().argmax(-1))
+        return Tokens(merged, members.any(-1), groups, steps)
 
     def read(self, tokens: Tokens) -> Tensor:
         """The features [B, N, D] that are read."""
         return tokens.without_padding()
 
-    def cluster(self, points: Tensor, mask: Tensor) -> Tensor:
-        """Points [B, N, D] -> membership, bool [B, N, C]."""
+    def distances(self, points: Tensor, mask: Tensor, steps: Tensor | None) -> Tensor:
+        """Points [B, N, D] -> the distances [B, N, N] by which they are clustered."""
+        direct = pair_distances(points)
+        if self.path == 0:
+            return direct
+        return (1 - self.path) * direct + self.path * path_distances(points, mask, steps)
+
+    def cluster(self, distance: Tensor, mask: Tensor) -> Tensor:
+        """Distances [B, N, N] -> membership, bool [B, N, C]."""
         wanted = None
         if self.clusters < 1:
             wanted = (mask.sum(-1) * self.clusters).ceil().long()
-        return dpc_knn(points, mask, self.most(mask.shape[-1]), self.neighbours, wanted)
+        return dpc_knn(distance, mask, self.most(mask.shape[-1]), self.neighbours, wanted)
 
     def most(self, length: int) -> int:
         """Tokens after merging `length` of them, where none is padding."""

@@ -118,15 +118,35 @@ def expected_value(game, probabilities):
     )
 
 
-def dpc_knn(points, clusters, neighbours):
-    """Eqs. 6 and 7 with loops; points is a list of lists. Returns a cluster label per point.
+def distances(points, path=0.0, steps=None):
+    """Of points, a list of lists: (1 - path) |x_i - x_j|, and path times the way from i to j.
+
+    The way is walked from neighbour to neighbour; a step is as long as their distance times the
+    factor of the point that it leads to, and 0.001.
+    """
+
+    def way(i, j):
+        return math.fsum(
+            math.dist(points[k - 1], points[k]) * (1.0 if steps is None else steps[k]) + 0.001
+            for k in range(min(i, j) + 1, max(i, j) + 1)
+        )
+
+    every = range(len(points))
+    return [
+        [(1 - path) * math.dist(points[i], points[j]) + path * way(i, j) for j in every]
+        for i in every
+    ]
+
+
+def dpc_knn(distance, clusters, neighbours):
+    """Eqs. 6 and 7 with loops; distance is a list of lists. Returns a cluster label per point.
 
     Ties in density count the earlier point as denser; clusters are numbered by their centre.
     """
-    n = len(points)
+    n = len(distance)
     clusters = min(clusters, n)
     neighbours = min(neighbours, n)
-    distance = [[math.dist(p, q) ** 2 for q in points] for p in points]
+    distance = [[d**2 for d in row] for row in distance]
     density = [math.exp(-sum(sorted(row)[:neighbours]) / neighbours) for row in distance]
 
     def denser(a, b):

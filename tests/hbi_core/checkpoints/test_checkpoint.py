@@ -59,6 +59,41 @@ def test_what_is_written_is_read(saved):
     assert read.name == "small.safetensors"
 
 
+def test_a_model_of_phrases(tmp_path):
+    """Its settings and all its tensors come back."""
+    config = replace(
+        SMALL,
+        projection=True,
+        text_players="phrases",
+        text_context=6,
+        video_path=0.5,
+        text_path=1.0,
+    )
+    hierarchy = build_hierarchy(config)
+    for tensor in hierarchy.state_dict().values():
+        tensor.normal_()
+    save_checkpoint(tmp_path / "a", Checkpoint("toy", config, hierarchy, RETRIEVAL, ""))
+    read = load_checkpoint(tmp_path / "a")
+    assert read.config == config
+    merges = [
+        level.text[-1] if n == 1 else level.text for n, level in enumerate(read.hierarchy.levels)
+    ]
+    assert [merge.path for merge in merges[1:]] == [1.0, 1.0]
+    assert [level.video.path for level in read.hierarchy.levels[1:]] == [0.5, 0.5]
+    expected = hierarchy.state_dict()
+    assert read.hierarchy.state_dict().keys() == expected.keys()
+    for name, tensor in read.hierarchy.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_files_from_before_text_players_had_context(saved):
+    def as_before(settings):
+        for name in ("text_context", "video_path", "text_path"):
+            del settings["config"][name]
+
+    assert load_checkpoint(rewritten(saved, as_before)).config == SMALL
+
+
 @pytest.mark.parametrize(
     ("training", "expected"),
     [
