@@ -1,66 +1,8 @@
-"""python app.py: read the settings, build the page, launch it."""
+"""python app.py: the page, where a Space looks for it; the same as `python -m app`."""
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from dataclasses import dataclass
-
-import tyro
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded at run time
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The page that explains how a video and a caption fit together."""
-
-    host: str | None = None
-    """Address to listen on; 127.0.0.1, or GRADIO_SERVER_NAME."""
-    port: int | None = None
-    """Port; the first free one from 7860, or GRADIO_SERVER_PORT."""
-    max_file_size: str = "500mb"
-    """Largest upload."""
-    max_waiting: int = 16
-    """Requests that may wait for their turn."""
-
-
-def main(settings: Settings) -> None:
-    import gradio as gr
-
-    from app.export import remove_old_exports
-    from app.page import build_page
-    from hbi_core.devices import choose_device
-    from hbi_core.encoders import load_encoder
-    from hbi_core.shipped import ASSETS
-
-    stop_on_signals()
-    remove_old_exports()
-    page = build_page().queue(max_size=settings.max_waiting)
-    page.launch(
-        server_name=settings.host,
-        server_port=settings.port,
-        max_file_size=settings.max_file_size,
-        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        css_paths=ASSETS / "style.css",
-        ssr_mode=False,
-        prevent_thread_lock=True,
-    )
-    # Load the default encoder while the user looks at the page. Not earlier: gradio asks its own
-    # server whether it answers, and gives up when the imports keep it busy for three seconds.
-    threading.Thread(target=load_encoder, args=("lite", choose_device()), daemon=True).start()
-    page.block_thread()
-
-
-def stop_on_signals() -> None:
-    """`kill` and the end of its terminal end the server as Ctrl+C does: its files are deleted."""
-    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, signal.default_int_handler)
-
+from app.__main__ import main
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    main()

@@ -6,20 +6,20 @@ import ast
 import importlib
 import importlib.util
 import re
-import runpy
 import shlex
 import shutil
 
 import pytest
 import tyro
 
+from app.__main__ import Settings
 from hbi_core import convert, evaluate, explain, train
 from hbi_core.command_line import parsed
 from support.demo import CAFE, ROOT
 from support.documents import BLOCK, DOCUMENTS
 
 NAMED = re.compile(r"python -m hbi_core\.\w+(?: (?:retrieval|ablation))?")
-COMMAND = re.compile(r"(?:python|make|pip|accelerate|torchrun) .+")
+COMMAND = re.compile(r"(?:python|make|pip|accelerate|torchrun) .+|hbi-page.*")
 
 
 def commands_of(text: str) -> list[list[str]]:
@@ -55,10 +55,8 @@ def test_every_command_can_be_typed(command, monkeypatch):
             check_installed(wanted)
         case ["python", "-c", program]:
             ast.parse(program)
-        case ["python", "app.py", *options]:
-            for name in ("HF_HUB_OFFLINE", "GRADIO_ANALYTICS_ENABLED"):  # which it sets
-                monkeypatch.setenv(name, "1")
-            tyro.cli(runpy.run_path("app.py")["Settings"], args=options)
+        case ["python", "app.py", *options] | ["hbi-page", *options]:
+            tyro.cli(Settings, args=options)
         case ["python", file, *_] if file.endswith(".py"):
             assert (ROOT / file).is_file()
         case ["python", "-m", module, *options]:

@@ -29,7 +29,7 @@ SENTENCE = re.compile(r"[A-Z\d].*\.")
 
 @pytest.mark.parametrize("name", ["explain", "evaluate", "convert", "app"])
 def test_every_option_is_told_in_sentences(name):
-    options = told(ROOT / "app.py" if name == "app" else ROOT / "hbi_core" / f"{name}.py")
+    options = told(ROOT / "app/__main__.py" if name == "app" else ROOT / "hbi_core" / f"{name}.py")
     assert len(options) > 3
     assert [option for option, text in options.items() if not SENTENCE.fullmatch(text)] == []
 

@@ -72,6 +72,24 @@ def test_explainers_needs_torch_numpy_and_networkx_only(installed):
     assert result.stdout == "closed_form\n", result.stderr
 
 
+def test_the_page_can_be_started(installed):
+    """By the script that pip makes of the entry point, and as a module."""
+    script = """
+import sys
+from importlib.metadata import distribution
+(page,) = distribution("hbi").entry_points.select(name="hbi-page")
+sys.argv = ["hbi-page", "--help"]
+page.load()()
+"""
+    module = (
+        "import runpy, sys; sys.argv = ['', '--help']; runpy.run_module('app', None, '__main__')"
+    )
+    for program in (script, module):
+        result = run(installed, program)
+        assert result.returncode == 0, result.stderr
+        assert "--max-waiting" in result.stdout
+
+
 def test_the_shipped_heads_are_found(installed):
     result = run(
         installed,

@@ -109,8 +109,15 @@ def test_no_two_test_files_have_one_name():
 
 _OTHER_ENCODER = "whoever takes another encoder need not wait for it"
 _TO_TRAIN = "retrieval needs no requirements-train.txt"
+_TO_SERVE = "--help answers at once, and gradio reads what the environment says when it is imported"
 _TO_SAVE = "matplotlib takes its time, and not everything is saved"
 LATE = {  # what a module imports inside a function, and why
+    ("app.__main__", "gradio"): _TO_SERVE,
+    ("app.__main__", "app.export"): _TO_SERVE,
+    ("app.__main__", "app.page"): _TO_SERVE,
+    ("app.__main__", "hbi_core.devices"): _TO_SERVE,
+    ("app.__main__", "hbi_core.encoders"): _TO_SERVE,
+    ("app.__main__", "hbi_core.shipped"): _TO_SERVE,
     ("hbi_core.encoders.loading", "hbi_core.encoders.lite"): _OTHER_ENCODER,
     ("hbi_core.encoders.lite", "transformers"): _OTHER_ENCODER,
     ("hbi_core.encoders.word_pieces", "transformers"): _OTHER_ENCODER,

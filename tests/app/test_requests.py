@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import signal
-import sys
 import uuid
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.__main__ import stop_on_signals
 from app.uploads import CLIPS
 from support.demo import CAFE
 
@@ -214,20 +213,16 @@ def test_a_session_exports_what_it_explained(server, server_files, endpoints, up
     assert other == "Nothing to export yet: press Explain or Compare first."
 
 
-def test_signals_that_stop_the_server(monkeypatch):
+def test_signals_that_stop_the_server():
     """As Ctrl+C does; but one that was told to outlive its terminal does."""
-    spec = importlib.util.spec_from_file_location("start_page", CLIPS.parents[1] / "app.py")
-    start_page = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "start_page", start_page)
-    spec.loader.exec_module(start_page)
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
-        start_page.stop_on_signals()
+        stop_on_signals()
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        start_page.stop_on_signals()
+        stop_on_signals()
         for number in numbers:
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(number)
