@@ -1,6 +1,6 @@
 """Fine-tune the heads that we ship on one's own clips, see what it changed, and explain one.
 
-    python examples/fine_tune.py FOLDER [OUT]
+    python -m examples.fine_tune FOLDER [OUT]
 
 FOLDER has video files, and captions.csv with the columns video and caption; a column split (train,
 validation) is optional. OUT, a new folder, gets the checkpoint, both evaluations and the
@@ -9,10 +9,12 @@ explanation. Needs requirements-train.txt.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 from hbi_core.checkpoints.checkpoint import SHIPPED, load_checkpoint
+from hbi_core.command_line import command
 from hbi_core.data import read_corpus
 from hbi_core.data.config import DataConfig
 from hbi_core.evaluate import Retrieval
@@ -36,8 +38,13 @@ def evaluate(folder: Path, checkpoint: Path, out: Path, name: str) -> None:
     ).run()
 
 
-def main(folder: str, out: str = "runs/fine_tuned") -> None:
-    root, results = Path(folder), Path(out)
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser("python -m examples.fine_tune")
+    parser.add_argument("folder", type=Path, help="Videos and their captions.csv.")
+    parser.add_argument("out", type=Path, nargs="?", default="runs/fine_tuned", help="The results.")
+    given = parser.parse_args(argv)
+    root, results = given.folder, given.out
     shipped = load_checkpoint(SHIPPED).retrieval
     clips = read_corpus("folder", root, "train").clips
     captions = sum(len(clip.captions) for clip in clips)
@@ -74,4 +81,4 @@ def main(folder: str, out: str = "runs/fine_tuned") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """The game of one's own model: frame and word features of any dual encoder.
 
-    python examples/own_features.py
+    python -m examples.own_features
 
 Random features stand here for those of a CLIP: frames [V, D] and words [T, D] in one space.
 """

@@ -1,6 +1,6 @@
 """Interactions of any cooperative game, by all coalitions and by sampling.
 
-    python examples/own_game.py
+    python -m examples.own_game
 
 The game here: every player has a glove, left or right, and a coalition is worth its pairs.
 """
