@@ -75,7 +75,7 @@ def pointed_right(
 def main(settings: Settings) -> None:
     corpus = read_corpus("flickr8k", settings.root, settings.split)
     device = choose_device()
-    predictor = Predictor(*choose_model(settings.checkpoint, device=device), device)
+    predictor = Predictor(*choose_model(settings.checkpoint, device=device))
     heads = predictor.heads
     right: dict[tuple[str, str, str], float] = defaultdict(float)
     total: dict[str, int] = defaultdict(int)

@@ -65,7 +65,7 @@ def explain(
         )
     frames, parsed = checked_frames(frames), parse_caption(caption)
     file = checked_file(video, limits or VideoLimits())
-    predictor = (recent or RecentVideos(videos=1, models=1)).predictor(
+    predictor, new = (recent or RecentVideos(videos=1, models=1)).predictor(
         file, frames, limits, checkpoint, encoder, choose_device(device), progress
     )
-    return predictor.explain(parsed, weighting, progress)
+    return predictor.explain(parsed, weighting, progress, with_video=new)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
@@ -44,12 +45,12 @@ class Predictor:
 
     Args:
         encoder: for frames and words, in evaluation mode.
-        heads: what was trained with it. They are copied.
-        device: the torch device that the encoder is on.
+        heads: what was trained with it. They are copied, to the device that the encoder is on.
 
     Attributes:
         encoder, heads: the model; `heads.hierarchy` is the copy, on the device.
         video: the frames that are looked at, or None before `set_video`.
+        video_seconds: wall-clock time of each step of `set_video`, read only.
 
     Example:
         >>> predictor = Predictor(*choose_model())
@@ -57,16 +58,17 @@ class Predictor:
         >>> cat, cup = map(predictor.explain, ["a tabby cat", "a cup of coffee"])
         >>> cat.video is cup.video
         True
-        >>> list(cat.seconds), list(cup.seconds)  # the second one decodes nothing
-        (['decoding', 'encoding', 'merging', 'game'], ['encoding', 'merging', 'game'])
+        >>> list(predictor.video_seconds), list(cup.seconds)  # a caption decodes nothing
+        (['decoding', 'encoding', 'merging'], ['encoding', 'merging', 'game'])
     """
 
-    def __init__(self, encoder: Encoder, heads: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, encoder: Encoder, heads: Checkpoint) -> None:
+        device = next(encoder.parameters()).device
         hierarchy = copy.deepcopy(heads.hierarchy).to(device, torch.float64)
         self.encoder, self.heads = encoder, replace(heads, hierarchy=hierarchy)
         self.video: Video | None = None
         self._players: list[Players] = []
-        self._seconds: dict[str, float] = {}  # of the video, until an explanation tells them
+        self.video_seconds: Mapping[str, float] = MappingProxyType({})
 
     def set_video(
         self,
@@ -122,13 +124,15 @@ class Predictor:
         tell(0.7, "Merging frames into clips")
         with _timed(seconds, "merging"), torch.inference_mode():
             players = self.heads.hierarchy.players("video", _in_double(tokens))
-        self.video, self._players, self._seconds = video, players, seconds
+        self.video, self._players = video, players
+        self.video_seconds = MappingProxyType(seconds)
 
     def explain(
         self,
         caption: str | Caption,
         weighting: str = "renormalised",
         progress: Progress | None = None,
+        with_video: bool = False,
     ) -> Explanation:
         """The cheap half: encode a caption, merge its words, and play the game of each level.
 
@@ -136,9 +140,10 @@ class Predictor:
             caption: a text of at least one word.
             weighting: of the game, "renormalised" or "fixed".
             progress: called with a fraction in [0, 1] and what is being done.
+            with_video: the `video_seconds` count too: the video was read for this caption.
 
         Returns:
-            The explanation. The first one of a video has the video's `seconds` in its own.
+            The explanation, with the `seconds` that were spent on it.
 
         Raises:
             CaptionError: the caption has no word that can be encoded.
@@ -158,7 +163,7 @@ class Predictor:
         if isinstance(caption, str):
             caption = parse_caption(caption)
         tell = _or_silence(progress)
-        seconds, self._seconds = self._seconds, {}
+        seconds = dict(self.video_seconds) if with_video else {}
         config, words = self.heads.config, self.heads.retrieval.words
         padded = config.reads_padding
         tell(0.8, "Encoding the words, and merging them into phrases")

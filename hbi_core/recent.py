@@ -46,7 +46,7 @@ class RecentVideos:
         encoder: str = "auto",
         device: str = "cpu",
         progress: Progress | None = None,
-    ) -> Predictor:
+    ) -> tuple[Predictor, bool]:
         """A predictor that has this video. It is shared: for another video, copy it first.
 
         Args:
@@ -56,7 +56,8 @@ class RecentVideos:
             progress: called with a fraction in [0, 1] and what is being done.
 
         Returns:
-            The one that was returned for the same arguments before, unless a file has changed.
+            The one that was returned for the same arguments before, unless a file has changed; and
+            whether it is new, its video read by this call.
 
         Raises:
             InputError: as `Predictor.set_video` and `choose_model`.
@@ -64,18 +65,20 @@ class RecentVideos:
         Example:
             >>> recent = RecentVideos()
             >>> clip = Path("assets/clips/cafe.mp4")
-            >>> recent.predictor(clip, frames=2) is recent.predictor(clip, frames=2)
-            True
+            >>> predictor, new = recent.predictor(clip, frames=2)
+            >>> again, new_again = recent.predictor(clip, frames=2)
+            >>> again is predictor, new, new_again
+            (True, True, False)
         """
         heads = None if checkpoint is None else Path(checkpoint)
         files = (heads, weights_file(encoder))
         model = (*files, *map(file_identity, files), encoder, device)
 
         def loaded() -> Predictor:
-            return Predictor(*choose_model(checkpoint, encoder, device, progress), device)
+            return Predictor(*choose_model(checkpoint, encoder, device, progress))
 
         def ready() -> Predictor:
-            predictor = copy.copy(self._models.get(model, loaded))
+            predictor = copy.copy(self._models.get(model, loaded)[0])
             predictor.set_video(video, frames, limits, progress)
             return predictor
 
@@ -106,16 +109,17 @@ class _Recent:
         self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
         self._most, self._lock = most, Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Predictor]) -> Predictor:
+    def get(self, key: Hashable, make: Callable[[], Predictor]) -> tuple[Predictor, bool]:
+        """A predictor, and whether it was made now."""
         with self._lock:
-            predictor, _ = self._kept.get(key, (None, 0.0))
-        predictor = predictor or make()  # two threads may make the same: none waits for another
+            known, _ = self._kept.get(key, (None, 0.0))
+        predictor = known or make()  # two threads may make the same: none waits for another
         with self._lock:
             self._kept[key] = predictor, time.monotonic()
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-        return predictor
+        return predictor, known is None
 
     def drop(self, unused_seconds: float) -> None:
         latest = time.monotonic() - unused_seconds

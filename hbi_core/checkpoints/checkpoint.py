@@ -106,7 +106,13 @@ def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
     """
     config = ModelConfig(*widths, width=min(widths), projection=len(set(widths)) > 1)
     retrieval = RetrievalSettings(_FRAMES, _WORDS, (1.0,) * len(config.levels))
-    return Checkpoint(encoder, config, build_hierarchy(config).eval(), retrieval, UNTRAINED)
+    return Checkpoint(
+        encoder=encoder,
+        config=config,
+        hierarchy=build_hierarchy(config).eval(),
+        retrieval=retrieval,
+        name=UNTRAINED,
+    )
 
 
 def save_checkpoint(
@@ -157,14 +163,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
         hierarchy.load_state_dict(tensors)
         return Checkpoint(
-            settings["encoder"],
-            config,
-            hierarchy.eval(),
-            retrieval,
-            path.name,
-            path if settings["encoder_in_file"] else None,
-            settings["training"],
-            task,
+            encoder=settings["encoder"],
+            config=config,
+            hierarchy=hierarchy.eval(),
+            retrieval=retrieval,
+            name=path.name,
+            path=path if settings["encoder_in_file"] else None,
+            training=settings["training"],
+            task=task,
         )
 
 

@@ -113,7 +113,13 @@ def _write_published(
     save_estimator(beside, estimator)
     training = {"converted_from": source}
     checkpoint = Checkpoint(
-        encoder.name, config, hierarchy, retrieval, target.name, target, training
+        encoder=encoder.name,
+        config=config,
+        hierarchy=hierarchy,
+        retrieval=retrieval,
+        name=target.name,
+        path=target,
+        training=training,
     )
     save_checkpoint(target, checkpoint, encoder)
     return Conversion(

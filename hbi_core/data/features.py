@@ -131,12 +131,12 @@ def join_features(
             row[frames:], real[frames:] = tensors["views"], True
     lengths = torch.cat([tensors["lengths"] for tensors in encoded])
     return Features(
-        clips,
-        frame_features,
-        mask,
-        frames,
-        torch.cat([tensors["words"] for tensors in encoded]),
-        torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
-        torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
-        None if missing_frame is None else torch.cat([t["padding"] for t in encoded]),
+        clips=clips,
+        frames=frame_features,
+        frame_mask=mask,
+        plain=frames,
+        words=torch.cat([tensors["words"] for tensors in encoded]),
+        starts=torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
+        owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
+        padding=None if missing_frame is None else torch.cat([t["padding"] for t in encoded]),
     )

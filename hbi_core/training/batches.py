@@ -132,7 +132,14 @@ class PixelBatches:
             video = videos[sample]
             row[: len(video)], real[: len(video)] = video, True
         captions = tuple(self._caption(sample) for sample in kept)
-        return Batch(frames, mask, captions, None, _ids(kept), tuple(kept))
+        return Batch(
+            frames=frames,
+            frame_mask=mask,
+            words=captions,
+            word_mask=None,
+            ids=_ids(kept),
+            samples=tuple(kept),
+        )
 
     def _caption(self, sample: Sample) -> Caption:
         return parse_caption(join_captions([self.captions[n] for n in sample.captions]))
@@ -156,7 +163,14 @@ def _parts(sequences: list[list[Tensor]], length: int) -> Tensor:
 
 def _paired(samples: list[Sample], video: Tokens, text: Tokens) -> Batch:
     ids = _ids(samples)
-    return Batch(video.features, video.mask, text.features, text.mask, ids, tuple(samples))
+    return Batch(
+        frames=video.features,
+        frame_mask=video.mask,
+        words=text.features,
+        word_mask=text.mask,
+        ids=ids,
+        samples=tuple(samples),
+    )
 
 
 def _ids(samples: list[Sample]) -> Tensor:

@@ -73,9 +73,35 @@ def test_a_caption_after_others_is_explained_as_alone(explanation):
 
 def test_seconds_are_those_that_were_spent(predictor):
     predictor.set_video(CAFE, frames=2)
-    first, second = map(predictor.explain, CAPTIONS[:2])
-    assert list(first.seconds) == ["decoding", "encoding", "merging", "game"]
-    assert list(second.seconds) == ["encoding", "merging", "game"]
+    video = dict(predictor.video_seconds)
+    assert list(video) == ["decoding", "encoding", "merging"]
+    with pytest.raises(ValueError, match="weighting"):
+        predictor.explain("a cat", "softmax", with_video=True)
+    alone, whole = predictor.explain("a cat"), predictor.explain("a cat", with_video=True)
+    assert list(alone.seconds) == ["encoding", "merging", "game"]
+    assert list(whole.seconds) == ["decoding", "encoding", "merging", "game"]
+    assert whole.seconds["decoding"] == video["decoding"]
+    assert whole.seconds["encoding"] > video["encoding"]
+    assert predictor.video_seconds == video
+    with pytest.raises(TypeError):
+        predictor.video_seconds["encoding"] = 0.0
+
+
+def test_a_video_counts_where_it_was_read(counted):
+    """Whatever came of the captions before."""
+    recent, options = RecentVideos(), {"frames": 2, "encoder": "toy"}
+    whole = explain(CAFE, "a cat", recent=recent, **options)
+    with pytest.raises(InputError, match="weighting"):
+        explain(CAFE, "a cat", weighting="softmax", recent=recent, **options | {"frames": 1})
+    second = explain(CAFE, "a cat", recent=recent, **options)
+    other = explain(CAFE, "a cat", recent=recent, **options | {"frames": 1})
+    assert ["decoding" in told.seconds for told in (whole, second, other)] == [True, False, True]
+
+
+def test_the_heads_go_to_the_device_of_the_encoder():
+    encoder = Counted()
+    predictor = Predictor(encoder.to("meta"), untrained(encoder.name, encoder.widths))
+    assert {p.device.type for p in predictor.heads.hierarchy.parameters()} == {"meta"}
 
 
 def test_another_video_takes_its_place(predictor, clip):
