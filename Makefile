@@ -24,6 +24,7 @@ bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.page
 	$(BIN)/python -m benchmarks.video
 	$(BIN)/python -m benchmarks.training_step
+	$(BIN)/python -m benchmarks.path_merge
 	$(BIN)/python -m benchmarks.prediction_head
 
 $(BIN)/python:
