@@ -1,4 +1,4 @@
 """Measurements that the README quotes. results/ keeps them.
 
-`make bench` runs them, but for `pointing`, which needs photographs.
+`make bench` runs them, but for `pointing` and `real_footage`, which need photographs and clips.
 """

@@ -1,114 +1,261 @@
-"""Do the links point at the right pictures? Montages of three photographs with their captions.
+"""What the links tell on photographs that were not trained on: retrieval, montages and foils.
 
-    python -m benchmarks.pointing --root DIR
+    python -m benchmarks.pointing --root DIR --cache DIR
 
-DIR has the Flickr8k layout (captions.txt and Images/). A montage shows three photographs, each as
-four frames, and its caption is one caption of each, joined. A text token points at the video token
-of its highest link; a word in it counts as right in the measure in which the frames of that token
-show the photograph that its caption belongs to. A sentence points at the video token of the highest
-mean link of its words. Chance is 33 %.
+DIR has the Flickr8k layout (captions.txt, Images/ and the lists of its splits).
+
+Retrieval: text to image among all photographs, by the scores of all levels.
+
+Montages show three photographs, each as many frames as the heads read in training; the caption is
+one caption of each, joined. Sentences and single content words point at a photograph, by the exact
+interaction and by the cosine similarity; chance is 33 %.
+
+Foils are captions in which one noun was replaced by another of its kind. The true one should score
+higher, and in the false one the noun that was put in should have the lowest Banzhaf value of all
+nouns. `benchmarks.measures` and `benchmarks.foils` define what is counted.
 """
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import tyro
+from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks.foils import Foil, frequent_nouns, make_foil
+from benchmarks.links import Links, encode, links_of_tokens, play
+from benchmarks.measures import Count, content_words, estimate, sentences_point, words_point
 from benchmarks.report import report
-from hbi_core.data import montages, photograph_of_words, read_corpus, read_frames
+from explainers import closed_form
+from hbi_core.checkpoints.checkpoint import Checkpoint
+from hbi_core.data import Clip, Corpus, montages, photograph_of_words, read_corpus
+from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import Features
 from hbi_core.devices import choose_device
-from hbi_core.explanation import Level
-from hbi_core.inputs.text import parse_caption
-from hbi_core.inputs.video import Video
+from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.predictor import Predictor, choose_model
+from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
 
-PHOTOGRAPHS, FRAMES = 3, 12
+PHOTOGRAPHS = 3  # of a montage
+FREQUENT = 20  # times that a noun is said in the captions trained on, to be put in
+AT_ONCE = 64  # captions that go through the model together
+
+Units = dict[tuple[str, str], list[Count]]  # measure and level -> its counts
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Right photograph for words and sentences, by interaction and by cosine similarity."""
+    """Retrieval, right photograph for sentences and words, and foils."""
 
     root: Path
     """Folder in the Flickr8k layout."""
     split: str = "validation"
-    """Photographs to take; the validation part was not trained on."""
+    """Photographs to take; the official development list where it is in the folder."""
+    photographs: int = 0
+    """So many photographs at most, chosen by a hash; 0 takes all."""
     montages: int = 150
+    foils: int = 2
+    """So many captions of each photograph are foiled, where they have a noun to replace."""
     seed: int = 0
+    """Of montages, foils and the bootstrap."""
     checkpoint: str | None = None
     """Trained heads; those we ship where none are given, "untrained" for none."""
+    cache: Path | None = None
+    """Folder in which features are kept."""
     report: str = "pointing"
     """Name of the files in results/."""
 
 
-def pointed_right(
-    level: Level, strength: torch.Tensor, shown: torch.Tensor, photographs: torch.Tensor
-) -> dict[str, tuple[float, int]]:
-    """How many words and sentences point at their photograph, and of how many.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A montage.
 
-    Args:
-        level: of one montage.
-        strength: [V, T], of the links.
-        shown: [F], the photograph that each frame shows.
-        photographs: [W], the photograph that each word belongs to.
+    Attributes:
+        caption: as it was joined.
+        photographs: their numbers in the features, as they are shown.
+        parts: int [W], for each word the place among these that it belongs to.
     """
-    of_frame = torch.stack([(shown == n).double() for n in range(PHOTOGRAPHS)], -1)  # [F, P]
-    shares = torch.stack([of_frame[list(t.frames)].mean(0) for t in level.video_tokens])  # [V, P]
-    token_of = {word: n for n, token in enumerate(level.text_tokens) for word in token.words}
-    by_word = strength[:, [token_of[word] for word in range(len(token_of))]]  # [V, W]
-    words = shares[by_word.argmax(0), photographs]
-    by_sentence = torch.stack(
-        [by_word[:, photographs == n].mean(-1) for n in range(PHOTOGRAPHS)], -1
+
+    caption: Caption
+    photographs: list[int]
+    parts: Tensor
+
+
+@dataclass(frozen=True)
+class FoiledPair:
+    """A foil, and what it was made of.
+
+    Attributes:
+        photograph: its number in the features.
+        true: the caption.
+        foil: the false one.
+    """
+
+    photograph: int
+    true: Caption
+    foil: Foil
+
+
+def measure_retrieval(heads: Checkpoint, features: Features, units: Units) -> None:
+    """Text to image: for each photograph, how many of its captions rank it among the first."""
+    reads = heads.retrieval
+    scores = similarity_scores(
+        heads.hierarchy.to(choose_device()),
+        features,
+        reads.words,
+        reads.level_weights,
+        progress=True,
     )
-    sentences = shares[by_sentence.argmax(0), torch.arange(PHOTOGRAPHS)]
-    return {
-        "words": (float(words.sum()), len(words)),
-        "sentences": (float(sentences.sum()), PHOTOGRAPHS),
-    }
+    of_texts, _ = ranks(scores, features.owners)
+    for first in (1, 5, 10):
+        found = (of_texts <= first).double()
+        units[f"text → image, R@{first}", "all"] = [
+            Count(float(found[features.owners == n].sum()), int((features.owners == n).sum()))
+            for n in range(len(features.clips))
+        ]
+
+
+def measure_montages(
+    predictor: Predictor, features: Features, chosen: Sequence[Drawn], units: Units
+) -> None:
+    """Where sentences and words point; a unit is a montage."""
+    for montage in tqdm(chosen, desc="montages", leave=False):
+        (text,) = encode(predictor, [montage.caption])
+        if text is None:
+            continue
+        frames, parts = features.joined_frames(montage.photographs), montage.parts
+        shown = torch.arange(PHOTOGRAPHS).repeat_interleave(features.plain)
+        content = content_words(montage.caption)
+        for level in play(predictor, [frames], [text]):
+            links = links_of_tokens(level, 0)
+            for link, strength in links.strengths.items():
+                units[f"sentence → photograph, {link}", links.level].append(
+                    _total(sentences_point(links, strength, shown, parts))
+                )
+                units[f"content word → photograph, {link}", links.level].append(
+                    _total(words_point(links, strength, shown, parts, content))
+                )
+
+
+def draw_montages(corpus: Corpus, count: int, seed: int) -> list[Drawn]:
+    """Montages of photographs of a corpus, which the features number in the same order."""
+    number_of = {clip.files[0]: number for number, clip in enumerate(corpus.clips)}
+    chosen = []
+    for montage in montages(corpus, count, seed, (PHOTOGRAPHS,)):
+        caption = parse_caption(montage.captions[0])
+        parts = torch.tensor(photograph_of_words(caption, montage))
+        chosen.append(Drawn(caption, [number_of[file] for file in montage.files], parts))
+    return chosen
+
+
+def draw_foils(
+    clips: Sequence[Clip], frequent: frozenset[str], captions: int, seed: int
+) -> list[FoiledPair]:
+    """Foils of the first captions of each clip, where one can be made."""
+    drawn, pairs = random.Random(seed), []
+    for number, clip in enumerate(clips):
+        parsed = [parse_caption(text) for text in clip.captions]
+        said = {word.text.lower() for caption in parsed for word in caption.words}
+        for caption in parsed[:captions]:
+            foil = make_foil(caption, said, frequent, drawn)
+            if foil is not None:
+                pairs.append(FoiledPair(number, caption, foil))
+    return pairs
+
+
+def measure_foils(
+    predictor: Predictor, features: Features, pairs: Sequence[FoiledPair], units: Units
+) -> None:
+    """Whether the true caption scores higher, and its foil's noun is worth least; a unit is a pair.
+
+    Equal scores count as wrong. Of a foil with one noun nothing is asked about values.
+    """
+    reads = predictor.heads.retrieval
+    for start in tqdm(range(0, len(pairs), AT_ONCE), desc="foils", leave=False):
+        batch = pairs[start : start + AT_ONCE]
+        true = encode(predictor, [pair.true for pair in batch])
+        false = encode(predictor, [pair.foil.caption for pair in batch])
+        read = [n for n, texts in enumerate(zip(true, false, strict=True)) if None not in texts]
+        videos = [features.joined_frames([batch[n].photograph]) for n in read]
+        levels = [
+            play(predictor, videos, [text for n in read if (text := texts[n]) is not None])
+            for texts in (true, false)
+        ]
+        gains = torch.stack(
+            [t.game().grand_value() - f.game().grand_value() for t, f in zip(*levels, strict=True)]
+        ).cpu()  # [levels, B]
+        names = [level.name for level in levels[0]]
+        weights = torch.tensor(reads.level_weights, dtype=gains.dtype)
+        for name, gain in [("all", weights @ gains), *zip(names, gains, strict=True)]:
+            units["true caption above its foil", name] += [
+                Count(float(x > 0), 1) for x in gain.tolist()
+            ]
+        for sample, n in enumerate(read):
+            foil = batch[n].foil
+            if len(foil.nouns) > 1:
+                links = links_of_tokens(levels[1][0], sample)
+                lowest = Count(float(foil_is_lowest(links, foil)), 1)
+                units["replaced noun has the lowest value", links.level].append(lowest)
+                units["the same by chance", links.level].append(Count(1 / len(foil.nouns), 1))
+
+
+def foil_is_lowest(links: Links, foil: Foil) -> bool:
+    """Whether the noun that was put in is worth less than every other noun of the caption.
+
+    The value of a noun is the exact Banzhaf value of the text player that it belongs to.
+    """
+    values = closed_form(links.game, pairs="all").player_values
+    assert values is not None  # of all pairs, it is there
+    text = values[len(links.frames) :].tolist()
+    value = {word: text[number] for number, own in enumerate(links.words) for word in own}
+    return all(value[foil.word] < value[noun] for noun in foil.nouns if noun != foil.word)
+
+
+def _total(counts: Sequence[Count]) -> Count:
+    hits, of = zip(*counts, strict=True)
+    return Count(sum(hits), sum(of))
 
 
 def main(settings: Settings) -> None:
+    encoder, heads = choose_model(settings.checkpoint, device=choose_device())
+    predictor = Predictor(encoder, heads)
     corpus = read_corpus("flickr8k", settings.root, settings.split)
-    device = choose_device()
-    predictor = Predictor(*choose_model(settings.checkpoint, device=device))
-    heads = predictor.heads
-    right: dict[tuple[str, str, str], float] = defaultdict(float)
-    total: dict[str, int] = defaultdict(int)
-    chosen = montages(corpus, settings.montages, settings.seed, parts=(PHOTOGRAPHS,))
-    for montage in tqdm(chosen, desc="montages"):
-        caption = parse_caption(montage.captions[0])
-        frames = read_frames(montage, FRAMES)
-        seconds = tuple(map(float, range(len(frames.pixels))))
-        predictor.set_video(Video(frames.pixels, seconds, float(len(seconds)), montage.id))
-        explanation = predictor.explain(caption)
-        words = explanation.levels[0].text_tokens
-        if len(words) != len(caption.words) or explanation.words_left_out:
-            continue  # a word without tokens, or more words than can be explained
-        photographs = torch.tensor(photograph_of_words(caption, montage))
-        for level in explanation.levels:
-            for link, strength in {
-                "exact interaction": level.interactions.values,
-                "cosine similarity": level.similarity,
-            }.items():
-                counts = pointed_right(level, strength, torch.tensor(frames.shown), photographs)
-                for unit, (hits, _) in counts.items():
-                    right[level.name, link, unit] += hits
-        for unit, (_, of) in counts.items():
-            total[unit] += of
+    if settings.photographs:
+        corpus = corpus.subset(settings.photographs)
+    features = encode_corpus(
+        encoder,
+        corpus,
+        heads.retrieval.frames,
+        players=heads.config.text_players,
+        words=heads.retrieval.words,
+        padded=heads.config.reads_padding,
+        cache=settings.cache,
+        missing="skip",
+    )
+    corpus = replace(corpus, clips=features.clips)  # without those that cannot be read
+    units: Units = defaultdict(list)
+    measure_retrieval(heads, features, units)
+    drawn = draw_montages(corpus, settings.montages, settings.seed)
+    measure_montages(predictor, features, drawn, units)
+    trained = read_corpus("flickr8k", settings.root, "train")
+    said = frequent_nouns((text for clip in trained.clips for text in clip.captions), FREQUENT)
+    pairs = draw_foils(features.clips, said, settings.foils, settings.seed)
+    measure_foils(predictor, features, pairs, units)
     rows = [
-        [level, link, *(f"{100 * right[level, link, u] / total[u]:.1f} %" for u in total)]
-        for level, link in dict.fromkeys((level, link) for level, link, _ in right)
+        [measure, level, *estimate(counts, settings.seed).cells()]
+        for (measure, level), counts in units.items()
     ]
     report(
         settings.report,
-        f"Right photograph, {settings.montages} montages of three, {settings.split} part, "
-        f"{heads.encoder}, {heads.name}",
-        ["level", "link", "words", "sentences"],
+        f"Photographs, {len(features.clips)} of the {settings.split} part, {settings.montages} "
+        f"montages of three, {len(pairs)} foils, {heads.encoder}, {heads.name}",
+        ["measure", "level", "measured", "95 % interval", "units"],
         rows,
     )
 

@@ -16,10 +16,6 @@ from hbi_core.model import Hierarchy, Players, Side, Tokens
 def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, float]]:
     """R@1, R@5, R@10 in percent, median and mean rank, in both directions.
 
-    A rank is 1 plus the number of wrong candidates that score as high or higher: ties count
-    against the model. Of several texts of a video, the best one counts. A score that is not finite
-    (infinite either way, or no number) ranks last, below every finite one.
-
     Args:
         scores: float [N, C], videos by texts.
         owners: int64 [C], the video of each text. Every video has one.
@@ -28,13 +24,27 @@ def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, flo
         {"text_to_video": {"R@1": .., "R@5": .., "R@10": .., "MdR": .., "MnR": ..},
         "video_to_text": {...}}
     """
+    text_ranks, video_ranks = ranks(scores, owners)
+    return {"text_to_video": _summary(text_ranks), "video_to_text": _summary(video_ranks)}
+
+
+def ranks(scores: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
+    """The ranks, from 1, of the right video for each text, int64 [C], and of the right text for
+    each video, int64 [N].
+
+    A rank is 1 plus the number of wrong candidates that score as high or higher: ties count
+    against the model. Of several texts of a video, the best one counts. A score that is not finite
+    (infinite either way, or no number) ranks last, below every finite one.
+
+    Args:
+        scores, owners: as of `retrieval_metrics`.
+    """
     scores = scores.masked_fill(~scores.isfinite(), -torch.inf)
     own = scores[owners, torch.arange(scores.shape[1])]  # [C]
     text_ranks = (scores >= own).sum(0)  # the right video is among them, once
     right = owners == torch.arange(len(scores)).unsqueeze(-1)  # [N, C]
     best = scores.masked_fill(~right, -torch.inf).amax(-1, keepdim=True)
-    video_ranks = 1 + ((scores >= best) & ~right).sum(-1)
-    return {"text_to_video": _summary(text_ranks), "video_to_text": _summary(video_ranks)}
+    return text_ranks, 1 + ((scores >= best) & ~right).sum(-1)
 
 
 def _summary(ranks: Tensor) -> dict[str, float]:
