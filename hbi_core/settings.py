@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hbi_core.errors import SettingsError
 
@@ -70,7 +71,24 @@ def from_plain(kind: type[Settings], values: Mapping[str, object]) -> Settings:
     if wrong := sorted(set(values) - set(known) | needed - set(values)):
         there = ", ".join(known) or "none"
         raise SettingsError(f"Settings unknown or missing: {', '.join(wrong)}; there are: {there}.")
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        if not _is_of(hints[name], value):
+            raise SettingsError(f"{name} is {value!r}, which is no {known[name].type}.")
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _is_of(hint: Any, value: object) -> bool:
+    """Whether a number, a name, or a list of them is of a type; a whole number is a float too."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(_is_of(one, value) for one in get_args(hint))
+    if origin is tuple:
+        each = get_args(hint)[0]
+        return isinstance(value, list | tuple) and all(_is_of(each, one) for one in value)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)
 
 
 def whole(least: int) -> Allowed:
@@ -129,6 +147,7 @@ def distinct(allowed: Allowed) -> Allowed:
 
 COUNT = whole(1)
 TEXT = Allowed("a name", lambda value: isinstance(value, str) and bool(value))
+BY_NAME = Allowed("values by name", lambda value: isinstance(value, dict))
 OWN_PATH = Allowed(
     "a path other than the current folder",
     lambda value: isinstance(value, str | Path) and Path(value) != Path(),

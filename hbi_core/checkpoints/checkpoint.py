@@ -14,7 +14,7 @@ from torch import Tensor
 from hbi_core.encoders.loading import ENCODER_PREFIX
 from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.model import Hierarchy, ModelConfig, build_hierarchy
-from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, from_plain
+from hbi_core.settings import BY_NAME, COUNT, NOT_NEGATIVE, TEXT, check, each, from_plain
 from hbi_core.shipped import ASSETS
 from hbi_core.tensor_file import read_tensors, write_tensors
 
@@ -59,6 +59,9 @@ class TaskState:
     name: str = "retrieval"
     settings: dict = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check(self, "task.", name=TEXT, settings=BY_NAME)
 
 
 PUBLISHED_RETRIEVAL = RetrievalSettings(12, 24, (1.0, 0.0, 0.0))  # of the research code, MSR-VTT

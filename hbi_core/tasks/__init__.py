@@ -1,5 +1,7 @@
 """What a model is trained for: a task turns a batch into named losses."""
 
+from typing import Any
+
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.encoders import Encoder
 from hbi_core.errors import CheckpointError, SettingsError
@@ -33,11 +35,34 @@ def load_task(heads: Checkpoint, encoder: Encoder | None = None) -> Task:
         CheckpointError: this program has no such task, or what the checkpoint tells of it does not
             fit.
     """
-    state = heads.task
     try:
-        kind = task_named(state.name)
-        task = kind(heads, LossConfig(), encoder, from_plain(kind.Settings, state.settings))
-        task.own.load_state_dict(state.tensors)
-    except (SettingsError, RuntimeError) as error:
+        kind = task_named(heads.task.name)
+    except SettingsError as error:
         raise CheckpointError(f"The task of {heads.name} cannot be loaded: {error}") from error
+    task = kind(heads, LossConfig(), encoder, settings_of(heads, kind))
+    fill_task(task, heads)
     return task.eval()
+
+
+def settings_of(heads: Checkpoint, kind: type[Task]) -> Any:
+    """What a checkpoint knows of the settings of its task, which is of this kind.
+
+    Raises:
+        CheckpointError: they do not fit.
+    """
+    try:
+        return from_plain(kind.Settings, heads.task.settings)
+    except SettingsError as error:
+        raise CheckpointError(f"The task of {heads.name} cannot be loaded: {error}") from error
+
+
+def fill_task(task: Task, heads: Checkpoint) -> None:
+    """Copy what a checkpoint adds to the model for its task, which is of the same kind.
+
+    Raises:
+        CheckpointError: it does not fit.
+    """
+    try:
+        task.own.load_state_dict(heads.task.tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"The task of {heads.name} cannot be loaded: {error}") from error

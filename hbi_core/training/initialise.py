@@ -17,7 +17,7 @@ from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, ModelConfig
 from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
 from hbi_core.settings import from_plain
-from hbi_core.tasks import task_named
+from hbi_core.tasks import settings_of, task_named
 from hbi_core.tasks.base import Task
 from hbi_core.training.config import ANY_ENCODER, TrainConfig
 
@@ -69,11 +69,12 @@ def complete_settings(
     Raises:
         SettingsError: there is no such setting, it has a value that it cannot have, or another one
             in the checkpoint.
+        CheckpointError: the checkpoint has settings that do not fit.
     """
     asked: Any = from_plain(kind.Settings, config.task_settings)
     if start is None or start.task.name != kind.name:
         return kind.complete(asked, clips)
-    known: Any = from_plain(kind.Settings, start.task.settings)
+    known = settings_of(start, kind)
     for name in config.task_settings:
         if getattr(asked, name) != getattr(known, name):
             raise SettingsError(

@@ -22,7 +22,7 @@ from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError, SettingsError
 from hbi_core.model import build_hierarchy
 from hbi_core.settings import plain
-from hbi_core.tasks import task_named
+from hbi_core.tasks import fill_task, task_named
 from hbi_core.tasks.base import Results, Task
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.config import TrainConfig
@@ -116,7 +116,7 @@ class Run:
             complete_settings(kind, config, start, self.source.clips),
         )
         if start is not None and start.task.name == kind.name:
-            self.task.own.load_state_dict(start.task.tensors)
+            fill_task(self.task, start)
         self.task.prepare(self.source.clips)
         self.task.train()  # an encoder that learns too
         self.optimiser = torch.optim.AdamW(parameter_groups(self.task, config.optimiser))

@@ -140,6 +140,15 @@ def test_settings_that_are_refused(saved, wrong):
         load_checkpoint(saved)
 
 
+@pytest.mark.parametrize(
+    "task", [None, [], {"name": ["retrieval"]}, {"name": None}, {"settings": None}, {"speed": 3}]
+)
+def test_a_damaged_task_is_refused(saved, task):
+    rewritten(saved, lambda settings: settings.update(task=task))
+    with pytest.raises(CheckpointError, match=r"small\.safetensors"):
+        load_checkpoint(saved)
+
+
 def test_level_weights_belong_to_levels():
     heads = untrained("toy", (8, 8))
     with pytest.raises(SettingsError, match="2 level_weights for 3 levels"):

@@ -209,6 +209,9 @@ def test_a_task_that_this_program_lacks_is_told(trained, monkeypatch):
         load_task(cut)
     with pytest.raises(CheckpointError, match="speed"):
         load_task(replace(heads, task=replace(heads.task, settings={"speed": 3})))
+    for wrong in (4, "red", [1, 2], {"red": 0}, None):
+        with pytest.raises(CheckpointError, match=r"best\.safetensors .*vocabulary is"):
+            load_task(replace(heads, task=replace(heads.task, settings={"vocabulary": wrong})))
     monkeypatch.delitem(TASKS, "naming")
     with pytest.raises(CheckpointError, match="no task 'naming'"):
         load_task(heads)
