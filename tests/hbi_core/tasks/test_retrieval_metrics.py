@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import statistics
 from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
-from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.data import Clip
 from hbi_core.data.features import Features
-from hbi_core.evaluate import main
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
 from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
-from support.toy import ToyEncoder
 
 
 def naive_metrics(scores, owners):
@@ -154,126 +148,3 @@ def test_a_level_without_weight_is_left_out():
     assert (entity - both).abs().max() > 1e-3
     with pytest.raises(ValueError, match="2 level weights"):
         similarity_scores(hierarchy, features, 8, (1, 1))
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    """Arguments that measure retrieval among three photographs, and the file that is written."""
-    images = tmp_path / "Images"
-    images.mkdir()
-    rows = ["image,caption"]
-    colours = {"red": (200, 20, 20), "green": (20, 180, 20), "blue": (20, 20, 220)}
-    for name, colour in colours.items():
-        Image.new("RGB", (90, 60), colour).save(images / f"{name}.jpg")
-        rows += [f"{name}.jpg,a {name} wall", f'{name}.jpg,"something {name}, and flat"']
-    (tmp_path / "captions.txt").write_text("\n".join(rows) + "\n")
-    out = tmp_path / "result" / "metrics.json"
-    arguments = ["retrieval", "--dataset", "flickr8k", "--root", str(tmp_path), "--json", str(out)]
-    return [*arguments, "--workers", "0"], out
-
-
-def test_command_line(photographs, tmp_path, capsys):
-    """From photographs on disk to the JSON that others read."""
-    arguments, out = photographs
-    assert main(arguments) == 0
-    metrics = json.loads(out.read_text())
-    assert set(metrics) == {"text_to_video", "video_to_text"}
-    for row in metrics.values():
-        assert list(row) == ["R@1", "R@5", "R@10", "MdR", "MnR"]
-        assert all(math.isfinite(value) for value in row.values())
-        assert row["R@5"] == 100
-    assert "3 clips, 6 captions" in capsys.readouterr().out
-
-    assert main([*arguments[:4], str(tmp_path / "nowhere"), *arguments[5:]]) == 2
-    assert main([*arguments, "--split", "holdout"]) == 2
-    assert main([*arguments, "--checkpoint", str(tmp_path / "none.safetensors")]) == 2
-    errors = capsys.readouterr().err.strip().splitlines()
-    assert len(errors) == 3
-    assert all(line.startswith("error: ") for line in errors)
-
-
-@pytest.fixture
-def toy_heads(tmp_path, monkeypatch):
-    """A checkpoint for the toy encoder with settings of its own, and what is measured with it."""
-    from hbi_core import evaluate
-
-    config = ModelConfig(48, 32, 16, projection=True, temporal_layers=0, attention_heads=2)
-    heads = Checkpoint(
-        "toy", config, build_hierarchy(config), RetrievalSettings(3, 5, (1.0, 0.0, 0.5)), ""
-    )
-    path = tmp_path / "toy.safetensors"
-    save_checkpoint(path, heads)
-    monkeypatch.setattr("hbi_core.predictor.load_encoder", lambda *_: ToyEncoder())
-    measured, scores = [], evaluate.similarity_scores
-
-    def remembered(hierarchy, features, words, level_weights, progress):
-        measured.append((features.plain, words, tuple(level_weights)))
-        return scores(hierarchy, features, words, level_weights)
-
-    monkeypatch.setattr(evaluate, "similarity_scores", remembered)
-    return path, heads, measured
-
-
-def test_a_model_is_measured_as_it_was_trained(photographs, toy_heads, capsys):
-    """Or as was asked for."""
-    arguments, _ = photographs
-    path, _, measured = toy_heads
-    arguments = [*arguments, "--checkpoint", str(path)]
-    assert main(arguments) == 0
-    assert "frames 3, words 5, levels [1.0, 0.0, 0.5]" in capsys.readouterr().out
-    others = ["--frames", "2", "--words", "4", "--level-weights", "0", "1", "1"]
-    assert main([*arguments, *others]) == 0
-    assert measured == [(3, 5, (1.0, 0.0, 0.5)), (2, 4, (0.0, 1.0, 1.0))]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        (["--frames", "0"], "frames is 0"),
-        (["--words", "-1"], "words is -1"),
-        (["--workers", "-1"], "workers is -1"),
-        (["--missing", "perhaps"], "missing is 'perhaps'"),
-        (["--level-weights", "1", "1"], "2 level_weights for 3 levels"),
-        (["--level-weights", "0", "0", "0"], "level_weights are all 0"),
-        (["--level-weights", "1", "nan", "0"], "level_weights"),
-    ],
-)
-def test_settings_that_are_refused(photographs, toy_heads, capsys, wrong, told):
-    arguments, out = photographs
-    path, _, measured = toy_heads
-    assert main([*arguments, "--checkpoint", str(path), *wrong]) == 2
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: ")
-    assert told in error
-    assert not measured
-    assert not out.exists()
-
-
-def test_a_place_that_cannot_be_written_is_told_before_the_work(photographs, toy_heads, capsys):
-    arguments, out = photographs
-    path, _, measured = toy_heads
-    out.mkdir(parents=True)
-    assert main([*arguments, "--checkpoint", str(path)]) == 2
-    assert "is a folder: name a file, --json FILE" in capsys.readouterr().err
-    assert not measured
-
-
-def test_a_model_whose_values_are_not_finite(photographs, toy_heads, capsys):
-    """Its weights are, but not what they compute."""
-    arguments, out = photographs
-    path, heads, _ = toy_heads
-    for parameter in heads.hierarchy.parameters():
-        parameter.data.fill_(1e38)
-    save_checkpoint(path, heads)
-    assert main([*arguments, "--checkpoint", str(path)]) == 2
-    assert "level are not finite" in capsys.readouterr().err.splitlines()[-1]
-    assert not out.exists()
-
-
-def test_an_error_of_the_program_is_no_input_error(photographs, toy_heads, monkeypatch):
-    def wrong(*_):
-        raise ValueError("a matrix of the wrong shape")
-
-    monkeypatch.setattr("hbi_core.evaluate.retrieval_metrics", wrong)
-    with pytest.raises(ValueError, match="wrong shape"):
-        main([*photographs[0], "--checkpoint", str(toy_heads[0])])
