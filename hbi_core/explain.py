@@ -75,6 +75,8 @@ def main(argv: list[str] | None = None) -> None:
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
     for reason, words in explanation.left_out_why.items():
         print(f"{reason}, left out: {' '.join(words)}")
+    for note in explanation.notes:
+        print(note)
     if undrawn:
         print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:

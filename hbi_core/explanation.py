@@ -34,8 +34,8 @@ class TextToken:
     """A text player.
 
     Attributes:
-        words: those that it stands for, increasing, as indices into the entity level's text
-            players; one there.
+        words: those that it stands for, increasing, as indices into `Explanation.words`; at the
+            entity level one, or those of a phrase.
         text: these words, joined by spaces.
 
     Example:
@@ -130,12 +130,14 @@ class Explanation:
 
     Attributes:
         caption: as it was given.
+        words: those of the caption that were read, in order, which text players stand for.
         video: the frames that were looked at.
         encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
         levels: entity, action, event.
         words_left_out: words of the caption, and parts of words, that were not read: those that
             the encoder cannot read, then those beyond a limit.
         words_unreadable: the first of these.
+        notes: sentences on how the caption was read.
         seconds: wall-clock time of each step that was taken for it: decoding, encoding, merging,
             game. A video that was known before is not decoded again.
 
@@ -146,9 +148,12 @@ class Explanation:
         ['entity', 'action', 'event']
         >>> len(explanation.video.times)
         12
+        >>> explanation.words[:3]
+        ('A', 'tabby', 'cat')
     """
 
     caption: str
+    words: tuple[str, ...]
     video: Video
     encoder: str
     checkpoint: str
@@ -157,6 +162,7 @@ class Explanation:
     words_left_out: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     words_unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -196,9 +202,12 @@ class Explanation:
             >>> explanation.to_dict()["schema"]
             'hbi-explanation/1'
         """
+        phrases = len(self.levels[0].text_tokens) < len(self.words)
         return {
             "schema": "hbi-explanation/1",
             "caption": self.caption,
+            **({"words": list(self.words)} if phrases else {}),
+            **({"notes": list(self.notes)} if self.notes else {}),
             "words_left_out": list(self.words_left_out),
             "words_unreadable": list(self.words_unreadable),
             "video": {

@@ -169,7 +169,8 @@ class Predictor:
         tell(0.8, "Encoding the words, and merging them into phrases")
         with _timed(seconds, "encoding"), torch.inference_mode():
             text = encode_text(self.encoder, caption, config.text_players, words, padded)
-            tokens = word_tokens([text], words if padded else len(text.features))
+            lengths = (words, words) if padded else (len(text.labels), len(text.features))
+            tokens = word_tokens([text], *lengths)
         with _timed(seconds, "merging"), torch.inference_mode():
             hierarchy = self.heads.hierarchy
             players = hierarchy.players("text", _in_double(tokens))
@@ -177,8 +178,11 @@ class Predictor:
         tell(0.9, "Playing the game")
         with _timed(seconds, "game"), torch.inference_mode():
             levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
+        for note in text.notes:
+            _LOG.warning(note)
         return Explanation(
             caption=caption.text,
+            words=text.labels,
             video=self.video,
             encoder=self.encoder.name,
             checkpoint=self.heads.name,
@@ -186,6 +190,7 @@ class Predictor:
             levels=levels,
             words_left_out=text.left_out,
             words_unreadable=text.unreadable,
+            notes=text.notes,
             seconds=seconds,
         )
 
@@ -296,7 +301,7 @@ def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
 
 
 def _in_double(tokens: Tokens) -> Tokens:
-    return replace(tokens, features=tokens.features.double())
+    return tokens.map(lambda x: x.double() if x.is_floating_point() else x)
 
 
 def _or_silence(progress: Progress | None) -> Progress:

@@ -65,7 +65,7 @@ class Graphs:
 
 
 def describe(explanation: Explanation) -> str:
-    """One line on what ran, one on the time, and one on what was left out. Markdown."""
+    """What ran, the time, what was left out, how the caption was read: a line each. Markdown."""
     heads = explanation.checkpoint
     if heads == UNTRAINED:
         heads = "**untrained** (equal token weights, merged tokens are plain means)"
@@ -86,6 +86,7 @@ def describe(explanation: Explanation) -> str:
         rest = len(words) - _WORDS_SHOWN
         more = f" and {rest:,} more" if rest > 0 else ""
         lines.append(f"{escaped(reason)}, left out: “{escaped(shown)}”{more}.")
+    lines += map(escaped, explanation.notes)
     undrawn = without_font(explanation)
     if undrawn:
         lines.append(

@@ -40,6 +40,8 @@ class Batch:
         frame_parts: int64 [B, F]: the place in the sample's `clips` of the clip that a frame is of;
             -1 for padding. None where that is not known.
         word_parts: int64 [B, W]: of the caption that a text player is of, likewise.
+        word_groups, word_steps, word_context: `groups`, `steps` and `context` of the Tokens of the
+            texts; None with captions.
     """
 
     frames: Tensor
@@ -50,6 +52,9 @@ class Batch:
     samples: tuple[Sample, ...] = ()
     frame_parts: Tensor | None = None
     word_parts: Tensor | None = None
+    word_groups: Tensor | None = None
+    word_steps: Tensor | None = None
+    word_context: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         moved: dict[str, Any] = {

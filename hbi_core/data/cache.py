@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hbi_core.data.clips import Clip
 from hbi_core.encoders import Encoder
 
-_VERSION = 2  # of what is encoded; another one where the frames or words of a file change
+_VERSION = 2  # of what is encoded; another one where the frames, words or phrases of a file change
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from hbi_core.data.features import Features, join_features
 from hbi_core.data.files import is_photograph
 from hbi_core.data.reading import ClipReader, Pixels
 from hbi_core.encoders import Encoder, TextFeatures
+from hbi_core.encoders.tokens import TextPlayers
 from hbi_core.encoders.weights import weights_digest
 from hbi_core.errors import (
     CaptionError,
@@ -65,7 +66,7 @@ def encode_corpus(
         frames: of each clip.
         views: random views of each clip beside them (crops, mirrored, other colours), for
             training. Only of photographs.
-        players: "words" or "tokens".
+        players: "words", "phrases" or "tokens".
         words: text players of a caption at most, see `Encoder.text_features`; None for no limit.
         padded: encode padding too, for released checkpoints.
         seed: of the views.
@@ -147,8 +148,9 @@ class _Encoded:
         return clip.id in self._paths and self._paths[clip.id].is_file()
 
     def tensors(self, clip: Clip) -> dict[str, Tensor]:
-        """frames [at most F, Dv], views [V, Dv], words [all captions' words, Dt], lengths [C]; and
-        with `padded`, padding [what the captions lack, Dt].
+        """frames [at most F, Dv], views [V, Dv], words [all captions' players, Dt], lengths [C];
+        with `padded`, padding [what the captions lack, Dt]; and of players that may be phrases
+        counts, context, steps.
         """
         return (
             self._memory[clip.id] if self.cache is None else read_tensors(self._paths[clip.id])[0]
@@ -216,16 +218,20 @@ def _encode_clip(
 ) -> dict[str, Tensor]:
     """What `_Encoded.tensors` returns."""
     texts = _encode_captions(encoder, clip, settings)
-    tensors = {
-        "frames": encoder.frame_features(pixels.frames),
-        "words": torch.cat([text.features for text in texts]),
-    }
+    players = TextPlayers.listed([TextPlayers.of(text) for text in texts])
+    tensors = {"frames": encoder.frame_features(pixels.frames), "words": players.features}
     if pixels.views is not None:
         tensors["views"] = encoder.frame_features(pixels.views)
     if settings.padded:
         tensors["padding"] = torch.cat([cast(Tensor, text.padding) for text in texts])
-    halves = {k: _half(v, encoder, f"the {k} of {clip.id}") for k, v in tensors.items()}
-    return halves | {"lengths": torch.tensor([len(text.features) for text in texts])}
+    if players.context is not None:
+        tensors["context"] = players.context
+    if players.steps is not None:
+        tensors["steps"] = players.steps
+    known = {k: _half(v, encoder, f"the {k} of {clip.id}") for k, v in tensors.items()}
+    if players.counts is not None:
+        known["counts"] = players.counts.cpu()
+    return known | {"lengths": torch.tensor([len(text.features) for text in texts])}
 
 
 def _half(features: Tensor, encoder: Encoder, of: str) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hbi_core.data.clips import Clip
 from hbi_core.data.montage import groups_of, join
+from hbi_core.encoders.tokens import TextPlayers, player_tokens
 from hbi_core.model import Tokens, pad
 
 
@@ -23,11 +24,14 @@ class Features:
             Padding is zero, or encoded where a released checkpoint is to read it.
         frame_mask: bool [N, M].
         plain: how many of the M are the clip's frames as they are; the rest are random views.
-        words: float16 [W, Dt]: the words of all captions of all clips, one after another.
-        starts: int64 [C + 1], the first word of each caption.
+        words: float16 [W, Dt]: the text players of all captions of all clips, one after another;
+            words, if they are no phrases.
+        starts: int64 [C + 1], the first player of each caption.
         owners: int64 [C], the clip of each caption.
         padding: float16 [C L - W, Dt], or None: what stands after the words of each caption, for
             released checkpoints, whose texts have L tokens each.
+        counts, context, steps: int64 [W], float16 [W, Dc], float16 [W], of the text players, or
+            None; see `TextPlayers`.
     """
 
     clips: tuple[Clip, ...]
@@ -38,14 +42,23 @@ class Features:
     starts: Tensor
     owners: Tensor
     padding: Tensor | None = None
+    counts: Tensor | None = None
+    context: Tensor | None = None
+    steps: Tensor | None = None
 
     def caption(self, number: int) -> Tensor:
         """float32 [T, Dt]"""
-        return self.words[self.starts[number] : self.starts[number + 1]].float()
+        return self.players(number).features
 
-    def joined_captions(self, numbers: Sequence[int]) -> Tensor:
-        """float32 [T of all, Dt]: of a montage, the words of these captions."""
-        return torch.cat([self.caption(number) for number in numbers])
+    def players(self, number: int) -> TextPlayers:
+        """Of a caption, in float32."""
+        own = slice(int(self.starts[number]), int(self.starts[number + 1]))
+        return TextPlayers(
+            features=self.words[own].float(),
+            counts=None if self.counts is None else self.counts[own],
+            context=None if self.context is None else self.context[own].float(),
+            steps=None if self.steps is None else self.steps[own].float(),
+        )
 
     def joined_frames(self, numbers: Sequence[int]) -> Tensor:
         """float32 [at most F of each, Dv]: of a montage, the frames of these clips as they are."""
@@ -66,7 +79,7 @@ class Features:
         padding = None
         if self.padding is not None:
             padding = [self.padding[self._places(n, words)].float() for n in chosen]
-        return pad([self.caption(number) for number in chosen], words, padding)
+        return player_tokens([self.players(number) for number in chosen], words, padding)
 
     def _places(self, number: int, words: int) -> slice:
         """Where the [words - T] features of a caption lie in `padding`."""
@@ -83,22 +96,29 @@ def join_clips(features: Features, parts: int, seed: int) -> Features:
     count = len(features.clips)
     own = [(features.owners == clip).nonzero().flatten().tolist() for clip in range(count)]
     groups = groups_of(count, parts, seed)
-    clips, words = [], []
+    clips: list[Clip] = []
+    texts: list[TextPlayers] = []
     for group in groups:
         joined = [features.clips[clip] for clip in group]
         captions = range(min(len(clip.captions) for clip in joined))
-        texts = [[clip.captions[n] for clip in joined] for n in captions]
-        clips.append(join(joined, texts, "+".join(clip.id for clip in joined)))
-        words += [features.joined_captions([own[clip][n] for clip in group]) for n in captions]
+        spoken = [[clip.captions[n] for clip in joined] for n in captions]
+        clips.append(join(joined, spoken, "+".join(clip.id for clip in joined)))
+        texts += [
+            TextPlayers.joined([features.players(own[clip][n]) for clip in group]) for n in captions
+        ]
+    players = TextPlayers.listed(texts)
     frames = pad([features.joined_frames(group) for group in groups], parts * features.plain)
     return Features(
         clips=tuple(clips),
         frames=frames.features.half(),
         frame_mask=frames.mask,
         plain=parts * features.plain,
-        words=torch.cat(words).half(),
-        starts=torch.tensor([0, *map(len, words)]).cumsum(0),
+        words=players.features.half(),
+        starts=torch.tensor([0, *map(len, texts)]).cumsum(0),
         owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
+        counts=players.counts,
+        context=None if players.context is None else players.context.half(),
+        steps=None if players.steps is None else players.steps.half(),
     )
 
 
@@ -114,7 +134,8 @@ def join_features(
     Args:
         clips: N of them.
         encoded: of each, frames [at most F, Dv], words [T, Dt] of all its captions, the lengths
-            [C] of these; views [V, Dv] if there are some; padding [P, Dt] with `missing_frame`.
+            [C] of these; views [V, Dv] if there are some; padding [P, Dt] with `missing_frame`;
+            counts, context and steps of phrases.
         frames: F.
         views: V.
         missing_frame: [1, Dv], what stands for a frame that a clip does not have; None for zeros.
@@ -139,4 +160,9 @@ def join_features(
         starts=torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
         owners=torch.tensor([n for n, clip in enumerate(clips) for _ in clip.captions]),
         padding=None if missing_frame is None else torch.cat([t["padding"] for t in encoded]),
+        **{
+            name: torch.cat([tensors[name] for tensors in encoded])
+            for name in ("counts", "context", "steps")
+            if name in encoded[0]
+        },
     )

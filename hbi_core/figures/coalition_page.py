@@ -163,19 +163,18 @@ def _boxes(level: LevelLayout, layout: FigureLayout) -> list[dict]:
                 "line": {"color": "#444444", "width": 1, "dash": "dash"},
             }
         )
-    if level.merged:
-        shapes += [
-            {
-                "type": "rect",
-                "name": token.id,
-                "x0": token.left,
-                "x1": token.left + token.width,
-                "y0": token.top,
-                "y1": token.top + token.height,
-                "line": {"color": "#737373", "width": 2},
-            }
-            for token in (*level.text_tokens, *level.video_tokens)
-        ]
+    shapes += [
+        {
+            "type": "rect",
+            "name": token.id,
+            "x0": token.left,
+            "x1": token.left + token.width,
+            "y0": token.top,
+            "y1": token.top + token.height,
+            "line": {"color": "#737373", "width": 2},
+        }
+        for token in level.boxes
+    ]
     return shapes
 
 

@@ -1,7 +1,7 @@
 """The coalition figure for print: vector, at the width of a page or a column.
 
 In SVG, elements have the names of the coalition graph as their `id`: lines that of their link, and
-players their own, on their box, or on their word or thumbnail where nothing was merged.
+players their own, on their box, or on their word or thumbnail where there is none.
 """
 
 from __future__ import annotations
@@ -92,13 +92,14 @@ def _draw_level(
                 gid=link.id,
             )
         )
+    boxed = {token.id for token in level.boxes}
     for cell in level.frames:
         axes.imshow(
             thumbnail(frames[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
             extent=(cell.left, cell.left + cell.width, cell.top + cell.height, cell.top),
             aspect="auto",
             interpolation="none",
-            gid=None if level.merged else cell.id,
+            gid=None if cell.id in boxed else cell.id,
         )
     upright: dict[str, Any] = {"va": "center"}
     if layout.vertical_words:
@@ -111,23 +112,22 @@ def _draw_level(
             cell.label.replace("$", r"\$"),
             ha="center",
             fontsize=layout.font,
-            gid=None if level.merged else cell.id,
+            gid=None if cell.id in boxed else cell.id,
             **upright,
         )
-    if level.merged:
-        for token in (*level.text_tokens, *level.video_tokens):
-            axes.add_patch(
-                FancyBboxPatch(
-                    (token.left, token.top),
-                    token.width,
-                    token.height,
-                    boxstyle="square,pad=0",
-                    fill=False,
-                    edgecolor="0.45",
-                    linewidth=1.2,
-                    gid=token.id,
-                )
+    for token in level.boxes:
+        axes.add_patch(
+            FancyBboxPatch(
+                (token.left, token.top),
+                token.width,
+                token.height,
+                boxstyle="square,pad=0",
+                fill=False,
+                edgecolor="0.45",
+                linewidth=1.2,
+                gid=token.id,
             )
+        )
 
 
 def _style(grade: Grade) -> str | tuple:

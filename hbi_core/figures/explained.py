@@ -26,8 +26,12 @@ class Explained(Protocol):
     """What is drawn: the levels of a coalition graph, and the frames that they are about."""
 
     @property
+    def words(self) -> Sequence[str]:
+        """What text players stand for."""
+
+    @property
     def levels(self) -> Sequence[GameLevel]:
-        """The first has a player for every word."""
+        """The first has a player for every word, or for every phrase."""
 
     @property
     def video(self) -> Frames:

@@ -1,7 +1,8 @@
 """Where everything stands in a coalition figure, whatever draws it.
 
 Per level, from the top: a row of words, lines, a row of frame thumbnails; boxes around what was
-merged (HBI, Fig. 5). Units are points; the origin is at the top left, y grows downwards.
+merged (HBI, Fig. 5), and around the phrases of an entity level that has some. Units are points; the
+origin is at the top left, y grows downwards.
 """
 
 from __future__ import annotations
@@ -70,17 +71,20 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelLayout:
-    """Where the players of one level stand; `links_of` draws lines between them."""
+    """Where the players of one level stand; `links_of` draws lines between them.
+
+    `boxes` are the players that boxes are drawn around.
+    """
 
     name: str
     score: float
     top: float
     bottom: float
-    merged: bool
     words: tuple[Cell, ...]
     frames: tuple[Cell, ...]
     text_tokens: tuple[Token, ...]
     video_tokens: tuple[Token, ...]
+    boxes: tuple[Token, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,7 @@ class FigureLayout:
 _MARGIN = 4.0  # em left of the rows, for the name of the level
 _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
+_PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
 _PAD = 0.35  # em between a box and its cells
 
 
@@ -111,10 +116,13 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
         smallest_font: how small words are set before they are turned by 90 degrees, points. Turned
             words are set as small as they must be.
     """
-    labels = [shortened(token.text) for token in explanation.levels[0].text_tokens]
+    labels = [shortened(word) for word in explanation.words]
+    entity, *above = explanation.levels
     row = width - (_MARGIN + 0.5) * em
-    boxes = max(len(level.text_tokens) for level in explanation.levels[1:] or explanation.levels)
-    room = row - _GAP * em * boxes
+    gaps = max(_GAP * len(level.text_tokens) for level in above or [entity])
+    if len(entity.text_tokens) < len(labels):
+        gaps = max(gaps, _PHRASE_GAP * len(entity.text_tokens))
+    room = row - em * gaps
 
     lengths = [length_in_em(label) + 0.9 for label in labels]
     vertical = room / sum(lengths) < smallest_font
@@ -129,6 +137,7 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
     for level in explanation.levels:
         layout = _lay_out_level(
             level,
+            level is entity,
             labels,
             explanation.video.times,
             left=_MARGIN * em,
@@ -153,6 +162,7 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
 
 def _lay_out_level(
     level: GameLevel,
+    is_entity: bool,
     labels: Sequence[str],
     times: Sequence[float],
     *,
@@ -166,7 +176,7 @@ def _lay_out_level(
 ) -> LevelLayout:
     merged = len(level.text_tokens) < len(labels) or len(level.video_tokens) < len(times)
     pad = _PAD * em if merged else 0.0
-    gap = _GAP * em if merged else 0.0
+    gap = (_PHRASE_GAP if is_entity else _GAP) * em if merged else 0.0
     word_top = top + pad
     words, text_tokens = _lay_out_row(
         level.name,
@@ -183,12 +193,13 @@ def _lay_out_level(
         stretch=True,
     )
     count = sum(len(token.frames) for token in level.video_tokens)
-    gaps = gap * (len(level.video_tokens) - 1) + 2 * pad
+    video_gap, video_pad = (0.0, 0.0) if is_entity else (gap, pad)
+    gaps = video_gap * (len(level.video_tokens) - 1) + 2 * video_pad
     cell = (row - gaps) / count
     frame_gap = min(0.2 * em, 0.15 * cell)
     frame_width = min(cell - frame_gap, 9.0 * em)
     frame_height = frame_width * frame_aspect
-    frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + pad
+    frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + video_pad
     frames, video_tokens = _lay_out_row(
         level.name,
         "video",
@@ -199,20 +210,20 @@ def _lay_out_level(
         frame_top,
         row,
         frame_height,
-        gap,
-        pad,
+        video_gap,
+        video_pad,
         inset=frame_gap / 2,
     )
     return LevelLayout(
         name=level.name,
         score=level.score,
         top=top,
-        bottom=frame_top + frame_height + pad,
-        merged=merged,
+        bottom=frame_top + frame_height + video_pad,
         words=words,
         frames=frames,
         text_tokens=text_tokens,
         video_tokens=video_tokens,
+        boxes=(*text_tokens, *(() if is_entity else video_tokens)) if merged else (),
     )
 
 

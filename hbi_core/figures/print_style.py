@@ -39,7 +39,7 @@ _FONTS = (
 def without_font(explanation: Explained) -> str:
     """Characters of the caption that no installed font can draw; a figure shows boxes for them."""
     fonts = [get_font(findfont(font)) for font in _installed_fonts()]
-    characters = sorted(set("".join(token.text for token in explanation.levels[0].text_tokens)))
+    characters = sorted(set("".join(explanation.words)))
     return "".join(
         character
         for character in characters

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -148,17 +148,19 @@ class Task(nn.Module, ABC):
     def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
         """The encoder's features of a batch, of frames and of words."""
         if isinstance(batch.words, Tensor):
-            return (
-                Tokens.original(batch.frames, batch.frame_mask),
-                Tokens.original(batch.words, batch.word_mask),
-            )
+            videos = Tokens.original(batch.frames, batch.frame_mask)
+            texts = Tokens.original(batch.words, batch.word_mask)
+            if batch.word_groups is None:
+                return videos, texts
+            groups, steps, context = batch.word_groups, batch.word_steps, batch.word_context
+            return videos, replace(texts, groups=groups, steps=steps, context=context)
         assert self.encoder is not None  # or the batches would hold features
         reads, padded = self.retrieval, self._reads_padding
         encoded = self.encoder.frame_features(batch.frames[batch.frame_mask])
-        videos = encoded.split(batch.frame_mask.sum(-1).tolist())
-        texts = self.encoder.text_features(batch.words, self._text_players, reads.words, padded)
+        frames = encoded.split(batch.frame_mask.sum(-1).tolist())
+        words = self.encoder.text_features(batch.words, self._text_players, reads.words, padded)
         length = reads.frames if padded else batch.frame_mask.shape[1]
         return (
-            frame_tokens(self.encoder, videos, length, padded),
-            word_tokens(texts, reads.words),
+            frame_tokens(self.encoder, frames, length, padded),
+            word_tokens(words, reads.words),
         )

@@ -7,7 +7,7 @@ step, and every process can work out its share.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from hbi_core.data.config import DataConfig
 from hbi_core.data.features import Features
 from hbi_core.data.montage import LARGEST_MONTAGE, groups_of_pairs, join_captions
 from hbi_core.data.reading import ClipReader, Pixels
+from hbi_core.encoders.tokens import TextPlayers, player_tokens
 from hbi_core.errors import DataError
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.model import Tokens, pad
@@ -73,13 +74,14 @@ class FeatureBatches:
             text = self.features.texts([c for s in samples for c in s.captions], self.config.words)
             return _paired(samples, video, text)
         videos = [self._frames(sample) for sample in samples]
-        texts = [[self.features.caption(n) for n in sample.captions] for sample in samples]
-        video = _joined(videos)
+        texts = [[self.features.players(n) for n in sample.captions] for sample in samples]
+        frames = [torch.cat(parts) for parts in videos]
+        video = pad(frames, max(map(len, frames)))
         text = _joined(texts, self.config.words)
         return replace(
             _paired(samples, video, text),
             frame_parts=_parts(videos, video.mask.shape[1]),
-            word_parts=_parts(texts, text.mask.shape[1]),
+            word_parts=_parts(texts, text.mask.shape[1]).masked_fill(~text.mask, -1),
         )
 
     def _frames(self, sample: Sample) -> list[Tensor]:
@@ -145,31 +147,34 @@ class PixelBatches:
         return parse_caption(join_captions([self.captions[n] for n in sample.captions]))
 
 
-def _joined(sequences: list[list[Tensor]], most: int | None = None) -> Tokens:
-    """What each sample is made of, [n, D], one after another; as long as the longest, or `most`."""
-    joined = [torch.cat(parts) for parts in sequences]
-    longest = max(map(len, joined))
-    return pad(joined, longest if most is None else min(longest, most))
+def _joined(texts: list[list[TextPlayers]], most: int) -> Tokens:
+    """The texts of each sample one after another, of `most` words at most."""
+    joined = [TextPlayers.joined(parts).within(most) for parts in texts]
+    words = max(text.words for text in joined)
+    return player_tokens(joined, words, length=max(map(len, joined)))
 
 
-def _parts(sequences: list[list[Tensor]], length: int) -> Tensor:
-    """int64 [B, length]: the part of its sample that a token of `_joined` is of; -1 for none."""
+def _parts(sequences: Sequence[Sequence[Sized]], length: int) -> Tensor:
+    """int64 [B, length]: the part of its sample that a token is of; -1 for none."""
     parts = torch.full((len(sequences), length), -1)
     for row, sequence in zip(parts, sequences, strict=True):
-        numbers = [number for number, part in enumerate(sequence) for _ in part][:length]
-        row[: len(numbers)] = torch.tensor(numbers)
+        lengths = torch.tensor([len(part) for part in sequence])
+        numbers = torch.arange(len(sequence)).repeat_interleave(lengths)[:length]
+        row[: len(numbers)] = numbers
     return parts
 
 
 def _paired(samples: list[Sample], video: Tokens, text: Tokens) -> Batch:
-    ids = _ids(samples)
     return Batch(
         frames=video.features,
         frame_mask=video.mask,
         words=text.features,
         word_mask=text.mask,
-        ids=ids,
+        ids=_ids(samples),
         samples=tuple(samples),
+        word_groups=text.groups,
+        word_steps=text.steps,
+        word_context=text.context,
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from hbi_core.encoders import TextFeatures
+from hbi_core.encoders.phrases import phrase_players
 
 
 class ToyEncoder(nn.Module):
@@ -44,7 +45,10 @@ class ToyEncoder(nn.Module):
 
     def text_features(self, captions, players="words", limit=None, padded=False):
         """Padding is what stands first in the table."""
-        texts = [self._words(caption.words[:limit]) for caption in captions]
+        read = [caption.words[:limit] for caption in captions]
+        texts = [self._words(words) for words in read]
+        if players == "phrases":
+            return [phrase_players(text, words) for text, words in zip(texts, read, strict=True)]
         if not padded:
             return texts
         return [replace(t, padding=self.table.weight[: limit - len(t.labels)]) for t in texts]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.session import KEPT_SECONDS
-from app.tabs.graphs import Graphs
+from app.tabs.graphs import Graphs, describe
 from hbi_core import predictor
 from hbi_core.encoders import encode_frames
 from hbi_core.inputs.video import read_video
@@ -35,6 +36,13 @@ def test_drawing_leaves_the_explanation_as_it_was(tab):
     assert re.search(r"\n[\d.]+ m?s: decoding [\d.]+ m?s, .*, drawing [\d.]+ m?s\.", notes)
     assert "Words that the encoder lite cannot read, left out: “猫”" in notes
     assert "beyond the limit" not in notes
+
+
+def test_how_a_caption_was_read_is_said(explanation):
+    told = replace(explanation, notes=("Each word is a *player*.",))
+    assert "Each word is a" in describe(told).splitlines()[-1]
+    assert "*player*" not in describe(told)
+    assert "player" not in describe(explanation)
 
 
 def test_input_that_cannot_be_used_changes_the_message_only(tab):

@@ -13,8 +13,10 @@ from hbi_core import evaluate
 from hbi_core.command_line import parsed
 from hbi_core.data import Clip, Corpus
 from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import join_clips
 from hbi_core.data.frames import read_frames
 from hbi_core.data.views import random_views
+from hbi_core.encoders.tokens import word_tokens
 from hbi_core.errors import SettingsError, VideoError
 from hbi_core.inputs.text import parse_caption
 from hbi_core.training.loop import train
@@ -120,6 +122,49 @@ def test_features_are_those_of_the_encoder(photographs):
     cut = known.texts(slice(4, 6), 2)
     assert cut.mask.tolist() == [[True, True], [True, True]]
     assert torch.allclose(cut.features[1], texts[:2], atol=2e-3)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_phrases_are_kept_with_all_that_they_are(photographs, tmp_path, cached):
+    """Read from a cache or not: groups, context and steps; captions that are not English too."""
+    spoken = ("the dog and a cat, in the snow", "ein Hund mit Katze"), ("two men",), ("snow",)
+    clips = tuple(
+        replace(clip, captions=own) for clip, own in zip(photographs.clips, spoken, strict=True)
+    )
+    corpus, encoder = replace(photographs, clips=clips), ToyEncoder()
+    options = {"players": "phrases", "cache": tmp_path / "cache" if cached else None}
+    for _ in range(1 + cached):
+        known = encode_corpus(encoder, corpus, 2, **options)
+    captions = [parse_caption(caption) for own in spoken for caption in own]
+    expected = word_tokens(encoder.text_features(captions, "phrases"), 9)
+    tokens = known.texts(slice(None), 9)
+    assert torch.equal(tokens.mask, expected.mask)
+    assert torch.equal(tokens.groups, expected.groups)
+    assert torch.equal(tokens.steps, expected.steps)
+    assert torch.allclose(tokens.features, expected.features, atol=2e-3)
+    assert torch.allclose(tokens.context, expected.context, atol=2e-3)
+    assert tokens.groups.any(1).sum(-1).tolist() == [8, 4, 2, 1]  # every word is in a group
+    assert tokens.mask.sum(-1).tolist() == [3, 4, 1, 1]
+
+
+def test_montages_of_phrases(photographs):
+    """Their players one after another, a clause begins with each caption."""
+    spoken = ("the dog and a cat",), ("two men run",), ("a fox in the snow",)
+    clips = tuple(
+        replace(clip, captions=own) for clip, own in zip(photographs.clips, spoken, strict=True)
+    )
+    known = encode_corpus(ToyEncoder(), replace(photographs, clips=clips), 2, players="phrases")
+    montage = join_clips(known, 3, seed=0)
+    order = [int(id.split("-")[1]) for id in montage.clips[0].id.split("+")]
+    parts = [known.players(n) for n in order]
+    tokens = montage.texts([0], 20)
+    assert torch.equal(tokens.features[0, :6], torch.cat([part.features for part in parts]))
+    assert torch.equal(tokens.context[0, :6], torch.cat([part.context for part in parts]))
+    groups = [group.nonzero().flatten().tolist() for group in tokens.groups[0, :6]]
+    words = [len(caption.split()) for n in order for caption in spoken[n]]
+    assert [word for group in groups for word in group] == list(range(sum(words)))
+    assert tokens.steps[0, [2, 4]].tolist() == [2.0, 2.0]
+    assert tokens.steps[0, 0] == 1.0
 
 
 def test_random_views_follow_from_the_seed(photographs):

@@ -94,6 +94,41 @@ def test_words_are_the_means_of_their_tokens(encoder):
     assert (result.features - expected).abs().max() < 1e-5
 
 
+def test_phrases_are_read_from_their_content_words(encoder):
+    """And their context from all their words: against the features of the words."""
+    caption = parse_caption("A woman flips the small pancake, in a pan of hers")
+    words = encode_text(encoder, caption)
+    phrases = encode_text(encoder, caption, "phrases")
+    assert phrases.labels == words.labels
+    assert phrases.words == ((0, 1), (2,), (3, 4), (5,), (6, 7, 8, 9, 10))
+    assert torch.equal(phrases.features, words.features[[1, 2, 4, 5, 8]])
+    means = torch.stack([words.features[list(own)].mean(0) for own in phrases.words])
+    assert (phrases.context - means / means.norm(dim=-1, keepdim=True)).abs().max() < 1e-6
+    assert phrases.steps.tolist() == [1.0, 0.5, 1.0, 0.5, 2.0]
+    assert phrases.notes == words.notes == ()
+
+
+def test_phrases_of_what_was_read(encoder):
+    """The limit is on words; a word that cannot be read is in no phrase."""
+    cut = encode_text(encoder, parse_caption("a dog in the snow"), "phrases", limit=4)
+    assert (cut.labels, cut.words) == (("a", "dog", "in", "the"), ((0, 1, 2, 3),))
+    assert cut.left_out == ("snow",)
+    read = encode_text(encoder, parse_caption("a 猫 sits by the dog"), "phrases")
+    assert (read.labels, read.words) == (("a", "sits", "by", "the", "dog"), ((0, 1), (2, 3, 4)))
+
+
+def test_words_of_another_language_stay_players(encoder):
+    """And a note says so."""
+    caption = parse_caption("Ein Hund läuft in der Sonne, eine Katze")
+    words, phrases = (encode_text(encoder, caption, kind) for kind in ("words", "phrases"))
+    assert phrases.words is None
+    assert torch.equal(phrases.features, words.features)
+    assert torch.equal(phrases.context, words.features)
+    assert phrases.steps.tolist() == [1, 1, 1, 1, 1, 1, 2, 1]
+    assert len(phrases.notes) == 1
+    assert "each word is a player" in phrases.notes[0]
+
+
 def test_clauses_do_not_mix(encoder):
     """What stands in another clause changes no word; in the same clause it does."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import plotly.graph_objects as go
@@ -87,6 +88,43 @@ def test_boxes_hold_their_members(explanation, layout):
             )
 
 
+@pytest.fixture(scope="module")
+def of_phrases(explanation):
+    """The same with fewer players of several words at the entity level."""
+    entity, action, event = explanation.levels
+    count = len(action.text_tokens)
+    values = replace(entity.interactions, values=entity.interactions.values[:, :count])
+    similarity = entity.similarity[:, :count]
+    tokens = action.text_tokens
+    phrases = replace(entity, text_tokens=tokens, similarity=similarity, interactions=values)
+    return replace(explanation, levels=(phrases, action, event))
+
+
+@pytest.mark.parametrize(("width", "em", "smallest"), [(1000, 14, 11), (495, 8, 5), (234, 6, 5)])
+def test_phrases_of_the_entity_level(explanation, of_phrases, width, em, smallest):
+    """Every word is shown, those of a phrase together in a box; frames have none."""
+    placed = lay_out(of_phrases, width, em, smallest).levels[0]
+    assert sorted(cell.index for cell in placed.words) == list(range(len(explanation.words)))
+    for token, box in zip(of_phrases.levels[0].text_tokens, placed.text_tokens, strict=True):
+        cells = [cell for cell in placed.words if cell.index in token.words]
+        assert [cell.id for cell in cells] == [box.id] * len(token.words)
+        assert all(box.left < cell.left for cell in cells)
+        assert all(cell.left + cell.width < box.left + box.width for cell in cells)
+    for left, right in pairwise(placed.text_tokens):
+        assert left.left + left.width < right.left
+    assert placed.text_tokens[-1].left + placed.text_tokens[-1].width <= width + 1e-6
+    assert placed.boxes == placed.text_tokens
+    frames = lay_out(explanation, width, em, smallest).levels[0].frames
+    assert [(f.left, f.width) for f in placed.frames] == [(f.left, f.width) for f in frames]
+
+
+def test_boxes_are_around_what_is_merged(explanation, layout):
+    entity, *above = layout.levels
+    assert not entity.boxes
+    for level in above:
+        assert level.boxes == (*level.text_tokens, *level.video_tokens)
+
+
 def test_figure_draws_every_link_once(explanation):
     figure = coalition_page(explanation)
     assert isinstance(figure, go.Figure)
@@ -100,12 +138,6 @@ def test_figure_draws_every_link_once(explanation):
 
 
 def test_text_of_users_is_text(explanation):
-    from dataclasses import replace
-
-    first = explanation.levels[0]
-    tokens = (replace(first.text_tokens[0], text="<b>bold</b>"), *first.text_tokens[1:])
-    changed = replace(
-        explanation, levels=(replace(first, text_tokens=tokens), *explanation.levels[1:])
-    )
+    changed = replace(explanation, words=("<b>bold</b>", *explanation.words[1:]))
     texts = [annotation.text for annotation in coalition_page(changed).layout.annotations]
     assert "&lt;b&gt;bold&lt;/b&gt;" in texts
