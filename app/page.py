@@ -91,7 +91,7 @@ def ask() -> Session:
             example_labels=EXAMPLE_LABELS,
             cache_examples=False,
         )
-    recent = RecentVideos(MOST_VIDEOS)
+    recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS)
     return Session(
         video=video,
         caption=caption,

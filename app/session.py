@@ -20,7 +20,7 @@ from hbi_core.pipeline import explain
 from hbi_core.recent import RecentVideos
 
 KEPT_SECONDS = 3600  # what a visitor made is deleted after it
-MOST_VIDEOS = 8  # kept of all visitors, about 10 MB each
+MOST_VIDEOS = 8  # kept of all visitors
 LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 ENCODERS = {
     "Automatic: lite, no download": "auto",

@@ -70,6 +70,25 @@ class Predictor:
         self._players: list[Players] = []
         self.video_seconds: Mapping[str, float] = MappingProxyType({})
 
+    def frames_of(self, frames: int | None) -> int:
+        """How many frames of a file are looked at.
+
+        Args:
+            frames: asked for; see `set_video`.
+
+        Returns:
+            As many, or the usual number.
+
+        Raises:
+            InputError: they are no whole number in their range.
+
+        Example:
+            >>> Predictor(*choose_model()).frames_of(None)
+            12
+        """
+        usual = self.heads.retrieval.frames if self.heads.config.reads_padding else USUAL_FRAMES
+        return checked_frames(frames) or usual
+
     def set_video(
         self,
         video: str | Path | Video,
@@ -104,7 +123,7 @@ class Predictor:
         if isinstance(video, Video):
             wanted = max(len(video.frames), trained if padded else 0)
         else:
-            wanted = checked_frames(frames) or (trained if padded else USUAL_FRAMES)
+            wanted = self.frames_of(frames)
             tell(0.3, "Reading the video")
             with _timed(seconds, "decoding"):
                 video = read_video(video, wanted, limits)

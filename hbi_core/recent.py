@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from threading import Lock
 
-from explainers.timing import Progress
+from explainers.timing import Clock, Progress
+from hbi_core.checkpoints.checkpoint import SHIPPED
 from hbi_core.encoders.loading import file_identity, weights_file
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.predictor import Predictor, choose_model
@@ -22,8 +24,12 @@ class RecentVideos:
     anew. Safe for several threads.
 
     Args:
-        videos: whose frames and players are held at most, about 10 MB each.
+        videos: whose frames and players are held at most.
         models: whose heads are held at most.
+        most_bytes: of the frames of all these videos together; the latest is held whatever it has.
+            12 frames of 640 × 360 pixels have 8 MB, 64 of them 44 MB.
+        unused_seconds: after which a video is dropped, when another one is asked about.
+        clock: tells seconds.
 
     Example:
         >>> from hbi_core.pipeline import explain
@@ -34,8 +40,17 @@ class RecentVideos:
         True
     """
 
-    def __init__(self, videos: int = 4, models: int = 2) -> None:
-        self._videos, self._models = _Recent(videos), _Recent(models)
+    def __init__(
+        self,
+        videos: int = 4,
+        models: int = 2,
+        most_bytes: int = 100_000_000,
+        unused_seconds: float = math.inf,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._unused_seconds = unused_seconds
+        self._videos = _Recent(videos, clock, most_bytes)
+        self._models = _Recent(models, clock)
 
     def predictor(
         self,
@@ -70,6 +85,11 @@ class RecentVideos:
             >>> again is predictor, new, new_again
             (True, True, False)
         """
+        self.forget(self._unused_seconds)
+        # The same asked for in other words is the same.
+        if checkpoint is None and encoder in ("auto", "lite"):
+            checkpoint, encoder = SHIPPED, "auto"
+        limits = limits or VideoLimits()
         heads = None if checkpoint is None else Path(checkpoint)
         files = (heads, weights_file(encoder))
         model = (*files, *map(file_identity, files), encoder, device)
@@ -82,6 +102,7 @@ class RecentVideos:
             predictor.set_video(video, frames, limits, progress)
             return predictor
 
+        frames = self._models.get(model, loaded)[0].frames_of(frames)
         return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
 
     def forget(self, unused_seconds: float) -> None:
@@ -105,9 +126,10 @@ class RecentVideos:
 class _Recent:
     """The last predictors and when each was used, by what they were made of; the latest last."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, clock: Clock, most_bytes: float = math.inf) -> None:
         self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
-        self._most, self._lock = most, Lock()
+        self._most, self._most_bytes = most, most_bytes
+        self._clock, self._lock = clock, Lock()
 
     def get(self, key: Hashable, make: Callable[[], Predictor]) -> tuple[Predictor, bool]:
         """A predictor, and whether it was made now."""
@@ -115,14 +137,18 @@ class _Recent:
             known, _ = self._kept.get(key, (None, 0.0))
         predictor = known or make()  # two threads may make the same: none waits for another
         with self._lock:
-            self._kept[key] = predictor, time.monotonic()
+            self._kept[key] = predictor, self._clock()
             self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
+            while len(self._kept) > self._most or (len(self._kept) > 1 and self._too_large()):
                 self._kept.popitem(last=False)
         return predictor, known is None
 
+    def _too_large(self) -> bool:
+        videos = (predictor.video for predictor, _ in self._kept.values())
+        return sum(video.frames.nbytes for video in videos if video) > self._most_bytes
+
     def drop(self, unused_seconds: float) -> None:
-        latest = time.monotonic() - unused_seconds
+        latest = self._clock() - unused_seconds
         with self._lock:
             for key in [key for key, (_, used) in self._kept.items() if used <= latest]:
                 del self._kept[key]

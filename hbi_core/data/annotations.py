@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import pickle
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,13 +104,22 @@ def read_table(path: Path, delimiters: str = ",") -> tuple[list[str], list[Row]]
 
     Args:
         path: the file.
-        delimiters: what may stand between values; of several, the one that is most often in the
-            first line.
+        delimiters: what may stand between values; of several, the one that a line "sep=;" names
+            above the header, as Excel writes it, or that is most often in the header. Then empty
+            lines above it are skipped, and what is not UTF-8 is read as Windows-1252, in which
+            Excel saves a CSV file.
 
     Raises:
         DataError: a row has too few or too many values, or the file is no CSV.
     """
-    text = _read_text(path)
+    spreadsheet = len(delimiters) > 1
+    text = _read_text(path, "cp1252" if spreadsheet else None)
+    above = 0  # lines above the header
+    if spreadsheet:
+        body = text.lstrip("\n")
+        if named := re.match(f"sep=([{delimiters}])\n", body):
+            delimiters, body = named[1], body[named.end() :].lstrip("\n")
+        above, text = text.count("\n") - body.count("\n"), body
     delimiter = max(delimiters, key=text.partition("\n")[0].count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
@@ -118,14 +128,15 @@ def read_table(path: Path, delimiters: str = ",") -> tuple[list[str], list[Row]]
         for row in reader:
             if None in row or None in row.values():
                 raise DataError(
-                    f"{path}, line {reader.line_num}: the row has not as many values as the header "
-                    f"({len(header)}); a text with a {_SPOKEN[delimiter]} needs quotes. {_AGAIN}"
+                    f"{path}, line {above + reader.line_num}: the row has not as many values as "
+                    f"the header ({len(header)}); a text with a {_SPOKEN[delimiter]} needs "
+                    f"quotes. {_AGAIN}"
                 )
             values = {column: value.strip() for column, value in row.items()}
-            rows.append(Row(values, f"{path}, line {reader.line_num}"))
+            rows.append(Row(values, f"{path}, line {above + reader.line_num}"))
     except csv.Error as error:
         raise DataError(
-            f"{path}, line {reader.line_num + 1}: not CSV ({error}). {_AGAIN}"
+            f"{path}, line {above + reader.line_num + 1}: not CSV ({error}). {_AGAIN}"
         ) from error
     return header, rows
 
@@ -242,17 +253,24 @@ def _decoded(value: Any, known: dict[int, Any]) -> Any:
     return known[id(value)]
 
 
-def _read_text(path: Path) -> str:
-    """The text of a file, its lines ended by "\\n" alone."""
+def _read_text(path: Path, instead_of_utf8: str | None = None) -> str:
+    """The text of a file, its lines ended by "\\n" alone.
+
+    Args:
+        path: the file.
+        instead_of_utf8: encoding of a file that has no byte order mark and is not UTF-8.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     marks = ((mark, name) for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark))
-    _, encoding = next(marks, (b"", "utf-8"))
+    mark, encoding = next(marks, (b"", "utf-8"))
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
+        if instead_of_utf8 and not mark:
+            return _lines(data.decode(instead_of_utf8, "replace"))
         line = data[: error.start].decode(encoding, "replace").count("\n") + 1
         raise DataError(
             f"{path}, line {line}: not {encoding.upper()} text. Save it as UTF-8, or download it "
@@ -264,6 +282,10 @@ def _read_text(path: Path) -> str:
             f"{path}, line {line}: there is a zero byte, so this is not UTF-8 text. Save it as "
             "UTF-8, or download it again."
         )
+    return _lines(text)
+
+
+def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

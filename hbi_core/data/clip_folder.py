@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,8 +33,10 @@ _PART_OF = {name: split for split, names in _SPLITS.items() for name in names}
 
 
 def index_clips(root: Path) -> dict[str, Path]:
-    """All files below a folder, by their place in it, such as "snow/dog.mp4"."""
-    return {path.relative_to(root).as_posix(): path for path in files_below(root)}
+    """All files below a folder but its table, by their place in it, such as "snow/dog.mp4"."""
+    index = {path.relative_to(root).as_posix(): path for path in files_below(root)}
+    index.pop(CAPTIONS, None)
+    return index
 
 
 def read_clip_folder(folder: AnnotationFolder, split: str) -> dict[str, list[str]]:
@@ -53,9 +56,10 @@ def read_clip_folder(folder: AnnotationFolder, split: str) -> dict[str, list[str
     part = _column(header, _SPLIT, path)
     if split == "test" and part is None:
         raise AbsentError(f"{path} has no column split, so there is no test split. Add one.")
-    files = _Names(index_clips(folder.root))
+    files = _Names(folder.root)
     texts: dict[str, list[str]] = defaultdict(list)
     parts: dict[str, str] = {}
+    repeated = 0
     for row in rows:
         if not any(row.values.values()):
             continue  # as spreadsheets leave them at the end
@@ -67,7 +71,12 @@ def read_clip_folder(folder: AnnotationFolder, split: str) -> dict[str, list[str
                     f"{row.where}: {name} is in {own} here and in {parts[name]} above. Put all "
                     "captions of a clip into one split."
                 )
-        texts[name].append(row.value(caption))
+        if (text := row.value(caption)) in texts[name]:
+            repeated += 1
+        else:
+            texts[name].append(text)
+    if repeated:
+        _LOG.warning("%s: %d rows repeat a caption of their clip: left out.", path, repeated)
     if part is None:
         parts = _drawn_parts(texts)
         if split == "train":
@@ -132,20 +141,28 @@ def _part(row: Row, column: str) -> str:
 
 
 class _Names:
-    """The files that a name in a table may mean, from the surest on."""
+    """The files that a name in a table may mean, from the surest on.
 
-    def __init__(self, index: dict[str, Path]) -> None:
+    Last come names in another case (B.MP4 for b.mp4) or Unicode form: macOS writes an umlaut as two
+    characters, other systems as one.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        index = index_clips(root)
         media = [
             place
             for place, path in index.items()
             if _stem(place) != place and not path.name.startswith(".")
         ]
-        self._meanings = [
-            _grouped((place, place) for place in index),
-            _grouped((place.rpartition("/")[2], place) for place in index),
-            _grouped((_stem(place), place) for place in media),
-            _grouped((_stem(place).rpartition("/")[2], place) for place in media),
+        names = [
+            [(place, place) for place in index],
+            [(place.rpartition("/")[2], place) for place in index],
+            [(_stem(place), place) for place in media],
+            [(_stem(place).rpartition("/")[2], place) for place in media],
         ]
+        self._exact = [_grouped(pairs) for pairs in names]
+        self._folded = [_grouped((_folded(key), place) for key, place in pairs) for pairs in names]
 
     def find(self, name: str, where: str) -> str:
         """The place of the file that is meant; the name itself if there is none.
@@ -153,9 +170,11 @@ class _Names:
         Raises:
             DataError: it may be one of several.
         """
-        name = name.replace("\\", "/").removeprefix("./")
-        for meanings in self._meanings:
-            places = meanings.get(name, [])
+        name = self._within(name.replace("\\", "/").removeprefix("./"))
+        meanings = [(name, known) for known in self._exact]
+        meanings += [(_folded(name), known) for known in self._folded]
+        for key, known in meanings:
+            places = known.get(key, [])
             if len(places) > 1:
                 raise DataError(
                     f"{where}: {name!r} may be {' or '.join(places)}. Write the one that is meant."
@@ -164,12 +183,23 @@ class _Names:
                 return places[0]
         return name
 
+    def _within(self, name: str) -> str:
+        """A whole path into the folder, from the folder on."""
+        path = Path(name)
+        if path.is_absolute() and path.resolve().is_relative_to(self._root):
+            return path.resolve().relative_to(self._root).as_posix()
+        return name
+
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for key, value in pairs:
         groups[key].append(value)
     return dict(groups)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _stem(place: str) -> str:

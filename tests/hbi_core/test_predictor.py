@@ -13,11 +13,11 @@ import networkx as nx
 import pytest
 import torch
 
-from hbi_core.checkpoints.checkpoint import untrained
+from hbi_core.checkpoints.checkpoint import SHIPPED, untrained
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CaptionError, InputError
 from hbi_core.figures.coalition_page import coalition_page
-from hbi_core.inputs.video import read_video
+from hbi_core.inputs.video import VideoLimits, read_video
 from hbi_core.model.build import build_hierarchy
 from hbi_core.model.config import ModelConfig
 from hbi_core.pipeline import explain
@@ -283,3 +283,30 @@ def test_nothing_costly_comes_before_what_is_refused(counted):
         with pytest.raises(InputError):
             explain(CAFE, caption, recent=RecentVideos(), **options)
     assert (encoder.calls, read) == (0, [])
+
+
+def test_the_same_video_asked_for_in_other_words():
+    recent = RecentVideos()
+    first = explain(CAFE, "a cat", frames=12, recent=recent)
+    for options in ({}, {"encoder": "lite"}, {"limits": VideoLimits()}, {"checkpoint": SHIPPED}):
+        assert explain(CAFE, "a cup", recent=recent, **options).video is first.video
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({}, True),
+        ({"videos": 1}, False),
+        ({"most_bytes": 1}, False),
+        ({"unused_seconds": 9}, False),
+    ],
+)
+def test_recent_videos_are_few_small_and_young(counted, limits, kept):
+    now = iter(range(0, 1000, 5))
+    recent = RecentVideos(**limits, clock=lambda: next(now))
+    videos = [
+        explain(CAFE, "a cat", frames=frames, encoder="toy", recent=recent).video
+        for frames in (1, 2, 2, 1)
+    ]
+    assert videos[2] is videos[1]  # the latest is held, however large it is
+    assert (videos[3] is videos[0]) == kept

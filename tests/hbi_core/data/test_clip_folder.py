@@ -62,6 +62,9 @@ def test_splits_of_the_table(clips):
         ("snow/dog", "snow/dog.mov"),
         (r"snow\dog.mov", "snow/dog.mov"),
         ("beach", "beach.JPG"),
+        ("BEACH.jpg", "beach.JPG"),
+        ("Clip3.MP4", "clip3.mp4"),
+        ("SNOW/dog", "snow/dog.mov"),
     ],
 )
 def test_a_name_means_a_file_with_or_without_suffix_and_folder(clips, name, place):
@@ -161,3 +164,55 @@ def test_everything_is_measured_unless_a_split_is_named():
         "test",
         "test",
     ]
+
+
+def test_names_in_another_unicode_form_and_whole_paths(clips):
+    """macOS writes ä as a and a dot sign, other systems as one letter."""
+    touch(clips, "b\u00e4r.mp4")
+    write(clips, "video,caption", "ba\u0308r.mp4,A bear.", f"{clips / 'clip2.mp4'},Rain.")
+    assert texts(read_corpus("folder", clips, "all", missing="stop")) == {
+        "b\u00e4r.mp4": ("A bear.",),
+        "clip2.mp4": ("Rain.",),
+    }
+
+
+def test_names_that_differ_by_their_case_are_two(clips):
+    touch(clips, "CLIP3.mp4")
+    write(clips, "video,caption", "clip3.mp4,Rain.", "CLIP3.mp4,Snow.")
+    assert texts(read_corpus("folder", clips, "all")) == {
+        "clip3.mp4": ("Rain.",),
+        "CLIP3.mp4": ("Snow.",),
+    }
+    write(clips, "video,caption", "Clip3.mp4,Rain.")
+    with pytest.raises(DataError, match=r"may be CLIP3\.mp4 or clip3\.mp4"):
+        read_corpus("folder", clips, "all")
+
+
+def test_a_caption_counts_once(clips, caplog):
+    write(clips, "video,caption", "clip1,A dog.", "clip1.mp4,A dog.", "clip2,A dog.")
+    assert texts(read_corpus("folder", clips, "all")) == {
+        "clip1.mp4": ("A dog.",),
+        "clip2.mp4": ("A dog.",),
+    }
+    assert "1 rows repeat a caption of their clip" in caplog.text
+
+
+def test_what_excel_puts_above_the_header(clips):
+    write(clips, "sep=;", "", "video;caption", 'clip1;"A, b, c, d."')
+    assert texts(read_corpus("folder", clips, "all")) == {"clip1.mp4": ("A, b, c, d.",)}
+    write(clips, "", "", "video,caption", "clip1,")
+    with pytest.raises(DataError, match="line 4: caption is empty"):
+        read_corpus("folder", clips, "all")
+
+
+def test_windows_1252(clips):
+    write(clips, "video,caption", "clip1,Ein Bär – fünf Euro: 5 €.", encoding="cp1252")
+    assert texts(read_corpus("folder", clips, "all")) == {
+        "clip1.mp4": ("Ein Bär – fünf Euro: 5 €.",)
+    }
+
+
+def test_the_table_is_no_clip(clips):
+    write(clips, "video,caption", "captions.csv,A table.")
+    with pytest.raises(DataError, match=r"captions\.csv"):
+        read_corpus("folder", clips, "all", missing="stop")
