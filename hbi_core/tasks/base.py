@@ -9,11 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
-from hbi_core.checkpoints.checkpoint import Checkpoint, TaskState
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, TaskState
 from hbi_core.data import Clip, Corpus, read_corpus
 from hbi_core.data.batch import Batch
 from hbi_core.data.config import DataConfig
@@ -21,7 +21,7 @@ from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
 from hbi_core.losses import LossConfig
-from hbi_core.model import Tokens
+from hbi_core.model import ModelConfig, Tokens
 from hbi_core.settings import plain
 
 Results = dict[str, dict[str, float]]  # what a validation measures, by group and name
@@ -35,6 +35,21 @@ class NoSettings:
 NO_SETTINGS = NoSettings()
 
 
+class RunSettings(Protocol):
+    """What a task reads of the settings of a run, `hbi_core.training.config.TrainConfig`."""
+
+    @property
+    def data(self) -> DataConfig: ...
+    @property
+    def model(self) -> ModelConfig: ...
+    @property
+    def loss(self) -> LossConfig: ...
+    @property
+    def level_weights(self) -> tuple[float, ...]: ...
+    @property
+    def frozen(self) -> bool: ...
+
+
 class Task(nn.Module, ABC):
     """A model, and what it is trained for: a batch -> named losses.
 
@@ -43,6 +58,7 @@ class Task(nn.Module, ABC):
         Settings: dataclass of what the task must know beside the model, such as a vocabulary: of
             numbers, names, and tuples of them, each with a default.
         score_name: what `score` is called.
+        advice: what else to try than other settings of the optimiser where training diverges.
         hierarchy: the model.
         encoder: one that learns; None where the batches hold frozen features.
         own: what the task adds to the model, its classifier say. Its tensors are in the checkpoint.
@@ -60,6 +76,7 @@ class Task(nn.Module, ABC):
     name: ClassVar[str]
     Settings: ClassVar[type] = NoSettings
     score_name: ClassVar[str]
+    advice: ClassVar[tuple[str, ...]] = ()
     own: nn.Module
 
     def __init__(
@@ -78,6 +95,20 @@ class Task(nn.Module, ABC):
         self.loss = loss
         self._text_players = heads.config.text_players
         self._reads_padding = heads.config.reads_padding
+
+    @classmethod
+    def check(cls, config: RunSettings) -> None:
+        """Whether the settings of a run fit each other as this task uses them.
+
+        Raises:
+            SettingsError: they do not.
+        """
+
+    @classmethod
+    def reads(cls, config: RunSettings) -> RetrievalSettings:
+        """What the model reads of a clip and a text, for its checkpoint; every level counts."""
+        weights = (1.0,) * len(config.model.levels)
+        return RetrievalSettings(config.data.frames, config.data.words, weights)
 
     @classmethod
     def corpus(cls, data: DataConfig, split: str) -> Corpus:

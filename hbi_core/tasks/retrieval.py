@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from explainers.closed_forms import interaction_values
-from hbi_core.checkpoints.checkpoint import Checkpoint
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
 from hbi_core.data.batch import Batch
 from hbi_core.data.features import Features
 from hbi_core.devices import gather
 from hbi_core.encoders import Encoder
-from hbi_core.errors import NotFiniteError
+from hbi_core.errors import NotFiniteError, SettingsError
 from hbi_core.losses import (
     LOWEST_LEARNED_TEMPERATURE,
     BanzhafLoss,
@@ -27,7 +27,7 @@ from hbi_core.losses import (
 )
 from hbi_core.model import LevelTokens, Players, Tokens
 from hbi_core.tasks.alignment import alignment
-from hbi_core.tasks.base import NO_SETTINGS, NoSettings, Results, Task
+from hbi_core.tasks.base import NO_SETTINGS, NoSettings, Results, RunSettings, Task
 from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
 
 
@@ -43,6 +43,7 @@ class RetrievalTask(Task):
 
     name = "retrieval"
     score_name = "Rsum"
+    advice = ("a higher loss.temperature",)
 
     def __init__(
         self,
@@ -59,6 +60,43 @@ class RetrievalTask(Task):
         names = heads.config.levels
         self.supervised = [name for name in names if name in loss.supervised]
         self.distilled = [pair for pair in loss.distilled if set(pair) <= set(names)]
+
+    @classmethod
+    def check(cls, config: RunSettings) -> None:
+        """Whether each level has its numbers, pairs are told apart, and what is scored learns.
+
+        Raises:
+            SettingsError: not so.
+        """
+        levels = config.model.levels
+        per_level = {
+            "level_weights": config.level_weights,
+            "loss.interaction_scale": config.loss.interaction_scale,
+        }
+        for name, values in per_level.items():
+            if len(values) != len(levels):
+                raise SettingsError(
+                    f"{len(values)} {name} for {len(levels)} levels: give one for each of "
+                    f"{', '.join(levels)}."
+                )
+        if not any(config.level_weights):
+            raise SettingsError("level_weights are all 0: no level would count.")
+        _check_levels(config)
+        if config.loss.pointing and not config.data.montages:
+            raise SettingsError(
+                "loss.pointing is learnt from montages, in which it is known what belongs "
+                "together: set data.montages above 0, or loss.pointing=0."
+            )
+        if config.loss.pointing and not config.frozen:
+            raise SettingsError(
+                "loss.pointing is for frozen features, whose captions are encoded one by one: set "
+                "it to 0, or the optimiser.encoder_learning_rate."
+            )
+
+    @classmethod
+    def reads(cls, config: RunSettings) -> RetrievalSettings:
+        """With the share of each level in the score."""
+        return replace(super().reads(config), level_weights=config.level_weights)
 
     @property
     def losses(self) -> list[str]:
@@ -149,6 +187,25 @@ class RetrievalTask(Task):
         if self.log_scale.requires_grad:
             self.log_scale.data.clamp_(max=-math.log(LOWEST_LEARNED_TEMPERATURE))
         return (-self.log_scale).exp()
+
+
+def _check_levels(config: RunSettings) -> None:
+    """Whether a level is told pairs apart, and one that is scored learns."""
+    levels, loss = config.model.levels, config.loss
+    supervised = set(levels) & set(loss.supervised)
+    if not supervised:
+        raise SettingsError(
+            f"loss.supervised is {loss.supervised}: nothing would tell pairs apart. Name one "
+            f"or more of the model's levels: {', '.join(levels)}."
+        )
+    taught = {s for t, s in loss.distilled if loss.beta and {t, s} <= set(levels)}
+    scored = {level for level, w in zip(levels, config.level_weights, strict=True) if w}
+    if not scored & (supervised | taught):
+        raise SettingsError(
+            f"level_weights are {config.level_weights}, but no level with a weight has a loss: "
+            f"name one of {', '.join(sorted(scored))} in loss.supervised, or as a student in "
+            "loss.distillation."
+        )
 
 
 def _of_all_processes(level: LevelTokens) -> LevelTokens:

@@ -26,6 +26,7 @@ from hbi_core.settings import (
     one_of,
     optional,
 )
+from hbi_core.tasks import task_named
 
 PRECISIONS = ("no", "bf16")
 ANY_ENCODER = "open_clip"  # where nobody says which
@@ -127,34 +128,11 @@ class TrainConfig:
             **dict.fromkeys(("evaluate_every", "save_every"), COUNT),
             seed=SEED,
         )
-        levels = self.model.levels
-        per_level = {
-            "level_weights": self.level_weights,
-            "loss.interaction_scale": self.loss.interaction_scale,
-        }
-        for name, values in per_level.items():
-            if len(values) != len(levels):
-                raise SettingsError(
-                    f"{len(values)} {name} for {len(levels)} levels: give one for each of "
-                    f"{', '.join(levels)}."
-                )
-        if not any(self.level_weights):
-            raise SettingsError("level_weights are all 0: no level would count.")
-        self._check_losses()
-        if self.data.views and self.optimiser.encoder_learning_rate:
+        task_named(self.task).check(self)
+        if self.data.views and not self.frozen:
             raise SettingsError(
                 "data.views are for frozen features: set them to 0, or the "
                 "optimiser.encoder_learning_rate."
-            )
-        if self.loss.pointing and not self.data.montages:
-            raise SettingsError(
-                "loss.pointing is learnt from montages, in which it is known what belongs "
-                "together: set data.montages above 0, or loss.pointing=0."
-            )
-        if self.loss.pointing and self.optimiser.encoder_learning_rate:
-            raise SettingsError(
-                "loss.pointing is for frozen features, whose captions are encoded one by one: set "
-                "it to 0, or the optimiser.encoder_learning_rate."
             )
         montages = self.data.montages or self.data.validation_parts > 1
         if self.model.reads_padding and (montages or self.data.views):
@@ -169,20 +147,7 @@ class TrainConfig:
                 "to start from (start=FILE)."
             )
 
-    def _check_losses(self) -> None:
-        """Whether a level is told pairs apart, and one that is scored learns."""
-        levels, loss = self.model.levels, self.loss
-        supervised = set(levels) & set(loss.supervised)
-        if not supervised:
-            raise SettingsError(
-                f"loss.supervised is {loss.supervised}: nothing would tell pairs apart. Name one "
-                f"or more of the model's levels: {', '.join(levels)}."
-            )
-        taught = {s for t, s in loss.distilled if loss.beta and {t, s} <= set(levels)}
-        scored = {level for level, w in zip(levels, self.level_weights, strict=True) if w}
-        if not scored & (supervised | taught):
-            raise SettingsError(
-                f"level_weights are {self.level_weights}, but no level with a weight has a loss: "
-                f"name one of {', '.join(sorted(scored))} in loss.supervised, or as a student in "
-                "loss.distillation."
-            )
+    @property
+    def frozen(self) -> bool:
+        """Whether the encoder learns nothing."""
+        return self.optimiser.encoder_learning_rate == 0

@@ -13,13 +13,17 @@ from hbi_core.errors import SettingsError
 Config = TypeVar("Config")
 
 
+def dashed(arguments: list[str]) -> list[str]:
+    """The arguments, `key=value` as `--key=value`."""
+    return [f"--{a}" if re.match(r"[\w.]+=", a) else a for a in arguments]
+
+
 def read_config(kind: type[Config], arguments: list[str]) -> Config:
     """Settings from `--config FILE` and what overrides it, `key=value` or `--key value`.
 
     Raises:
         SettingsError: a setting is unknown, missing or wrong.
     """
-    dashed = [f"--{a}" if re.match(r"[\w.]+=", a) else a for a in arguments]
     parser = ArgumentParser(
         prog="python -m hbi_core.train", exit_on_error=False, allow_abbrev=False
     )
@@ -28,7 +32,7 @@ def read_config(kind: type[Config], arguments: list[str]) -> Config:
     )
     parser.add_class_arguments(kind, as_positional=False)
     try:
-        parsed = parser.parse_args(dashed)
+        parsed = parser.parse_args(dashed(arguments))
     except (ArgumentError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings cannot be read: {error}") from error
     parsed.pop("config", None)

@@ -15,7 +15,7 @@ from hbi_core.training.batches import batches_of_epoch
 from hbi_core.training.config import TrainConfig
 
 _LOG = logging.getLogger(__name__)
-_FEW = 50  # clips; one is worth 2 % of a recall then
+_FEW = 50  # clips; one is 2 % of them then
 
 
 def check_fit(
@@ -84,7 +84,7 @@ def _wrong_validation(data: DataConfig, corpus: Corpus, validation: Corpus) -> l
         wrong.append(f"data.validation={data.validation} has too few clips for a montage")
     elif samples < _FEW:
         _LOG.warning(
-            "%d clips are few to choose a checkpoint on: each is worth %.1f %% of a recall.",
+            "%d clips are few to choose a checkpoint on: each is %.1f %% of what is measured.",
             samples,
             100 / samples,
         )

@@ -101,7 +101,10 @@ def train(
                 rates = learning_rates(config.optimiser, progress.step, run.steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rates[group["rate"]]
-                with accelerator.accumulate(task), _stopping(progress.step + 1, rates):
+                with (
+                    accelerator.accumulate(task),
+                    _stopping(run.task.advice, progress.step + 1, rates),
+                ):
                     losses = task(batch.to(accelerator.device))
                     numbers = finite(mean_of_processes(accelerator, losses), "loss/")
                     accelerator.backward(losses["total"])
@@ -124,13 +127,13 @@ def train(
                 )
                 due = progress.step % config.save_every == 0 and accelerator.sync_gradients
                 if due and progress.step < first + len(batches):
-                    with _stopping(progress.step, rates):
+                    with _stopping(run.task.advice, progress.step, rates):
                         run.check_weights()
                     save(accelerator, config.out, progress.step)
                 began = time.perf_counter()
             progress.epochs += 1
             rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
-            with _stopping(progress.step, rates):
+            with _stopping(run.task.advice, progress.step, rates):
                 run.check_weights()
                 if progress.epochs % config.evaluate_every == 0 or progress.step == run.steps:
                     results = run.validate()
@@ -148,10 +151,12 @@ def train(
     return config.out / BEST
 
 
-def _stopping(step: int, rates: tuple[float, float]) -> AbstractContextManager[None]:
+def _stopping(
+    advice: tuple[str, ...], step: int, rates: tuple[float, float]
+) -> AbstractContextManager[None]:
     names = ("optimiser.learning_rate", "optimiser.encoder_learning_rate")
-    advice = "a longer optimiser.warmup, a smaller optimiser.clip_norm or a higher loss.temperature"
-    return stopping(step, dict(zip(names, rates, strict=True)), advice)
+    *first, last = "a longer optimiser.warmup", "a smaller optimiser.clip_norm", *advice
+    return stopping(step, dict(zip(names, rates, strict=True)), f"{', '.join(first)} or {last}")
 
 
 def _flat(results: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
+from hbi_core.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from hbi_core.data import Clip, Corpus
 from hbi_core.data.clips import digest
 from hbi_core.data.encoding import encode_corpus
@@ -68,7 +68,6 @@ class Run:
         start: Checkpoint | None = None,
     ) -> None:
         self.config, self.encoder, self.accelerator = config, encoder, accelerator
-        self.frozen = config.optimiser.encoder_learning_rate == 0
         self.left_out: list[tuple[str, str, str]] = []
         if start is not None:
             check_encoder(start, encoder)
@@ -82,15 +81,15 @@ class Run:
             if known is not None:
                 check_same_clips(known.clips, known.split)
         check_fit(config, encoder, corpus, self.validation, accelerator.num_processes)
-        self.encoder_in_file = not self.frozen or (start is not None and start.path is not None)
+        self.encoder_in_file = not config.frozen or (start is not None and start.path is not None)
         video_width, text_width = encoder.widths
         model = replace(config.model, video_width=video_width, text_width=text_width)
         self.heads = Checkpoint(
-            encoder.architecture if self.encoder_in_file else encoder.name,
-            model,
-            build_hierarchy(model),
-            RetrievalSettings(config.data.frames, config.data.words, config.level_weights),
-            BEST,
+            encoder=encoder.architecture if self.encoder_in_file else encoder.name,
+            config=model,
+            hierarchy=build_hierarchy(model),
+            retrieval=kind.reads(config),
+            name=BEST,
         )
         if start is None:
             copied = initialise_from_clip(self.heads.hierarchy, encoder)
@@ -102,7 +101,7 @@ class Run:
             encoder,
             workers=config.data.workers,
             limits=config.data.video_limits,
-            ahead=0 if self.frozen else config.optimiser.batch_size // accelerator.num_processes,
+            ahead=0 if config.frozen else config.optimiser.batch_size // accelerator.num_processes,
             listed=config.out / UNREADABLE,
         )
         self.validation_features: Features | None = None
@@ -112,7 +111,7 @@ class Run:
         self.task = kind(
             self.heads,
             config.loss,
-            None if self.frozen else encoder,
+            None if config.frozen else encoder,
             complete_settings(kind, config, start, self.source.clips),
         )
         if start is not None and start.task.name == kind.name:
@@ -145,7 +144,7 @@ class Run:
     def _source(self, corpus: Corpus) -> FeatureBatches | PixelBatches:
         """The batches; of a frozen encoder, with all that it will ever encode encoded."""
         config = self.config
-        if not self.frozen:
+        if not config.frozen:
             return PixelBatches(corpus.clips, config.data, self.reader)
         cache = config.data.cache
         if cache is None and self.accelerator.num_processes > 1:

@@ -350,6 +350,12 @@ def test_settings_on_the_command_line(asked, tmp_path):
     assert (changed.data.cache, changed.loss.target) == (Path("c"), "none")
 
 
+def test_a_training_is_chosen_as_settings_are_made(asked):
+    for chosen in (["task=estimator"], ["--task", "estimator"], ["--task=estimator"]):
+        assert main([*chosen, "out=x.safetensors", "steps=3"]) == 0
+    assert asked == [EstimatorConfig(Path("x.safetensors"), steps=3)] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -13,7 +13,7 @@ from torch.nn import functional
 from hbi_core.checkpoints.checkpoint import load_checkpoint
 from hbi_core.data import read_corpus
 from hbi_core.data.encoding import encode_corpus
-from hbi_core.errors import CheckpointError, SettingsError
+from hbi_core.errors import CheckpointError, SettingsError, TrainingError
 from hbi_core.model import Tokens
 from hbi_core.settings import COUNT, check
 from hbi_core.tasks import TASKS, load_task
@@ -96,12 +96,12 @@ def trained(request, small, tmp_path_factory):
     if request.param == "average":
         optimiser["average"] = 0.5
     out = tmp_path_factory.mktemp("naming") / "run"
-    config = settings(
-        out, small, data={"workers": 0}, optimiser=optimiser, task="naming", save_every=5
-    )
     encoder = ToyEncoder(learns)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TASKS, Naming.name, Naming)
+        config = settings(
+            out, small, data={"workers": 0}, optimiser=optimiser, task="naming", save_every=5
+        )
         train(config, encoder)
     return config, encoder
 
@@ -200,6 +200,36 @@ def test_its_settings_are_read_and_kept(small, tmp_path, capsys):
     )
     task = load_task(load_checkpoint(train(config, ToyEncoder())))
     assert task.settings == Colours(("square",), 2)
+
+
+def test_rules_and_advice_are_those_of_the_task(small, tmp_path, monkeypatch):
+    """A model of one level needs no weights of retrieval, and what diverges has no temperature."""
+    one_level = {
+        "data": {"workers": 0},
+        "model": {"video_clusters": (), "text_clusters": ()},
+        "optimiser": {"epochs": 1},
+    }
+    with pytest.raises(SettingsError, match="3 level_weights for 1 levels"):
+        settings(tmp_path / "run", small, **one_level)
+    config = settings(tmp_path / "run", small, task="naming", **one_level)
+    assert load_checkpoint(train(config, ToyEncoder())).retrieval.level_weights == (1.0,)
+
+    class Diverging(Naming):
+        advice = ("fewer words",)
+
+        def forward(self, batch):
+            return {name: loss / 0 for name, loss in super().forward(batch).items()}
+
+        @classmethod
+        def check(cls, config):
+            if config.frozen and config.data.words > 24:
+                raise SettingsError("Naming reads 24 words.")
+
+    monkeypatch.setitem(TASKS, "naming", Diverging)
+    with pytest.raises(SettingsError, match="reads 24 words"):
+        replace(config, data=replace(config.data, words=25))
+    with pytest.raises(TrainingError, match=r"warmup, a smaller \S+ or fewer words; start again"):
+        train(replace(config, out=tmp_path / "other"), ToyEncoder())
 
 
 def test_a_task_that_this_program_lacks_is_told(trained, monkeypatch):
