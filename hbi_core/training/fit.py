@@ -45,11 +45,18 @@ def check_fit(
             "model.projection=true" + (f" or model.width={video}" if video == text else "")
         )
     try:
-        encoder.text_features(
+        (read,) = encoder.text_features(
             [parse_caption("a word")], model.text_players, config.data.words, model.reads_padding
         )
     except InputError as error:
         wrong.append(f"model.text_players={model.text_players} does not fit: {error}")
+    else:
+        context = 0 if read.context is None else read.context.shape[-1]
+        if model.text_context not in (0, context):
+            wrong.append(
+                f"the {model.text_players} of {encoder.name} have a context of {context} features: "
+                f"set model.text_context={context}"
+            )
     longest = config.data.frames * max(
         config.data.validation_parts, LARGEST_MONTAGE if config.data.montages else 1
     )

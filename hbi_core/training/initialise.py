@@ -155,10 +155,15 @@ def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> str:
 
 
 def fit_projections(hierarchy: Hierarchy, features: Features) -> None:
-    """Centre and scale of the frozen features, for the projections if there are any."""
-    entity = hierarchy.levels[0]
-    sides = ((entity.video, features.frames[features.frame_mask]), (entity.text, features.words))
-    for steps, known in sides:
+    """Centre and scale of the frozen features, for the projections if there are any.
+
+    Those of the context of text players are for the level above the entity level, which reads it.
+    """
+    entity, *above = hierarchy.levels
+    read = [(entity.video, features.frames[features.frame_mask]), (entity.text, features.words)]
+    if features.context is not None and above:
+        read.append((above[0].text, features.context))
+    for steps, known in read:
         for step in steps.modules():
             if isinstance(step, Projection):
                 step.fit(known.float())

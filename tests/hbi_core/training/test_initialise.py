@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -57,6 +58,30 @@ def test_projections_are_fitted():
             torch.zeros(1),
         ),
     )
+
+
+def test_context_has_a_projection_of_its_own():
+    """Fitted to it above the entity level, where it is read, and to nothing else."""
+    drawn = torch.Generator().manual_seed(0)
+    words, context = (torch.randn(20, 32, generator=drawn) * n + n for n in (1, 3))
+    features = Features(
+        clips_with(*[1] * 5),
+        torch.randn(5, 4, 48, generator=drawn).half(),
+        torch.ones(5, 4, dtype=torch.bool),
+        4,
+        words.half(),
+        torch.arange(0, 24, 4),
+        torch.arange(5),
+        context=context.half(),
+    )
+    hierarchy = build_hierarchy(replace(MODEL, text_context=32))
+    fit_projections(hierarchy, features)
+    entity, action, _ = hierarchy.levels
+    for step, known in ((entity.text[0], words), (action.text[0].projection, context)):
+        assert torch.allclose(step.centre, known.mean(0), atol=1e-2)
+        scale = (known - known.mean(0)).square().mean().sqrt()
+        assert float(step.scale) == pytest.approx(float(scale), rel=1e-3)
+    fit_projections(build_hierarchy(MODEL), features)  # which does not read it
 
 
 class TinyClip(nn.Module):

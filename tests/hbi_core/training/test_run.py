@@ -70,6 +70,22 @@ def test_the_moving_average_is_what_is_saved(small, tmp_path, monkeypatch):
     assert moved.abs().max() > 1e-3
 
 
+def test_a_model_of_phrases_learns(small, tmp_path):
+    """Its projection of the context too; and what is saved is measured as it was in the run."""
+    model = {"text_players": "phrases", "text_context": 32, "text_path": 1.0, "video_path": 0.5}
+    first = load_checkpoint(train(settings(tmp_path / "1", small, model=model), ToyEncoder()))
+    again = load_checkpoint(train(settings(tmp_path / "2", small, model=model), ToyEncoder()))
+    name = "levels.1.text.0.projection.linear.weight"
+    weight = first.hierarchy.state_dict()[name]
+    assert (weight - torch.eye(32)).abs().max() > 1e-3
+    assert torch.equal(weight, again.hierarchy.state_dict()[name])
+    validation = read_corpus("synthetic", small, "validation")
+    features = encode_corpus(ToyEncoder(), validation, 8, players="phrases", words=64)
+    scores = similarity_scores(first.hierarchy, features, 64, (1.0, 1.0, 1.0))
+    measured = retrieval_metrics(scores, features.owners)
+    assert measured == {k: first.training["validation"][k] for k in measured}
+
+
 def test_the_moving_average_is_of_the_encoder_too(small, tmp_path):
     """Where it learns: in the file and in the validation, which is not that of the last weights."""
     config = settings(

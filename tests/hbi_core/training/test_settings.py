@@ -244,6 +244,14 @@ def test_what_does_not_fit_the_encoder_or_the_data_is_told_at_once(small, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("players", "has"), [("words", 0), ("phrases", 32)])
+def test_context_is_as_wide_as_the_encoder_gives_it(small, tmp_path, players, has):
+    config = settings(tmp_path / "run", small, model={"text_players": players, "text_context": 7})
+    with pytest.raises(SettingsError, match=f"{players} of toy.*model.text_context={has}"):
+        train(config, ToyEncoder())
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_place_that_cannot_be_written_is_told_before_the_work(small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be written"):
