@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ def play(
     heads = predictor.heads
     padded = heads.config.reads_padding
     frames = max(len(video) for video in videos)
-    words = max(len(text.features) for text in texts)
+    words = max(len(text.labels) for text in texts)  # no fewer than players
     if padded:
         frames, words = max(frames, heads.retrieval.frames), heads.retrieval.words
     device = next(heads.hierarchy.parameters()).device
@@ -111,4 +111,4 @@ def _players(groups: Tensor) -> tuple[Tensor, Members]:
 
 
 def _in_double(tokens: Tokens) -> Tokens:
-    return replace(tokens, features=tokens.features.double())
+    return tokens.map(lambda x: x.double() if x.is_floating_point() else x)

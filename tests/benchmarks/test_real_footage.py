@@ -40,8 +40,14 @@ def level(name, frames, words, values, caption):
 
 
 def explained(caption, *levels):
-    video = Video(np.zeros((4, 1, 1, 3), np.uint8), (0.0, 1.0, 2.0, 3.0), 4.0, "made_up.mp4")
-    return Explanation(caption, video, "lite", "made up", "renormalised", levels)
+    return Explanation(
+        caption=caption,
+        video=Video(np.zeros((4, 1, 1, 3), np.uint8), (0.0, 1.0, 2.0, 3.0), 4.0, "made_up.mp4"),
+        encoder="lite",
+        checkpoint="made up",
+        weighting="renormalised",
+        levels=levels,
+    )
 
 
 FRAMES = [(0,), (1,), (2,), (3,)]
