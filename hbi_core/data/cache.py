@@ -18,6 +18,7 @@ class EncodingSettings:
 
     frames: int
     views: int
+    degraded: float
     players: str
     words: int | None
     padded: bool
@@ -36,6 +37,8 @@ def file_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSett
     """
     files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
     chosen = {name: value for name, value in vars(settings).items() if name != "missing"}
+    if not settings.degraded:  # as before there were such views
+        del chosen["degraded"]
     by_encoder = [_VERSION, encoder.name, weights, encoder.widths]
     everything = [*by_encoder, clip.id, files, clip.captions, chosen]
     digest = hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:24]

@@ -33,6 +33,11 @@ class DataConfig:
         validation_parts: Each montage that is validated on has so many photographs; with 1, there
             are single ones.
         views: The training frames are chosen from so many random views of each photograph.
+        degraded: This share of the views looks like frames of a video: of low resolution, blurred
+            and compressed.
+        dissolves: In a montage of random views, the last view of a photograph is mixed with one of
+            the next photograph in this share of the cuts. Frozen features are mixed, not pixels,
+            which is near enough: the two pictures of a dissolve are seen one in the other.
         captions_per_clip: So many captions of each clip are drawn anew for each epoch; 0 takes them
             all.
         cache: Frozen features are kept in this folder; where several processes share the work and
@@ -54,6 +59,8 @@ class DataConfig:
     montages: float = 0.0
     validation_parts: int = 1
     views: int = 0
+    degraded: float = 0.0
+    dissolves: float = 0.0
     captions_per_clip: int = 0
     cache: Path | None = None
     workers: int = 2
@@ -69,8 +76,18 @@ class DataConfig:
             **dict.fromkeys(("frames", "words", "validation_parts"), COUNT),
             **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), whole(0)),
             missing=one_of(MISSING_RULES),
-            montages=SHARE,
+            **dict.fromkeys(("montages", "degraded", "dissolves"), SHARE),
         )
+        for name, needed, value in (
+            ("degraded", "views", self.views),
+            ("dissolves", "views", self.views),
+            ("dissolves", "montages", self.montages),
+        ):
+            if getattr(self, name) and not value:
+                raise SettingsError(
+                    f"data.{name} is {getattr(self, name)!r}, but there are no {needed}: set "
+                    f"data.{needed} above 0, or data.{name}=0."
+                )
         if self.validation and self.validation.endswith("test"):
             raise SettingsError(
                 f"data.validation is {self.validation!r}: the best checkpoint must not be chosen "

@@ -41,6 +41,7 @@ def encode_corpus(
     frames: int,
     *,
     views: int = 0,
+    degraded: float = 0.0,
     players: str = "words",
     words: int | None = None,
     padded: bool = False,
@@ -66,6 +67,7 @@ def encode_corpus(
         frames: of each clip.
         views: random views of each clip beside them (crops, mirrored, other colours), for
             training. Only of photographs.
+        degraded: share of the views that look like frames of a video.
         players: "words", "phrases" or "tokens".
         words: text players of a caption at most, see `Encoder.text_features`; None for no limit.
         padded: encode padding too, for released checkpoints.
@@ -96,7 +98,7 @@ def encode_corpus(
         raise DataError(
             f"Random views are of photographs; {corpus.name} has videos. Set data.views=0."
         )
-    settings = EncodingSettings(frames, views, players, words, padded, seed, missing)
+    settings = EncodingSettings(frames, views, degraded, players, words, padded, seed, missing)
     with nullcontext(reader) if reader else ClipReader(encoder) as reader:
         encoded = _Encoded(encoder, corpus, settings, cache, reader)
         if meeting is not None and processes > 1:
@@ -159,8 +161,14 @@ class _Encoded:
     def add(self, clips: Sequence[Clip], title: str) -> None:
         """Encode those that are not yet."""
         left, settings = [clip for clip in clips if not self.has(clip)], self.settings
-        drawn = {"views": settings.views, "seed": settings.seed}
-        pixels = self.reader(left, settings.frames, missing=settings.missing, **drawn)
+        pixels = self.reader(
+            left,
+            settings.frames,
+            views=settings.views,
+            degraded=settings.degraded,
+            seed=settings.seed,
+            missing=settings.missing,
+        )
         read = zip(left, pixels, strict=True)
         for clip, own in tqdm(read, title, total=len(left), leave=False):
             if own is None:

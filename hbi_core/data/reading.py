@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -88,6 +88,7 @@ class ClipReader:
         frames: int,
         *,
         views: int = 0,
+        degraded: float = 0.0,
         seed: int = 0,
         missing: str = "stop",
     ) -> Iterator[Pixels | None]:
@@ -97,6 +98,7 @@ class ClipReader:
             clips: to be read; the same one may come again.
             frames: of each, as `read_frames` takes them.
             views: random views beside them, of photographs.
+            degraded: share of the views that look like frames of a video, see `random_views`.
             seed: of the views.
             missing: what to do about a clip that cannot be read: "stop", or "skip": give None
                 for it, and log it the first time.
@@ -111,7 +113,7 @@ class ClipReader:
             return  # and start no workers
         if self._loader is None:
             raise ValueError("this reader is closed")
-        self._requests.now = [(clip, frames, views, seed) for clip in clips]
+        self._requests.now = [_Request(clip, frames, views, degraded, seed) for clip in clips]
         for clip, read in zip(clips, self._loader, strict=True):
             if isinstance(read, VideoTimeoutError):
                 raise VideoTimeoutError(
@@ -150,13 +152,23 @@ class ClipReader:
         self.close()
 
 
+class _Request(NamedTuple):
+    """A clip, and what is asked of it."""
+
+    clip: Clip
+    frames: int
+    views: int
+    degraded: float
+    seed: int
+
+
 class _Requests:
     """What a reader is asked for at the moment, anew for each pass of its loader."""
 
     def __init__(self) -> None:
-        self.now: list[tuple[Clip, int, int, int]] = []
+        self.now: list[_Request] = []
 
-    def __iter__(self) -> Iterator[tuple[Clip, int, int, int]]:
+    def __iter__(self) -> Iterator[_Request]:
         return iter(self.now)
 
     def __len__(self) -> int:
@@ -169,14 +181,14 @@ class _Source(Dataset):
     def __init__(self, encoder: Encoder, limits: VideoLimits) -> None:
         self.encoder, self.limits, self.decoder = encoder, limits, Decoder()
 
-    def __getitem__(self, request: tuple[Clip, int, int, int]) -> Pixels | VideoError:
-        clip, frames, views, seed = request
+    def __getitem__(self, request: _Request) -> Pixels | VideoError:
+        clip, frames, views, degraded, seed = request
         try:
             read = read_frames(clip, frames, limits=self.limits, decoder=self.decoder).pixels
             drawn = None
             if views:
                 chosen = np.random.default_rng([seed, *clip.id.encode("utf-8", "surrogatepass")])
-                drawn = random_views(clip.files[0], views, chosen)
+                drawn = random_views(clip.files[0], views, chosen, degraded)
         except VideoError as error:
             return error
         prepare = self.encoder.prepare_frames

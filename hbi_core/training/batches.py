@@ -25,6 +25,8 @@ from hbi_core.errors import DataError
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.model import Tokens, pad
 
+_MIXED = (0.2, 0.45)  # share of the next photograph in a dissolve; the first one still prevails
+
 
 def batches_of_epoch(
     clips: tuple[Clip, ...], config: DataConfig, batch_size: int, seed: int, epoch: int
@@ -93,7 +95,19 @@ class FeatureBatches:
         for clip in sample.clips:
             features = self.features.frames[clip]
             shown.append(features[chosen.choice(len(features), self._shown(chosen))].float())
+        if self.config.dissolves:
+            self._dissolve(shown, sample.clips, chosen)
         return shown
+
+    def _dissolve(
+        self, shown: list[Tensor], clips: tuple[int, ...], chosen: np.random.Generator
+    ) -> None:
+        """Mix the last view of a clip with one of the next clip, in some of the cuts."""
+        for views, following in zip(shown[:-1], clips[1:], strict=True):
+            if chosen.random() < self.config.dissolves:
+                features = self.features.frames[following]
+                other = features[int(chosen.integers(len(features)))].float()
+                views[-1].lerp_(other, chosen.uniform(*_MIXED))
 
     def _shown(self, chosen: np.random.Generator) -> int:
         """One view or more, so that the model learns from single frames and from several."""

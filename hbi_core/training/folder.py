@@ -39,9 +39,14 @@ MAY_DIFFER = (
 )
 _SINCE = {
     "task": "retrieval",
+    "data.degraded": 0.0,
+    "data.dissolves": 0.0,
     "loss.pointing": 0.0,
     "loss.pointing_scale": 200.0,
     "loss.detached": True,
+    "model.text_context": 0,
+    "model.video_path": 0.0,
+    "model.text_path": 0.0,
 }  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 FACTS = "run.json"

@@ -166,6 +166,7 @@ class Run:
             corpus,
             data.frames,
             views=views,
+            degraded=data.degraded if views else 0.0,
             players=model.text_players,
             words=data.words,
             padded=model.reads_padding,

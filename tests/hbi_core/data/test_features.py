@@ -71,6 +71,8 @@ def test_the_cache_is_for_the_same_only(photographs, tmp_path):
     assert encoded(replace(photographs, clips=(other, *others))) == 1
     assert encoded(photographs, 3) == 3
     assert encoded(photographs, views=2) == 3
+    assert encoded(photographs, views=2, degraded=0.5) == 3
+    assert encoded(photographs, views=2) == 0
     assert encoded(photographs, seed=1) == 3
     assert encoded(photographs, players="tokens") == 3
     encoder.name = "another"
@@ -174,6 +176,35 @@ def test_random_views_follow_from_the_seed(photographs):
     assert not np.array_equal(one, other)
     assert len({view.tobytes() for view in one}) == 3
     assert (one.dtype, one.shape[0], one.shape[-1]) == (np.uint8, 3, 3)
+
+
+def test_degraded_views_are_the_last_ones(tmp_path):
+    """The others are as without them; fine detail is lost, the picture is not."""
+    from PIL import Image
+
+    file, drawn = tmp_path / "fine.png", np.random.default_rng(0)
+    coarse = drawn.integers(60, 196, (8, 8, 3)).repeat(60, 0).repeat(60, 1)
+    fine = coarse + drawn.integers(-50, 50, coarse.shape)
+    Image.fromarray(fine.clip(0, 255).astype(np.uint8)).save(file)
+    good, some, again, all_ = (
+        random_views(file, 12, np.random.default_rng(1), share) for share in (0.0, 0.5, 0.5, 1.0)
+    )
+    assert np.array_equal(some, again)
+    assert some.shape == all_.shape == good.shape
+    assert np.array_equal(some[:6], good[:6])
+
+    def detail(views):
+        return np.abs(np.diff(views.astype(float), axis=2)).mean((1, 2, 3))
+
+    assert (detail(all_) <= detail(good) * 1.001).all()
+    assert (detail(all_) < 0.6 * detail(good)).sum() > 6
+    assert (detail(some)[6:] < 0.6 * detail(good)[6:]).sum() > 2
+    for one, other in zip(good, all_, strict=True):
+        small = [
+            np.asarray(Image.fromarray(view).resize((5, 5), Image.Resampling.BOX), float)
+            for view in (one, other)
+        ]
+        assert np.abs(small[0] - small[1]).mean() < 6
 
 
 def test_a_broken_photograph_is_named(photographs, tmp_path):

@@ -178,6 +178,39 @@ def test_random_views_are_chosen_by_the_seed_of_the_sample():
     assert last == set(range(8))
 
 
+def test_dissolves_mix_the_last_view_with_the_next_photograph():
+    """In this share of the cuts; nothing else changes, and the features stay as they are."""
+    frames = torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1).expand(3, 4, 1).half().contiguous()
+    known = Features(
+        clips_with(1, 1, 1),
+        frames.clone(),
+        torch.ones(3, 4, dtype=torch.bool),
+        2,
+        torch.ones(6, 3).half(),
+        torch.tensor([0, 2, 4, 6]),
+        torch.tensor([0, 1, 2]),
+    )
+    samples = [Sample((0, 2, 1), (0, 2, 1), seed) for seed in range(200)]
+    samples += [Sample((1,), (1,), seed) for seed in range(20)]
+    plain = data_config(frames=3, views=2, montages=1.0)
+    (batch,) = FeatureBatches(known, replace(plain, dissolves=0.5))([samples])
+    (without,) = FeatureBatches(known, plain)([samples])
+    assert torch.equal(batch.frame_parts, without.frame_parts)
+    shares = []
+    for row, cut, parts in zip(batch.frames, without.frames, batch.frame_parts, strict=True):
+        for part, (own, following) in enumerate(((10.0, 30.0), (30.0, 20.0), (20.0, None))):
+            places = (parts == part).nonzero().flatten().tolist()
+            assert torch.equal(row[places[:-1]], cut[places[:-1]])
+            if following is None or parts.max() == 0:
+                assert torch.equal(row[places], cut[places])
+            else:
+                shares.append(float((row[places[-1], 0] - own) / (following - own)))
+    mixed = [share for share in shares if share]
+    assert 0.4 < len(mixed) / len(shares) < 0.6
+    assert all(0.2 <= share <= 0.45 for share in mixed)
+    assert torch.equal(known.frames, frames)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_pixel_batches_hold_what_feature_batches_hold(encoded, workers):
     """Up to the half precision of the features."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ RANGES = {
         **dict.fromkeys(("frames", "words", "validation_parts"), COUNTS),
         **dict.fromkeys(("clips", "views", "captions_per_clip", "workers"), WHOLE),
         "missing": ("", "warn"),
-        "montages": (1.1, *NUMBERS),
+        **dict.fromkeys(("montages", "degraded", "dissolves"), (1.1, *NUMBERS)),
         "validation": ("test", "captioning-test", ""),
         **dict.fromkeys(("dataset", "train"), ("", None)),
         "cache": (Path(""),),
@@ -191,6 +192,17 @@ def test_a_learned_temperature_starts_in_its_range():
     LossConfig(temperature=0.005)
     with pytest.raises(SettingsError, match=r"temperature.*at least 0\.01"):
         LossConfig(temperature=0.005, learned_temperature=True)
+
+
+def test_views_as_of_videos_need_views(tmp_path):
+    known = partial(DataConfig, "flickr8k", tmp_path)
+    with pytest.raises(SettingsError, match=r"data\.degraded is 0\.5, .*set data\.views above 0"):
+        known(degraded=0.5)
+    with pytest.raises(SettingsError, match=r"data\.dissolves is 0\.5, .*set data\.montages"):
+        known(views=2, dissolves=0.5)
+    with pytest.raises(SettingsError, match=r"data\.dissolves is 0\.5, .*set data\.views"):
+        known(montages=0.5, dissolves=0.5)
+    known(views=2, degraded=0.5, montages=0.5, dissolves=0.5)
 
 
 def test_pointing_needs_montages_of_frozen_features(tmp_path):
