@@ -42,6 +42,7 @@ def level(name, frames, words, values, caption):
 def explained(caption, *levels):
     return Explanation(
         caption=caption,
+        words=tuple(word.text for word in parse_caption(caption).words),
         video=Video(np.zeros((4, 1, 1, 3), np.uint8), (0.0, 1.0, 2.0, 3.0), 4.0, "made_up.mp4"),
         encoder="lite",
         checkpoint="made up",
