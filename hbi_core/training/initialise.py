@@ -15,7 +15,7 @@ from hbi_core.encoders import Encoder
 from hbi_core.encoders.loading import fill_encoder
 from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, ModelConfig
-from hbi_core.model.entity import CLIP_BLOCK, Projection, TemporalTransformer
+from hbi_core.model.entity import CLIP_BLOCK, AddedContext, Projection, TemporalTransformer
 from hbi_core.settings import from_plain
 from hbi_core.tasks import settings_of, task_named
 from hbi_core.tasks.base import Task
@@ -167,3 +167,7 @@ def fit_projections(hierarchy: Hierarchy, features: Features) -> None:
         for step in steps.modules():
             if isinstance(step, Projection):
                 step.fit(known.float())
+    if features.context is not None:
+        for step in hierarchy.modules():
+            if isinstance(step, AddedContext):
+                step.projection.fit(features.context.float())

@@ -22,7 +22,7 @@ from hbi_core.training.batches import (
     batches_of_epoch,
     share_of_process,
 )
-from support.small_runs import clips_with, data_config, toy_heads
+from support.small_runs import MODEL, clips_with, data_config, toy_heads
 from support.toy import ToyEncoder
 
 CLIPS = clips_with(3, 1, 5, 2, 4, 1, 2, 6)  # 24 captions
@@ -229,6 +229,34 @@ def test_pixel_batches_hold_what_feature_batches_hold(encoded, workers):
     assert torch.allclose(video.features, frozen.frames, atol=1e-3)
     assert torch.allclose(text.features, frozen.words, atol=2e-3)
     assert torch.equal(batch.ids, frozen.ids)
+
+
+def test_batches_of_phrases(encoded):
+    """Of frozen features as of captions: players, their words, steps, context, and their part."""
+    corpus, _ = encoded
+    spoken = ("the red dog runs", "a cat, in the snow")
+    corpus = replace(corpus, clips=tuple(replace(c, captions=spoken) for c in corpus.clips))
+    encoder, config = ToyEncoder(), data_config(frames=8, words=24, workers=0)
+    known = encode_corpus(encoder, corpus, 8, seed=1, players="phrases")
+    (frozen,) = FeatureBatches(known, config)([SAMPLES])
+    with ClipReader(encoder) as reader:
+        (batch,) = PixelBatches(corpus.clips, config, reader)([SAMPLES])
+    model = replace(MODEL, text_players="phrases")
+    task = RetrievalTask(toy_heads(model, words=24), LossConfig(), encoder)
+    _, expected = task.tokens(batch)
+    _, text = task.tokens(frozen)
+    assert text.mask.sum(-1).tolist() == [2, 6, 2]
+    players = text.mask.shape[1]
+    assert players == 6
+    words = text.groups.shape[-1]
+    assert torch.equal(text.mask, expected.mask[:, :players])
+    assert torch.equal(text.groups, expected.groups[:, :players, :words])
+    assert torch.equal(text.steps, expected.steps[:, :players])
+    assert torch.allclose(text.features, expected.features[:, :players], atol=2e-3)
+    assert torch.allclose(text.context, expected.context[:, :players], atol=2e-3)
+    assert frozen.word_parts[1].tolist() == [0, 0, 0, 1, 1, 1]
+    moved = frozen.to(torch.device("meta"))
+    assert moved.word_context.is_meta
 
 
 def test_pixel_batches_draw_no_random_numbers(encoded):

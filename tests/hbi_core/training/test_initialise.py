@@ -11,7 +11,7 @@ from torch import nn
 
 from hbi_core.data.features import Features
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
-from hbi_core.model.entity import Projection, TemporalTransformer
+from hbi_core.model.entity import AddedContext, Projection, TemporalTransformer
 from hbi_core.training.initialise import fit_projections, initialise_from_clip
 from support.small_runs import MODEL, clips_with
 from support.toy import ToyEncoder
@@ -100,6 +100,26 @@ class TinyClip(nn.Module):
         for parameter in self.text_tower.parameters():
             parameter.data = 0.1 * torch.randn_like(parameter) + (parameter.dim() == 1)
         self.requires_grad_(False)
+
+
+def test_the_projection_of_context_is_fitted_to_it():
+    context = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)) * 2 + 1
+    hierarchy = build_hierarchy(replace(MODEL, text_context=6))
+    known = Features(
+        clips=(),
+        frames=torch.zeros(1, 1, 48),
+        frame_mask=torch.ones(1, 1, dtype=torch.bool),
+        plain=1,
+        words=torch.zeros(20, 32),
+        starts=torch.tensor([0, 20]),
+        owners=torch.zeros(1),
+        context=context.half(),
+    )
+    fit_projections(hierarchy, known)
+    (step,) = (m.projection for m in hierarchy.modules() if isinstance(m, AddedContext))
+    assert torch.allclose(step.centre, context.mean(0), atol=1e-2)
+    scale = (context - context.mean(0)).square().mean().sqrt()
+    assert float(step.scale) == pytest.approx(float(scale), rel=1e-2)
 
 
 def test_temporal_transformer_starts_from_clip():

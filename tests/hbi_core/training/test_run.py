@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
 
 from hbi_core.checkpoints.checkpoint import load_checkpoint
@@ -131,3 +132,32 @@ def test_montages_that_are_validated_on_do_not_depend_on_the_seed(small, tmp_pat
     assert len(seen[0]) == 5
     facts = json.loads((config.out / "run.json").read_text())
     assert facts["validation"] == "validation: 16 clips, 16 captions, in montages of 3"
+
+
+@pytest.mark.parametrize("learning_rate", [0.0, 1e-3])
+def test_a_run_whose_text_players_are_phrases(small, tmp_path, learning_rate):
+    """Frozen or not, with context, places and pointing; and its checkpoint measures what it did."""
+    config = settings(
+        tmp_path,
+        small,
+        data={"workers": 0, "clips": 32, "montages": 0.5, "words": 32},
+        model={
+            "text_players": "phrases",
+            "text_context": 32,
+            "text_path": 1.0,
+            "video_path": 0.5,
+            "positions": 32,
+        },
+        loss={"pointing": 0.5 if not learning_rate else 0.0},
+        optimiser={"epochs": 1, "encoder_learning_rate": learning_rate},
+    )
+    best = load_checkpoint(train(config, ToyEncoder(learns=learning_rate > 0)))
+    assert (best.config.text_players, best.config.text_context) == ("phrases", 32)
+    encoder = ToyEncoder()
+    if learning_rate:
+        fill_encoder(encoder, best.path)
+    corpus = read_corpus("synthetic", small, "validation")
+    known = encode_corpus(encoder, corpus, 8, players="phrases", words=32)
+    assert int(known.counts.max()) > 1
+    scores = similarity_scores(best.hierarchy, known, 32, (1, 1, 1))
+    assert retrieval_metrics(scores, known.owners) == best.training["validation"]
