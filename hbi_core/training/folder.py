@@ -4,7 +4,7 @@
     run.json             clips, steps, parameters, devices
     missing.txt          clips that are left out, one a line: split, id, why
     unreadable.txt       clips with a file that could not be read, one a line: id, why
-    metrics.jsonl, tensorboard/, state-STEP/        see `hbi_core.training.progress`
+    metrics.jsonl, tensorboard/, state-STEP/        see `hbi_core.training.state`
     features/            of a frozen encoder, where several processes share the work without a cache
     best.safetensors     the checkpoint
     result.json          written at the end: the validation of that checkpoint
@@ -25,7 +25,7 @@ import yaml
 from hbi_core.errors import SettingsError
 from hbi_core.settings import plain
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.progress import Progress, saved_states
+from hbi_core.training.state import RunState, saved_states
 from hbi_core.written import check_folder, write_text
 
 BEST = "best.safetensors"
@@ -128,13 +128,13 @@ def write_start(
         write_text(path, lines, errors="backslashreplace")
 
 
-def write_result(folder: Path, progress: Progress) -> None:
+def write_result(folder: Path, state: RunState) -> None:
     """Write result.json, at the end of a run."""
     result = {
         "checkpoint": BEST,
-        "step": progress.step,
-        "best_step": progress.best_step,
-        "validation": progress.results,
+        "step": state.step,
+        "best_step": state.best_step,
+        "validation": state.results,
     }
     write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
 

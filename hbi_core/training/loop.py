@@ -28,8 +28,8 @@ from hbi_core.training.folder import (
 from hbi_core.training.initialise import starting_point
 from hbi_core.training.optimiser import learning_rates
 from hbi_core.training.processes import mean_of_processes, start_processes
-from hbi_core.training.progress import Metrics, Progress, load_state, save_state, saved_states
 from hbi_core.training.run import Run
+from hbi_core.training.state import Metrics, RunState, load_state, save_state, saved_states
 
 
 def train(
@@ -69,41 +69,41 @@ def train(
     accelerator.print("\n".join(f"{name:21}{fact}" for name, fact in run.facts.items()))
     task, optimiser = accelerator.prepare(run.task, run.optimiser)
     set_seed(config.seed, device_specific=True)  # noise of its own in every process
-    progress = Progress()
-    accelerator.register_for_checkpointing(progress)
+    state = RunState()
+    accelerator.register_for_checkpointing(state)
     if run.average is not None:
         accelerator.register_for_checkpointing(run.average)
     if states := saved_states(config.out):
         load_state(accelerator, states[-1])
-        if progress.best_step:
+        if state.best_step:
             check_best(config.out)
     with (
         run.reader,
-        Metrics(config.out, progress.step, accelerator.is_main_process) as metrics,
+        Metrics(config.out, state.step, accelerator.is_main_process) as metrics,
         tqdm(
             total=run.steps,
-            initial=progress.step,
+            initial=state.step,
             desc="training",
             disable=not accelerator.is_main_process,
         ) as bar,
     ):
         for epoch, batches in enumerate(run.epochs):
             first = sum(map(len, run.epochs[:epoch]))
-            if epoch < progress.epochs:
+            if epoch < state.epochs:
                 continue
             left = [
                 share_of_process(batch, accelerator.process_index, accelerator.num_processes)
-                for batch in batches[progress.step - first :]
+                for batch in batches[state.step - first :]
             ]
             began = time.perf_counter()
             for batch in run.source(left):
                 read = time.perf_counter()
-                rates = learning_rates(config.optimiser, progress.step, run.steps)
+                rates = learning_rates(config.optimiser, state.step, run.steps)
                 for group in optimiser.param_groups:
                     group["lr"] = rates[group["rate"]]
                 with (
                     accelerator.accumulate(task),
-                    _stopping(run.task.advice, progress.step + 1, rates),
+                    _stopping(run.task.advice, state.step + 1, rates),
                 ):
                     losses = task(batch.to(accelerator.device))
                     numbers = finite(mean_of_processes(accelerator, losses), "loss/")
@@ -116,37 +116,37 @@ def train(
                     optimiser.zero_grad()
                 if run.average is not None and accelerator.sync_gradients:
                     run.average.update_parameters(run.task)
-                progress.step += 1
+                state.step += 1
                 numbers |= {"learning_rate": rates[0], "encoder_learning_rate": rates[1]}
                 seconds = time.perf_counter() - began
                 numbers |= {"seconds": seconds, "data_seconds": read - began}
-                metrics.write(progress.step, numbers)
+                metrics.write(state.step, numbers)
                 bar.update()
                 bar.set_postfix_str(
-                    f"loss={numbers['loss/total']:.3f}, {run.task.score_name}={progress.best:.1f}"
+                    f"loss={numbers['loss/total']:.3f}, {run.task.score_name}={state.best:.1f}"
                 )
-                due = progress.step % config.save_every == 0 and accelerator.sync_gradients
-                if due and progress.step < first + len(batches):
-                    with _stopping(run.task.advice, progress.step, rates):
+                due = state.step % config.save_every == 0 and accelerator.sync_gradients
+                if due and state.step < first + len(batches):
+                    with _stopping(run.task.advice, state.step, rates):
                         run.check_weights()
-                    save(accelerator, config.out, progress.step)
+                    save(accelerator, config.out, state.step)
                 began = time.perf_counter()
-            progress.epochs += 1
-            rates = learning_rates(config.optimiser, progress.step - 1, run.steps)
-            with _stopping(run.task.advice, progress.step, rates):
+            state.epochs += 1
+            rates = learning_rates(config.optimiser, state.step - 1, run.steps)
+            with _stopping(run.task.advice, state.step, rates):
                 run.check_weights()
-                if progress.epochs % config.evaluate_every == 0 or progress.step == run.steps:
+                if state.epochs % config.evaluate_every == 0 or state.step == run.steps:
                     results = run.validate()
-                    metrics.write(progress.step, _flat(results))
+                    metrics.write(state.step, _flat(results))
                     score = run.task.score(results) if results else 0.0
-                    if not results or score > progress.best:
-                        progress.best, progress.results = score, results
-                        progress.best_step = progress.step
+                    if not results or score > state.best:
+                        state.best, state.results = score, results
+                        state.best_step = state.step
                         if accelerator.is_main_process:
-                            run.save(config.out / BEST, progress)
-            save(accelerator, config.out, progress.step)
+                            run.save(config.out / BEST, state)
+            save(accelerator, config.out, state.step)
     if accelerator.is_main_process:
-        write_result(config.out, progress)
+        write_result(config.out, state)
     accelerator.wait_for_everyone()
     return config.out / BEST
 

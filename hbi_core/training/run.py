@@ -25,8 +25,8 @@ from hbi_core.settings import plain
 from hbi_core.tasks import fill_task, task_named
 from hbi_core.tasks.base import Results, Task
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
+from hbi_core.training.checks import check_fit, too_few
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.fit import check_fit, too_few
 from hbi_core.training.folder import BEST, UNREADABLE
 from hbi_core.training.initialise import (
     check_encoder,
@@ -37,7 +37,7 @@ from hbi_core.training.initialise import (
 )
 from hbi_core.training.optimiser import parameter_groups
 from hbi_core.training.processes import check_same_clips, new_name, take_state
-from hbi_core.training.progress import Progress
+from hbi_core.training.state import RunState
 
 _MONTAGES = 0  # seed of the montages that are validated on: the same in every run
 
@@ -234,7 +234,7 @@ class Run:
         self.task.train()
         return results
 
-    def save(self, path: Path, progress: Progress) -> None:
+    def save(self, path: Path, state: RunState) -> None:
         """Write the checkpoint.
 
         Raises:
@@ -243,8 +243,8 @@ class Run:
         config, task = self.config, self._evaluated()
         training = {
             "settings": plain(config),
-            "step": progress.step,
-            "validation": progress.results,
+            "step": state.step,
+            "validation": state.results,
         }
         checkpoint = replace(
             self.heads, hierarchy=task.hierarchy, training=training, task=task.state()

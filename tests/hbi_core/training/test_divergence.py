@@ -15,7 +15,7 @@ from hbi_core.training.config import TrainConfig
 from hbi_core.training.estimator import EstimatorConfig, train_estimator
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
-from hbi_core.training.progress import saved_states
+from hbi_core.training.state import saved_states
 from support.small_runs import losses, settings, toy_train
 from support.toy import ToyEncoder
 

@@ -15,7 +15,7 @@ from hbi_core.tasks import TASKS
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.training.loop import train
-from hbi_core.training.progress import save_state
+from hbi_core.training.state import save_state
 from support.small_runs import lines, settings
 from support.toy import ToyEncoder
 

@@ -21,7 +21,7 @@ from hbi_core.training.config import TrainConfig
 from hbi_core.training.config_file import read_config
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
-from hbi_core.training.progress import save_state, saved_states
+from hbi_core.training.state import save_state, saved_states
 from support.releases import write_drawing
 from support.small_runs import lines, settings
 from support.toy import ToyEncoder
@@ -268,7 +268,7 @@ def test_a_damaged_state_is_told(stopped):
     config, _ = stopped
     (state,) = saved_states(config.out)
     files = [file for file in state.rglob("*") if file.is_file()]
-    assert len(files) == 4  # weights, optimiser, random states, progress
+    assert len(files) == 4  # weights, optimiser, random states, steps done
     for file in files:
         whole = file.read_bytes()
         for damaged in (whole[:40], b"", None):

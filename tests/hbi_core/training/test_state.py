@@ -13,7 +13,7 @@ import torch
 from hbi_core.tensor_file import read_tensors
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
-from hbi_core.training.progress import Metrics, save_state, saved_states
+from hbi_core.training.state import Metrics, save_state, saved_states
 from support.processes import PATIENCE, child, forks
 from support.small_runs import lines, losses, settings
 from support.toy import ToyEncoder

@@ -30,7 +30,7 @@ _DAMAGED = (
 
 
 @dataclass
-class Progress:
+class RunState:
     """Steps and whole epochs done, the best validation so far; saved with accelerate's state."""
 
     step: int = 0
@@ -47,7 +47,7 @@ class Progress:
 
 
 def save_state(accelerator: Accelerator, folder: Path, step: int) -> None:
-    """Write folder/state-STEP (weights, optimiser, random states, progress); then drop older ones.
+    """Write folder/state-STEP (weights, optimiser, random states, RunState); then drop older ones.
 
     Under its name there is only ever a complete one.
     """
