@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -22,22 +23,34 @@ class Settings:
     """Largest upload."""
     max_waiting: int = 16
     """Requests that may wait for their turn."""
+    download: bool = False
+    """What the encoder open_clip of the page lacks on this machine is fetched once, before the page
+    opens. Without this, nothing is ever downloaded."""
 
 
 def main() -> None:
     """Serve the page until it is stopped. The settings are those of the command line."""
     settings = tyro.cli(Settings)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded at run time
+    if not settings.download:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
     import gradio as gr
 
     from app.export import remove_old_exports
     from app.page import build_page
+    from app.session import ENCODERS
     from hbi_core.devices import choose_device
-    from hbi_core.encoders import load_encoder
+    from hbi_core.encoders import download_encoder, load_encoder
+    from hbi_core.errors import WeightsError
     from hbi_core.shipped import ASSETS
 
+    if settings.download:
+        try:
+            for encoder in ENCODERS.values():
+                download_encoder(encoder)
+        except WeightsError as error:
+            sys.exit(str(error))
     stop_on_signals()
     remove_old_exports()
     page = build_page().queue(max_size=settings.max_waiting)

@@ -22,7 +22,8 @@ import tyro
 from benchmarks.report import report
 from hbi_core.data import Clip
 from hbi_core.data.reading import ClipReader
-from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
+from hbi_core.encoders.open_clip import load_open_clip
+from hbi_core.encoders.open_clip_files import IN_CHECKPOINT
 from hbi_core.inputs.video import Decoder, read_video
 
 RATE, SECONDS, SIZE = 25, 12, (320, 240)

@@ -11,7 +11,9 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
+from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
 from hbi_core.command_line import command, parsed, text_of
+from hbi_core.encoders import download_encoder
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
@@ -41,6 +43,9 @@ class Arguments:
     checkpoint: str | None = None
     """These are the trained heads. Where none are given, lite takes those that we ship and other
     encoders run without; with "untrained", every encoder runs without."""
+    download: bool = False
+    """What an open_clip encoder lacks here, weights or tokenizer, is fetched once, and kept
+    in the cache of the Hugging Face hub. Without this, nothing is ever downloaded."""
     frames: Annotated[
         int | None,
         tyro.conf.arg(
@@ -61,6 +66,8 @@ class Arguments:
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "explain", argv)
+    if arguments.download:
+        download_encoder(_encoder_name(arguments))
     explanation = explain(
         arguments.video,
         text_of(arguments.caption),
@@ -81,6 +88,14 @@ def main(argv: list[str] | None = None) -> None:
         print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:
         print(path)
+
+
+def _encoder_name(arguments: Arguments) -> str:
+    """The encoder that is meant: with auto, that of the checkpoint."""
+    checkpoint = arguments.checkpoint
+    if arguments.encoder != "auto" or checkpoint in (None, UNTRAINED):
+        return arguments.encoder
+    return load_checkpoint(checkpoint).encoder
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from hbi_core.checkpoints.published_names import (
     published_model,
 )
 from hbi_core.checkpoints.torch_file import read_torch_file, without_wrappers
-from hbi_core.encoders.open_clip import IN_CHECKPOINT, OpenClipEncoder
+from hbi_core.encoders.open_clip import OpenClipEncoder
+from hbi_core.encoders.open_clip_files import IN_CHECKPOINT
 from hbi_core.errors import CheckpointError
 from hbi_core.estimator import save_estimator
 from hbi_core.tensor_file import write_tensors

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from hbi_core.encoders.open_clip import is_torchscript
+from hbi_core.encoders.open_clip_files import is_torchscript
 from hbi_core.errors import CheckpointError
 from hbi_core.tensor_file import check_stored, read_tensors
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from threading import Lock
 
 from hbi_core.encoders.base import Encoder
-from hbi_core.encoders.open_clip import IN_CHECKPOINT, load_open_clip
+from hbi_core.encoders.open_clip import DEFAULT_MODEL, DEFAULT_WEIGHTS, load_open_clip
+from hbi_core.encoders.open_clip_files import IN_CHECKPOINT, files_of
 from hbi_core.errors import CheckpointError, InputError, WeightsError
 from hbi_core.tensor_file import read_tensors
 
@@ -79,6 +80,24 @@ def build_encoder(name: str) -> Encoder:
         f"There is no encoder {name!r}. Use 'lite', 'open_clip' or 'open_clip:MODEL:WEIGHTS', "
         "for example 'open_clip:ViT-B-16-quickgelu:openai'."
     )
+
+
+def download_encoder(name: str) -> None:
+    """Fetch what an encoder lacks on this machine, once, with a progress bar.
+
+    Weights, tokenizer and configuration go to the local cache of the Hugging Face hub, where
+    `load_encoder` finds them. The encoder lite lacks nothing.
+
+    Args:
+        name: as `load_encoder` takes it, or "auto".
+
+    Raises:
+        WeightsError: there is no network, which is told within seconds; the hub does not give a
+            file; or open_clip knows no such model or weights.
+    """
+    family, *options = name.split(":", 2)
+    if family == "open_clip":
+        files_of(*options, *(DEFAULT_MODEL, DEFAULT_WEIGHTS)[len(options) :]).fetch()
 
 
 def fill_encoder(encoder: Encoder, checkpoint: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hbi_core.data.config import DataConfig
-from hbi_core.encoders.open_clip import IN_CHECKPOINT
+from hbi_core.encoders.open_clip_files import IN_CHECKPOINT
 from hbi_core.errors import SettingsError
 from hbi_core.losses import LossConfig
 from hbi_core.model import ModelConfig

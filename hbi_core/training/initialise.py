@@ -122,12 +122,12 @@ def initialise_from_clip(hierarchy: Hierarchy, encoder: Encoder) -> str:
         What was done; where it was not, why.
     """
     found = [m for m in hierarchy.modules() if isinstance(m, TemporalTransformer)]
-    text = getattr(encoder, "text_tower", None)
+    text: Any = getattr(encoder, "text_tower", None)
     if not found:
         return "none"
     (temporal,) = found
     layers = temporal.blocks.layers
-    if text is None:
+    if not hasattr(text, "positional_embedding"):
         return f"{len(layers)} blocks, from the identity: {encoder.name} is no CLIP"
     positions, blocks = text.positional_embedding, text.transformer.resblocks
     ours = {

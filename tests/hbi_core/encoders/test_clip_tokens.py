@@ -7,7 +7,7 @@ import random
 import open_clip
 import pytest
 
-from hbi_core.encoders.clip_tokens import tokenize
+from hbi_core.encoders.clip_tokens import ClipTokenizer, tokenize
 from hbi_core.inputs.text import parse_caption
 
 TYPED = [
@@ -38,7 +38,7 @@ TYPED = [
 def test_ids_are_those_of_clip(caption, players):
     """Also of what it mends before it reads: entities, ligatures, detached 's."""
     tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
-    ids = tokenize(tokenizer, parse_caption(caption), players).ids
+    ids = tokenize(ClipTokenizer(tokenizer), parse_caption(caption), players).ids
     assert [*ids, *[0] * (77 - len(ids))] == tokenizer(caption)[0].tolist()
 
 
@@ -51,7 +51,7 @@ def test_ids_of_many_captions():
     for _ in range(300):
         words = ["dog", *drawn.choices(parts, k=drawn.randint(1, 12))]
         caption = "".join(word + drawn.choice([" ", " ", "", "\u3000", "  "]) for word in words)
-        ids = tokenize(tokenizer, parse_caption(caption)).ids
+        ids = tokenize(ClipTokenizer(tokenizer), parse_caption(caption)).ids
         assert [*ids, *[0] * (77 - len(ids))] == tokenizer(caption)[0].tolist(), caption
 
 
@@ -68,7 +68,7 @@ def test_a_word_has_the_tokens_of_its_characters(caption, expected):
     """Written otherwise where the tokenizer mends the text: "cafÃ" and "©" share a token."""
     tokenizer = open_clip.get_tokenizer("ViT-B-32-quickgelu")
     caption = parse_caption(caption)
-    tokens = tokenize(tokenizer, caption)
+    tokens = tokenize(ClipTokenizer(tokenizer), caption)
     read = ["".join(tokenizer.decode([tokens.ids[n]]) for n in own) for own in tokens.pieces]
     assert [text.replace(" ", "") for text in read] == expected
     assert [caption.words[n].text for n in tokens.words] == [w.text for w in caption.words]

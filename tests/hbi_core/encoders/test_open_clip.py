@@ -23,6 +23,7 @@ from hbi_core.inputs.text import parse_caption
 from hbi_core.pipeline import explain
 from support.demo import CAFE
 
+BYTE_PAIRS = open_clip.get_tokenizer("ViT-B-32-quickgelu")
 CAPTIONS = [
     "two men talking after one puts out a fire",
     "It's a black-and-white cat, isn't it? Yes: 10,000 times!",
@@ -53,8 +54,8 @@ def test_a_cut_caption_keeps_its_end_token(encoder, limit):
         assert (result.labels[0], result.labels[-1]) == ("[BOS]", "[EOS]")
         ids = list(tokenize(encoder.tokenizer, long, players, limit).ids)
         if players == "tokens":  # as the research code cuts: the first ones, then the end
-            assert ids == encoder.tokenizer(long.text, limit)[0].tolist()
-        cut = encoder.tokenizer.decode(ids[1:-1])
+            assert ids == BYTE_PAIRS(long.text, limit)[0].tolist()
+        cut = BYTE_PAIRS.decode(ids[1:-1])
         assert (
             encode_text(encoder, parse_caption(cut), players).features - result.features
         ).abs().max() < 1e-5
@@ -233,7 +234,7 @@ def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(WeightsError, match="not on this machine") as error:
         load_encoder("open_clip")
-    assert "pretrained='openai'" in str(error.value)
+    assert "--encoder open_clip:ViT-B-32-quickgelu:openai --download" in str(error.value)
     assert not asked
 
 
@@ -243,8 +244,6 @@ def test_missing_weights_are_told_at_once(monkeypatch, tmp_path):
         (("ViT-B-32", "openai"), "use the model ViT-B-32-quickgelu"),
         (("ViT-B-32-quickgelu", "laion2b_s34b_b79k"), "neither a file nor a pretrained tag"),
         (("ViT-Z", "openai"), "no model 'ViT-Z'"),
-        (("ViT-B-16-SigLIP", "webli"), "another text side"),
-        (("coca_ViT-B-32", "laion2b_s13b_b90k"), "another text side"),
     ],
 )
 def test_what_cannot_be_loaded(arguments, message):
