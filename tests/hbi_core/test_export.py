@@ -1,0 +1,144 @@
+"""The files of an explanation: the numbers of all, and any caption."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import networkx as nx
+import pytest
+
+from explainers import coalition_graph
+from hbi_core.errors import InputError
+from hbi_core.export import to_csv
+from hbi_core.pipeline import explain
+from support.demo import CAFE, CAFE_CAPTION, SAVED
+from support.printed import assert_for_print
+
+
+@pytest.fixture(scope="module")
+def saved(explanation, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    explanation.save(folder)
+    return folder
+
+
+def test_the_same_input_gives_the_same_answer(explanation, saved, tmp_path):
+    explain(CAFE, CAFE_CAPTION).save(tmp_path)
+    for name in SAVED:
+        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes(), name
+
+
+def test_json(explanation, saved):
+    data = json.loads((saved / "explanation.json").read_text(encoding="utf-8"))
+    assert data == json.loads(explanation.to_json())
+
+
+def test_csv(explanation, saved):
+    with (saved / "interactions.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 * 16 + 3 * 6 + 2 * 3
+    for row in rows:
+        level = next(level for level in explanation.levels if level.name == row["level"])
+        cell = int(row["video_token"]), int(row["text_token"])
+        assert float(row["interaction"]) == float(level.interactions.values[cell])
+        assert float(row["similarity"]) == float(level.similarity[cell])
+        assert row["text"] == level.text_tokens[cell[1]].text
+    actions = [row for row in rows if row["level"] == "action"]
+    assert [int(row["rank"]) for row in actions] == list(range(1, 19))
+    interactions = [float(row["interaction"]) for row in actions]
+    assert interactions == sorted(interactions, reverse=True)
+
+
+def test_csv_is_safe_in_spreadsheets(explanation, tmp_path):
+    """Excel takes it for UTF-8, runs nothing of it, and has numbers where there are numbers."""
+    texts = ["=1+1", "+5 猫", "-2", "@sum", "＝A1", "two = 2", "it's", "5"]
+    first = explanation.levels[0]
+    tokens = list(first.text_tokens)
+    tokens[: len(texts)] = [replace(tokens[0], text=text) for text in texts]
+    level = replace(first, text_tokens=tuple(tokens))
+    replace(explanation, levels=(level,)).save(tmp_path)
+    data = (tmp_path / "interactions.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbflevel,")
+    rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
+    shown = {int(row["text_token"]): row["text"] for row in rows}
+    assert [shown[i] for i in range(len(texts))] == [
+        "'=1+1",
+        "'+5 猫",
+        "'-2",
+        "'@sum",
+        "'＝A1",
+        "two = 2",
+        "it's",
+        "5",
+    ]
+    values = [float(row["interaction"]) for row in rows]
+    assert min(values) < 0
+    assert sorted(values) == sorted(first.interactions.values.flatten().tolist())
+    assert to_csv(["a"], [["\t=1"], ["\r=1"], [-1.5], [None]]).splitlines()[1:] == [
+        "'\t=1",
+        "\"'",
+        '=1"',
+        "-1.5",
+        '""',
+    ]
+
+
+def test_all_files_or_none(explanation, tmp_path, monkeypatch):
+    """What was there stays as it was when the disk is full at the last file."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "explanation.json").write_text("old")
+    monkeypatch.setattr("hbi_core.export.save_figure", full)
+    with pytest.raises(InputError, match=r"Cannot write to .*No space left"):
+        explanation.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["explanation.json"]
+    assert (tmp_path / "explanation.json").read_text() == "old"
+
+
+def test_graph(explanation, saved):
+    graph = nx.read_graphml(saved / "graph.graphml")
+    made = coalition_graph(explanation.levels)
+    assert graph.nodes == made.nodes
+    assert graph.adj == made.adj
+    assert len(graph) == 12 + 16 + 3 + 6 + 2 + 3
+    action = explanation.levels[1]
+    edge = graph.edges["action/video/1", "action/text/2"]
+    assert edge["relation"] == "interaction"
+    assert edge["interaction"] == float(action.interactions.values[1, 2])
+    assert edge["similarity"] == float(action.similarity[1, 2])
+    kinds = [kind for _, _, kind in graph.edges(data="relation")]
+    assert kinds.count("interaction") == 12 * 16 + 3 * 6 + 2 * 3
+    assert kinds.count("membership") == 12 + 16 + 3 + 6  # each player but those of the top level
+    for index, token in enumerate(action.video_tokens):
+        for frame in token.frames:
+            assert graph.has_edge(f"entity/video/{frame}", f"action/video/{index}")
+
+
+@pytest.mark.parametrize(("width", "inches"), [("text", 6.875), ("column", 3.25)])
+def test_figure_for_papers(explanation, tmp_path, width, inches):
+    explanation.save(tmp_path, width)
+    assert_for_print(tmp_path / "figure", inches)
+
+
+@pytest.mark.parametrize(
+    ("caption", "width"),
+    [
+        ("日 $x^2$ & <b> ∞", "text"),
+        ("one", "column"),
+        ("w" * 3000, "column"),
+        ("\udcff ok", "text"),
+        (" ".join(f"word{i}" for i in range(80)), "column"),
+    ],
+)
+def test_any_caption_is_drawn_and_written(tmp_path, caption, width):
+    result = explain(CAFE, caption, frames=2)
+    written = result.save(tmp_path, width)
+    assert {path.name for path in written} == SAVED
+    assert all(path.stat().st_size > 0 for path in written)
+    nx.read_graphml(tmp_path / "graph.graphml")
+    unread = caption.count("\udcff") + max(0, len(caption.split()) - 64)
+    assert len(result.words_left_out) == unread

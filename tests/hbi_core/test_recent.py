@@ -1,0 +1,125 @@
+"""Videos that were asked about last are kept, and read once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from hbi_core.checkpoints.checkpoint import SHIPPED
+from hbi_core.errors import InputError
+from hbi_core.inputs.video import VideoLimits, read_video
+from hbi_core.pipeline import explain
+from hbi_core.recent import RecentVideos
+from support.demo import CAFE
+from support.toy import Counted
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The encoder that `explain` gets, and the videos that are read."""
+    encoder, read = Counted(), []
+
+    def reading(*arguments):
+        read.append(arguments[0])
+        return read_video(*arguments)
+
+    monkeypatch.setattr("hbi_core.predictor.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("hbi_core.predictor.read_video", reading)
+    return encoder, read
+
+
+def test_a_video_counts_where_it_was_read(counted):
+    """Whatever came of the captions before."""
+    recent, options = RecentVideos(), {"frames": 2, "encoder": "toy"}
+    whole = explain(CAFE, "a cat", recent=recent, **options)
+    with pytest.raises(InputError, match="weighting"):
+        explain(CAFE, "a cat", weighting="softmax", recent=recent, **options | {"frames": 1})
+    second = explain(CAFE, "a cat", recent=recent, **options)
+    other = explain(CAFE, "a cat", recent=recent, **options | {"frames": 1})
+    assert ["decoding" in told.seconds for told in (whole, second, other)] == [True, False, True]
+
+
+def test_recent_videos_are_read_once(counted, tmp_path):
+    """Until the file, or how it is looked at, is another; a weighting or a caption is not."""
+    encoder, read = counted
+    path = tmp_path / "clip.mp4"
+    shutil.copy(CAFE, path)
+    recent = RecentVideos()
+
+    def encodings(caption="a cat", **options):
+        explain(path, caption, **{"frames": 2, "encoder": "toy", "recent": recent} | options)
+        assert len(read) == encoder.calls
+        return encoder.calls
+
+    assert encodings() == 1
+    assert encodings("a cup") == 1
+    assert encodings(weighting="fixed") == 1
+    assert encodings(frames=2.0) == 1
+    assert encodings(frames=3) == 2
+    assert encodings(frames=2) == 2
+    assert encodings(recent=None) == 3
+    os.utime(path, ns=(0, 0))  # written anew
+    assert encodings() == 4
+
+
+def test_only_so_many_videos_are_kept(counted):
+    """The one that was not asked about for longest gives way."""
+    encoder, _ = counted
+    recent = RecentVideos(videos=2)
+
+    def encodings(frames):
+        explain(CAFE, "a cat", frames=frames, encoder="toy", recent=recent)
+        return encoder.calls
+
+    assert [encodings(frames) for frames in (1, 2, 1, 3, 1, 2)] == [1, 2, 2, 3, 3, 4]
+
+
+def test_videos_that_nobody_asks_about_are_forgotten(counted):
+    encoder, _ = counted
+    recent = RecentVideos()
+    for unused_seconds, calls in ((3600, 1), (0, 2)):
+        explain(CAFE, "a cat", frames=1, encoder="toy", recent=recent)
+        recent.forget(unused_seconds)
+        explain(CAFE, "a cat", frames=1, encoder="toy", recent=recent)
+        assert encoder.calls == calls
+
+
+def test_nothing_costly_comes_before_what_is_refused(counted):
+    encoder, read = counted
+    for caption, options in [
+        ("...", {}),
+        ("a cat", {"weighting": []}),
+        ("a cat", {"frames": []}),
+    ]:
+        with pytest.raises(InputError):
+            explain(CAFE, caption, recent=RecentVideos(), **options)
+    assert (encoder.calls, read) == (0, [])
+
+
+def test_the_same_video_asked_for_in_other_words():
+    recent = RecentVideos()
+    first = explain(CAFE, "a cat", frames=12, recent=recent)
+    for options in ({}, {"encoder": "lite"}, {"limits": VideoLimits()}, {"checkpoint": SHIPPED}):
+        assert explain(CAFE, "a cup", recent=recent, **options).video is first.video
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({}, True),
+        ({"videos": 1}, False),
+        ({"most_bytes": 1}, False),
+        ({"unused_seconds": 9}, False),
+    ],
+)
+def test_recent_videos_are_few_small_and_young(counted, limits, kept):
+    now = iter(range(0, 1000, 5))
+    recent = RecentVideos(**limits, clock=lambda: next(now))
+    videos = [
+        explain(CAFE, "a cat", frames=frames, encoder="toy", recent=recent).video
+        for frames in (1, 2, 2, 1)
+    ]
+    assert videos[2] is videos[1]  # the latest is held, however large it is
+    assert (videos[3] is videos[0]) == kept
