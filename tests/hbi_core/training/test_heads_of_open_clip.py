@@ -14,6 +14,8 @@ from support.demo import CAFE, ROOT
 from support.open_clip_models import write_model
 
 SHORT = {
+    "model.text_players": "words",
+    "model.text_context": 0,
     "model.width": 16,
     "model.weight_hidden": 8,
     "model.head_channels": 4,
