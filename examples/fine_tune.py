@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path, nargs="?", default="runs/fine_tuned", help="The results.")
     given = parser.parse_args(argv)
     root, results = given.folder, given.out
-    shipped = load_checkpoint(SHIPPED).retrieval
+    shipped = load_checkpoint(SHIPPED)
     clips = read_corpus("folder", root, "train").clips
     captions = sum(len(clip.captions) for clip in clips)
     config = TrainConfig(
@@ -53,11 +53,13 @@ def main(argv: list[str] | None = None) -> None:
         data=DataConfig(
             "folder",
             root,
-            frames=shipped.frames,
-            words=shipped.words,
+            frames=shipped.retrieval.frames,
+            words=shipped.retrieval.words,
             cache=results / "features",  # of all frames and words, which are encoded once
             workers=0,
         ),
+        encoder=shipped.encoder,
+        model=shipped.config,
         start=SHIPPED,
         loss=LossConfig(temperature=0.05, distillation=()),  # as the heads were trained
         optimiser=OptimiserConfig(

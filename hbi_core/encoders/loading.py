@@ -67,6 +67,14 @@ def _load_encoder(name: str, device: str, checkpoint: Path | None, files: tuple)
     return encoder.eval().requires_grad_(False).to(device)
 
 
+def full_name(name: str) -> str:
+    """The name of an encoder with the model and the weights that a shorter name stands for."""
+    family, *options = name.split(":", 2)
+    if family != "open_clip":
+        return name
+    return ":".join([family, *options, *(DEFAULT_MODEL, DEFAULT_WEIGHTS)[len(options) :]])
+
+
 def build_encoder(name: str) -> Encoder:
     """A new encoder, for training. Arguments and errors as `load_encoder`."""
     family, *options = name.split(":", 2) if isinstance(name, str) else [None]

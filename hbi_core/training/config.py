@@ -29,7 +29,6 @@ from hbi_core.settings import (
 from hbi_core.tasks import task_named
 
 PRECISIONS = ("no", "bf16")
-ANY_ENCODER = "open_clip"  # where nobody says which
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ class TrainConfig:
         encoder: This encodes frames and words, named as `hbi_core.encoders.load_encoder` takes it,
             with its weights.
         model: The model has this shape.
-        start: Training starts from the weights of this checkpoint, such as the one that we ship.
-            `encoder` and settings of `model` that are left at their defaults are taken from it;
-            others must be its own, but for noise and dropout.
+        start: Training starts from the weights of this checkpoint, such as the one that we ship,
+            whose encoder and model must be these, but for noise and dropout. `read_config` takes
+            from it what a command line and a file leave out.
         loss: This is minimised.
         optimiser: This is how it is minimised.
         level_weights: Each level has this share in the score of retrieval, entity first.
@@ -105,7 +104,7 @@ class TrainConfig:
 
     out: Path
     data: DataConfig
-    encoder: str = ANY_ENCODER
+    encoder: str = "open_clip"
     model: ModelConfig = field(default_factory=ModelConfig)
     start: Path | None = None
     task: str = "retrieval"

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -49,9 +50,13 @@ _SINCE = {
     "model.text_path": 0.0,
 }  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
+BEGINS, DIGEST_OF_START = "starts from", "digest of start"
 FACTS = "run.json"
 _CONFIG, _RESULT = "config.yaml", "result.json"
-_NEEDED = {_RESULT: {"step", "best_step", "validation"}}
+_NEEDED = {
+    _CONFIG: {"encoder", "model"},
+    _RESULT: {"step", "best_step", "validation"},
+}
 _ANOTHER = "Choose another folder (out=FOLDER)"
 
 
@@ -81,10 +86,25 @@ def check_settings(config: TrainConfig) -> None:
     )
 
 
-def check_data(folder: Path, facts: dict[str, str]) -> None:
-    """Whether the run in a folder, if one began, has the clips, captions and steps of these facts.
+def read_settings(folder: Path) -> dict[str, Any] | None:
+    """The settings of the run in a folder, as plain values by name; None if none began there.
 
-    Its weights, its best score and its place in an epoch belong to them.
+    Raises:
+        SettingsError: it does not tell them.
+    """
+    if not _began(folder):
+        return None
+    told = _told(folder, _CONFIG, yaml.safe_load)
+    if not isinstance(told["model"], dict):
+        raise SettingsError(f"The model in {folder / _CONFIG} is {told['model']!r}: put it back.")
+    return told
+
+
+def check_data(folder: Path, facts: dict[str, str]) -> None:
+    """Whether the run in a folder, if one began, has the data and the start of these facts.
+
+    Data are clips, captions and steps; the start is the content of a file, if there is one. Its
+    weights, its best score and its place in an epoch belong to them.
 
     Raises:
         SettingsError: it has others, or does not tell them.
@@ -93,10 +113,12 @@ def check_data(folder: Path, facts: dict[str, str]) -> None:
         return
     before = _told(folder, FACTS, json.loads)
     now = {name: facts[name] for name in DATA_FACTS}
+    if DIGEST_OF_START in before and DIGEST_OF_START in facts:  # runs did not always tell it
+        now[DIGEST_OF_START] = facts[DIGEST_OF_START]
     if differing := _differing({name: before.get(name) for name in now}, now):
         raise SettingsError(
             f"The run in {folder} began with other data ({_changes(differing, before, now)}). "
-            f"{_ANOTHER}, or bring back the clips and captions that it began with."
+            f"{_ANOTHER}, or bring back what it began with."
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,47 +14,124 @@ from hbi_core.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from hbi_core.data import Clip
 from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
-from hbi_core.encoders.loading import fill_encoder
+from hbi_core.encoders.loading import fill_encoder, full_name
 from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, ModelConfig
 from hbi_core.model.entity import CLIP_BLOCK, AddedContext, Projection, TemporalTransformer
 from hbi_core.settings import from_plain
 from hbi_core.tasks import settings_of, task_named
 from hbi_core.tasks.base import Task
-from hbi_core.training.config import ANY_ENCODER, TrainConfig
+from hbi_core.training.config import TrainConfig
+from hbi_core.training.folder import BEGINS, DIGEST_OF_START, read_facts, read_settings
+from hbi_core.training.state import saved_states
 
 _FREE = {"noise", "dropout"}  # they change no weight and nothing that is computed with them
+_MODEL_OF = "the model of "
+_ABSENT = object()
 
 
-def starting_point(config: TrainConfig) -> tuple[TrainConfig, Checkpoint | None]:
-    """The settings with what follows from the checkpoint that training starts from, and that.
+def settings_of_start(file: Path, out: Path) -> tuple[str, dict[str, Any], Checkpoint | None]:
+    """What a run takes from the checkpoint that it starts from, where nothing else is asked for.
+
+    Args:
+        file: the checkpoint.
+        out: folder of the run. One that began has settings of its own, and needs no file for them.
 
     Returns:
-        The settings as they are, and None, where they name no checkpoint.
+        The name of the encoder; the settings of the model by name; and the checkpoint, if the run
+        has not begun.
 
     Raises:
-        CheckpointError: it cannot be loaded.
-        SettingsError: there is no such task or setting of it; or settings of the model are not
-            those of the checkpoint, all of which are named.
+        CheckpointError: the checkpoint cannot be loaded.
+        SettingsError: the settings of the run cannot be read.
     """
-    from_plain(task_named(config.task).Settings, config.task_settings)
-    if config.start is None:
-        return config, None
-    start, usual = load_checkpoint(config.start), ModelConfig()
-    model, differing = {}, []
-    for name in (field.name for field in fields(ModelConfig)):
-        own, asked = getattr(start.config, name), getattr(config.model, name)
-        given = asked not in (getattr(usual, name), own)
-        if given and name not in _FREE:
-            differing.append(f"model.{name} is {asked!r}, not {own!r}")
-        model[name] = asked if given else own
+    if (told := read_settings(out)) is None:
+        start = load_checkpoint(file)
+        return start.encoder, vars(start.config), start
+    model = {
+        field.name: tuple(value) if isinstance(value, list) else value
+        for field in fields(ModelConfig)
+        if (value := told["model"].get(field.name, _ABSENT)) is not _ABSENT
+    }
+    return told["encoder"], model, None
+
+
+def check_model(start: Checkpoint, asked: Mapping[str, object]) -> None:
+    """Whether settings of a model are those of a checkpoint, but for noise and dropout.
+
+    Raises:
+        SettingsError: some are others, all of which are named.
+    """
+    differing = [
+        f"model.{name} is {asked[name]!r}, not {own!r}"
+        for name, own in vars(start.config).items()
+        if name not in _FREE and asked[name] != own
+    ]
     if differing:
         raise SettingsError(
             f"The model of {start.name} has another shape: {'; '.join(differing)}. Leave out what "
             "differs, or start without a checkpoint."
         )
-    encoder = start.encoder if config.encoder == ANY_ENCODER else config.encoder
-    return replace(config, model=ModelConfig(**model), encoder=encoder), start
+
+
+def starting_point(config: TrainConfig, encoder: Encoder | None = None) -> Checkpoint | None:
+    """The checkpoint that training starts from.
+
+    Args:
+        config: the settings.
+        encoder: the encoder itself, instead of the one that config.encoder names.
+
+    Returns:
+        None where the settings name no checkpoint; or where it is gone, and a state of the run has
+        all that was taken from it.
+
+    Raises:
+        CheckpointError: it cannot be loaded.
+        SettingsError: there is no such task or setting of it; the model or the encoder are not
+            those of the checkpoint; or the run cannot go on without it.
+    """
+    kind = task_named(config.task)
+    from_plain(kind.Settings, config.task_settings)
+    if config.start is None:
+        return None
+    if saved_states(config.out) and not config.start.is_file():
+        begins = read_facts(config.out).get(BEGINS, "")
+        if begins.startswith(_MODEL_OF) and not fields(kind.Settings):
+            return None
+        raise SettingsError(
+            f"The run in {config.out} cannot go on without {config.start}, which has weights of "
+            "its encoder or settings of its task: put it back."
+        )
+    start = load_checkpoint(config.start)
+    check_model(start, vars(config.model))
+    if encoder is None:
+        _check_name(start, config.encoder)
+    return start
+
+
+def _check_name(start: Checkpoint, name: str) -> None:
+    """As `check_encoder`, before an encoder is loaded."""
+    parts = 3 if start.path is None else 2  # or the weights lie in the checkpoint
+    if full_name(name).split(":", 2)[:parts] != start.encoder.split(":", 2)[:parts]:
+        raise SettingsError(_belongs(start, name))
+
+
+def _belongs(start: Checkpoint, name: str) -> str:
+    return (
+        f"{start.name} belongs to the encoder {start.encoder}, not {name}: set "
+        f"encoder={start.encoder}."
+    )
+
+
+def digest_of_start(file: Path, out: Path) -> str:
+    """16 hexadecimal digits that change with the content; of a file that is gone, as was told."""
+    if not file.is_file():
+        return read_facts(out).get(DIGEST_OF_START, "unknown")
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while part := opened.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()[:16]
 
 
 def complete_settings(
@@ -92,10 +171,7 @@ def check_encoder(start: Checkpoint, encoder: Encoder) -> None:
     """
     name = encoder.name if start.path is None else encoder.architecture
     if name != start.encoder:
-        raise SettingsError(
-            f"{start.name} belongs to the encoder {start.encoder}, not {encoder.name}: set "
-            f"encoder={start.encoder}."
-        )
+        raise SettingsError(_belongs(start, encoder.name))
 
 
 def fill_from(start: Checkpoint, hierarchy: Hierarchy, encoder: Encoder) -> str:
@@ -109,7 +185,7 @@ def fill_from(start: Checkpoint, hierarchy: Hierarchy, encoder: Encoder) -> str:
     """
     hierarchy.load_state_dict(start.hierarchy.state_dict())
     if start.path is None:
-        return f"the model of {start.name}"
+        return f"{_MODEL_OF}{start.name}"
     fill_encoder(encoder, start.path)
     return f"the model and the encoder of {start.name}"
 

@@ -55,11 +55,11 @@ def train(
         WeightsError: the encoder's weights are missing.
     """
     accelerator = start_processes(config.optimiser)
-    config, start = starting_point(config)
     check_settings(config)
     if result := read_result(config.out):
         accelerator.print(f"The run in {config.out} has ended, after {result['step']} steps.")
         return config.out / BEST
+    start = starting_point(config, encoder)
     set_seed(config.seed)
     encoder = (encoder or build_encoder(config.encoder)).to(accelerator.device)
     run = Run(config, encoder, accelerator, start)

@@ -27,10 +27,11 @@ from hbi_core.tasks.base import Results, Task
 from hbi_core.training.batches import FeatureBatches, PixelBatches, batches_of_epoch
 from hbi_core.training.checks import check_fit, too_few
 from hbi_core.training.config import TrainConfig
-from hbi_core.training.folder import BEST, UNREADABLE
+from hbi_core.training.folder import BEGINS, BEST, DIGEST_OF_START, UNREADABLE, read_facts
 from hbi_core.training.initialise import (
     check_encoder,
     complete_settings,
+    digest_of_start,
     fill_from,
     fit_projections,
     initialise_from_clip,
@@ -91,11 +92,14 @@ class Run:
             retrieval=kind.reads(config),
             name=BEST,
         )
-        if start is None:
+        if start is not None:
+            taken = fill_from(start, self.heads.hierarchy, encoder)
+            begins = f"{taken}; noise {model.noise:g}, dropout {model.dropout:g}"
+        elif config.start is not None:  # which is gone; the state to go on from has the weights
+            begins = read_facts(config.out)[BEGINS]
+        else:
             copied = initialise_from_clip(self.heads.hierarchy, encoder)
             begins = f"temporal transformer: {copied}"
-        else:
-            begins = fill_from(start, self.heads.hierarchy, encoder)
         encoder.eval()
         self.reader = ClipReader(
             encoder,
@@ -106,7 +110,7 @@ class Run:
         )
         self.validation_features: Features | None = None
         self.source = self._source(corpus)
-        if isinstance(self.source, FeatureBatches) and start is None:
+        if isinstance(self.source, FeatureBatches) and config.start is None:
             fit_projections(self.heads.hierarchy, self.source.features)
         self.task = kind(
             self.heads,
@@ -283,6 +287,9 @@ class Run:
         learning = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
 
         levels = ", ".join(self.heads.config.levels)
+        started = {}
+        if config.start is not None:
+            started[DIGEST_OF_START] = digest_of_start(config.start, config.out)
         return {
             "folder": str(config.out),
             "data set": f"{data.dataset} in {data.root}",
@@ -296,7 +303,8 @@ class Run:
             f"{optimiser.batch_size} over all processes, {optimiser.accumulation} added up",
             "model": f"{parameters(self.task.hierarchy)}; levels {levels}",
             "encoder": f"{self.encoder.name}: {parameters(self.encoder)}",
-            "starts from": begins,
+            BEGINS: begins,
+            **started,
             **self.task.facts(),
             "processes": f"{accelerator.num_processes} ({accelerator.device.type})",
             "precision": "float32" if optimiser.precision == "no" else optimiser.precision,
