@@ -97,12 +97,16 @@ class RecentVideos:
         def loaded() -> Predictor:
             return Predictor(*choose_model(checkpoint, encoder, device, progress))
 
+        def base() -> Predictor:
+            return self._models.get(model, loaded)[0]
+
         def ready() -> Predictor:
-            predictor = copy.copy(self._models.get(model, loaded)[0])
+            predictor = copy.copy(base())
             predictor.set_video(video, frames, limits, progress)
             return predictor
 
-        frames = self._models.get(model, loaded)[0].frames_of(frames)
+        if frames is None:  # only the model knows how many; a video that is held needs none loaded
+            frames = base().frames_of(frames)
         return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
 
     def forget(self, unused_seconds: float) -> None:

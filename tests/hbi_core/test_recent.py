@@ -123,3 +123,18 @@ def test_recent_videos_are_few_small_and_young(counted, limits, kept):
     ]
     assert videos[2] is videos[1]  # the latest is held, however large it is
     assert (videos[3] is videos[0]) == kept
+
+
+def test_a_video_that_is_held_loads_no_model(monkeypatch):
+    """Not even where other models have taken the place of its own."""
+    loaded = []
+
+    def load(name, *_):
+        loaded.append(name)
+        return Counted()
+
+    monkeypatch.setattr("hbi_core.predictor.load_encoder", load)
+    recent = RecentVideos(models=1)
+    for encoder in ("toy", "other", "toy"):
+        explain(CAFE, "a cat", frames=2, encoder=encoder, recent=recent)
+    assert loaded == ["toy", "other"]
