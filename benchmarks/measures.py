@@ -29,6 +29,10 @@ class Count(NamedTuple):
     of: float
 
 
+Units = dict[tuple[str, str], list[Count]]  # measure and level -> its counts
+HEADER = ["measure", "level", "measured", "95 % interval", "units"]
+
+
 class Estimate(NamedTuple):
     """A share in [0, 1] of all units together, its 95 % interval, and the number of units."""
 
@@ -64,6 +68,14 @@ def estimate(units: Sequence[Count], seed: int = 0) -> Estimate:
     hits, of = counts.sum(0)
     low, high = np.quantile(shares, (0.025, 0.975))
     return Estimate(float(hits / of), float(low), float(high), len(counts))
+
+
+def rows_of(units: Units, seed: int) -> list[list[str]]:
+    """A row of a table for each measure, as `HEADER` names its cells; `seed` as of `estimate`."""
+    return [
+        [measure, level, *estimate(counts, seed).cells()]
+        for (measure, level), counts in units.items()
+    ]
 
 
 def content_words(caption: Caption) -> Tensor:

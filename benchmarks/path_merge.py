@@ -17,9 +17,8 @@ import tyro
 from tqdm import trange
 
 from benchmarks.report import report
-from benchmarks.training_step import BATCH, FRAMES, READS, WORDS
+from benchmarks.training_step import BATCH, FRAMES, READS, WORDS, random_batch
 from hbi_core.checkpoints.checkpoint import Checkpoint
-from hbi_core.data.batch import Batch
 from hbi_core.losses import LossConfig
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.tasks.retrieval import RetrievalTask
@@ -42,13 +41,7 @@ def main(settings: Settings) -> None:
         config = replace(paper, video_path=video, text_path=text)
         heads = Checkpoint("none", config, build_hierarchy(config), READS, name)
         tasks[name] = RetrievalTask(heads, LossConfig())
-    batch = Batch(
-        torch.randn(BATCH, FRAMES, settings.width),
-        torch.ones(BATCH, FRAMES, dtype=torch.bool),
-        torch.randn(BATCH, WORDS, settings.width),
-        torch.ones(BATCH, WORDS, dtype=torch.bool),
-        torch.arange(BATCH),
-    )
+    batch = random_batch(settings.width)
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in trange(1 + settings.rounds, desc="rounds"):
         for name, task in tasks.items():

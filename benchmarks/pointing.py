@@ -30,7 +30,15 @@ from tqdm import tqdm
 
 from benchmarks.foils import Foil, frequent_nouns, make_foil
 from benchmarks.links import Links, encode, links_of_tokens, play
-from benchmarks.measures import Count, content_words, estimate, sentences_point, words_point
+from benchmarks.measures import (
+    HEADER,
+    Count,
+    Units,
+    content_words,
+    rows_of,
+    sentences_point,
+    words_point,
+)
 from benchmarks.report import report
 from explainers import closed_form
 from hbi_core.checkpoints.checkpoint import Checkpoint
@@ -45,8 +53,6 @@ from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
 PHOTOGRAPHS = 3  # of a montage
 FREQUENT = 20  # times that a noun is said in the captions trained on, to be put in
 AT_ONCE = 64  # captions that go through the model together
-
-Units = dict[tuple[str, str], list[Count]]  # measure and level -> its counts
 
 
 @dataclass(frozen=True)
@@ -247,16 +253,12 @@ def main(settings: Settings) -> None:
     said = frequent_nouns((text for clip in trained.clips for text in clip.captions), FREQUENT)
     pairs = draw_foils(features.clips, said, settings.foils, settings.seed)
     measure_foils(predictor, features, pairs, units)
-    rows = [
-        [measure, level, *estimate(counts, settings.seed).cells()]
-        for (measure, level), counts in units.items()
-    ]
     report(
         settings.report,
         f"Photographs, {len(features.clips)} of the {settings.split} part, {settings.montages} "
         f"montages of three, {len(pairs)} foils, {heads.encoder}, {heads.name}",
-        ["measure", "level", "measured", "95 % interval", "units"],
-        rows,
+        HEADER,
+        rows_of(units, settings.seed),
     )
 
 

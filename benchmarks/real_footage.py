@@ -23,12 +23,14 @@ from tqdm import tqdm
 from benchmarks.joined_clips import join_clips
 from benchmarks.links import Links, links_of
 from benchmarks.measures import (
+    HEADER,
     Count,
+    Units,
     content_players,
     content_share,
     content_words,
     contiguous,
-    estimate,
+    rows_of,
     sentences_point,
     whole_shots,
     words_point,
@@ -43,7 +45,6 @@ from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
 from hbi_core.predictor import USUAL_FRAMES, Predictor, choose_model
 
-Units = dict[tuple[str, str], list[Count]]  # measure and level -> its counts
 STRONGEST = 4  # links of a level that are told in words
 
 
@@ -202,16 +203,12 @@ def main(settings: Settings) -> None:
         show(in_order, f"join_{number}", settings)
     if settings.look or settings.figures:
         show_demo_clips(predictor, settings)
-    rows = [
-        [measure, level, *estimate(counts, settings.seed).cells()]
-        for (measure, level), counts in units.items()
-    ]
     report(
         settings.report,
         f"Real footage, {len(captions)} clips and {len(joins)} joins of clips, "
         f"{predictor.heads.encoder}, {predictor.heads.name}",
-        ["measure", "level", "measured", "95 % interval", "units"],
-        rows,
+        HEADER,
+        rows_of(units, settings.seed),
     )
 
 

@@ -40,6 +40,17 @@ class Settings:
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def random_batch(width: int) -> Batch:
+    """Random features of frames and words, without padding."""
+    return Batch(
+        torch.randn(BATCH, FRAMES, width),
+        torch.ones(BATCH, FRAMES, dtype=torch.bool),
+        torch.randn(BATCH, WORDS, width),
+        torch.ones(BATCH, WORDS, dtype=torch.bool),
+        torch.arange(BATCH),
+    )
+
+
 def main(settings: Settings) -> None:
     torch.manual_seed(0)
     device = torch.device(settings.device)
@@ -51,13 +62,7 @@ def main(settings: Settings) -> None:
         )
         for target in TARGETS
     }
-    batch = Batch(
-        torch.randn(BATCH, FRAMES, settings.width),
-        torch.ones(BATCH, FRAMES, dtype=torch.bool),
-        torch.randn(BATCH, WORDS, settings.width),
-        torch.ones(BATCH, WORDS, dtype=torch.bool),
-        torch.arange(BATCH),
-    ).to(device)
+    batch = random_batch(settings.width).to(device)
     seconds: dict[str, list[float]] = defaultdict(list)
     for _ in trange(settings.rounds, desc="rounds"):
         for target, task in tasks.items():
