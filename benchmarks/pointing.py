@@ -42,12 +42,13 @@ from benchmarks.measures import (
 from benchmarks.report import report
 from explainers import closed_form
 from hbi_core.checkpoints.checkpoint import Checkpoint
+from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, Corpus, montages, photograph_of_words, read_corpus
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
 from hbi_core.devices import choose_device
 from hbi_core.inputs.text import Caption, parse_caption
-from hbi_core.predictor import Predictor, choose_model
+from hbi_core.predictor import Predictor
 from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
 
 PHOTOGRAPHS = 3  # of a montage

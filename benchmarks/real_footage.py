@@ -36,6 +36,7 @@ from benchmarks.measures import (
     words_point,
 )
 from benchmarks.report import report
+from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, photograph_of_words
 from hbi_core.data.annotations import fields, read_json, read_rows, strings
 from hbi_core.data.montage import Montage, join
@@ -43,7 +44,7 @@ from hbi_core.devices import choose_device
 from hbi_core.errors import CaptionError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
-from hbi_core.predictor import USUAL_FRAMES, Predictor, choose_model
+from hbi_core.predictor import USUAL_FRAMES, Predictor
 
 STRONGEST = 4  # links of a level that are told in words
 

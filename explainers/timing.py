@@ -40,3 +40,8 @@ def seconds_in_words(seconds: float) -> str:
 
 def _two_digits(value: float) -> str:
     return f"{value:.2g}" if value < 9.95 else f"{value:,.0f}"
+
+
+def or_silence(progress: Progress | None) -> Progress:
+    """What is told goes nowhere if None. Not `progress or ...`: gradio's is false without a bar."""
+    return (lambda fraction, step: None) if progress is None else progress

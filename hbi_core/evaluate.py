@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from hbi_core.checkpoints.checkpoint import RetrievalSettings
+from hbi_core.chosen_model import choose_model
 from hbi_core.command_line import command, parsed
 from hbi_core.data import read_corpus
 from hbi_core.data.corpus import measured_split
@@ -19,7 +20,6 @@ from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.devices import choose_device
 from hbi_core.inputs.video import VideoLimits
-from hbi_core.predictor import choose_model
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
 from hbi_core.written import check_file, check_folder

@@ -14,19 +14,11 @@ from types import MappingProxyType
 import torch
 
 from explainers import SimilarityGame, closed_form
-from explainers.timing import Progress
-from hbi_core.checkpoints.checkpoint import (
-    SHIPPED,
-    UNTRAINED,
-    Checkpoint,
-    load_checkpoint,
-    untrained,
-)
+from explainers.timing import Progress, or_silence
+from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.checks import whole_number
-from hbi_core.encoders import Encoder, encode_frames, encode_text, load_encoder
-from hbi_core.encoders.loading import file_identity
+from hbi_core.encoders import Encoder, encode_frames, encode_text
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
-from hbi_core.errors import CheckpointError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.inputs.video import Video, VideoLimits, read_video
@@ -53,6 +45,7 @@ class Predictor:
         video_seconds: wall-clock time of each step of `set_video`, read only.
 
     Example:
+        >>> from hbi_core.chosen_model import choose_model
         >>> predictor = Predictor(*choose_model())
         >>> predictor.set_video("assets/clips/cafe.mp4", frames=4)
         >>> cat, cup = map(predictor.explain, ["a tabby cat", "a cup of coffee"])
@@ -83,6 +76,7 @@ class Predictor:
             InputError: they are no whole number in their range.
 
         Example:
+            >>> from hbi_core.chosen_model import choose_model
             >>> Predictor(*choose_model()).frames_of(None)
             12
         """
@@ -112,12 +106,13 @@ class Predictor:
 
         Example:
             >>> from hbi_core.inputs.video import read_video
+            >>> from hbi_core.chosen_model import choose_model
             >>> predictor = Predictor(*choose_model())
             >>> predictor.set_video(read_video("assets/clips/cafe.mp4", frames=3))
             >>> [len(level.video_tokens) for level in predictor.explain("a cat").levels]
             [3, 3, 2]
         """
-        tell = _or_silence(progress)
+        tell = or_silence(progress)
         seconds: dict[str, float] = {}
         padded, trained = self.heads.config.reads_padding, self.heads.retrieval.frames
         if isinstance(video, Video):
@@ -171,6 +166,7 @@ class Predictor:
             ValueError: there is no such weighting.
 
         Example:
+            >>> from hbi_core.chosen_model import choose_model
             >>> predictor = Predictor(*choose_model())
             >>> predictor.set_video("assets/clips/cafe.mp4", frames=2)
             >>> explanation = predictor.explain("a cup of coffee", weighting="fixed")
@@ -181,7 +177,7 @@ class Predictor:
             raise RuntimeError("set_video comes before explain")
         if isinstance(caption, str):
             caption = parse_caption(caption)
-        tell = _or_silence(progress)
+        tell = or_silence(progress)
         seconds = dict(self.video_seconds) if with_video else {}
         config, words = self.heads.config, self.heads.retrieval.words
         padded = config.reads_padding
@@ -212,56 +208,6 @@ class Predictor:
             notes=text.notes,
             seconds=seconds,
         )
-
-
-def choose_model(
-    checkpoint: str | Path | None = None,
-    encoder: str = "auto",
-    device: str = "cpu",
-    progress: Progress | None = None,
-) -> tuple[Encoder, Checkpoint]:
-    """The encoder on its device, and the heads that go with it.
-
-    Args:
-        checkpoint: trained heads; None takes the ones we ship for lite and runs other encoders
-            without; "untrained" runs every encoder without.
-        encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
-            was trained with, lite without a checkpoint.
-        device: a torch device.
-        progress: called with a fraction in [0, 1] and what is being done.
-
-    Returns:
-        The encoder in evaluation mode, the same object for the same arguments; and new heads.
-
-    Raises:
-        CheckpointError: it cannot be loaded, or was trained with another encoder.
-        WeightsError: the encoder's weights are missing.
-        InputError: no encoder has this name.
-
-    Example:
-        >>> encoder, heads = choose_model()
-        >>> encoder.name, heads.name
-        ('lite', 'lite_heads.safetensors')
-    """
-    if checkpoint is None and encoder in ("auto", "lite"):
-        checkpoint = SHIPPED
-    file = None if checkpoint is None or str(checkpoint) == UNTRAINED else Path(checkpoint)
-    before = file_identity(file)
-    heads = load_checkpoint(file) if file else None
-    if heads and encoder not in ("auto", heads.encoder):
-        raise CheckpointError(
-            f"{heads.name} was trained with the encoder {heads.encoder}, not {encoder}: use that "
-            "or 'auto'."
-        )
-    name = heads.encoder if heads else "lite" if encoder == "auto" else encoder
-    _or_silence(progress)(0.05, f"Loading the encoder {name}")
-    network = load_encoder(name, device, heads.path if heads else None)
-    if heads and heads.path and file_identity(heads.path) != before:
-        raise CheckpointError(
-            f"{heads.name} was written anew while it was read, so its heads and its encoder may be "
-            "of different runs. Try again."
-        )
-    return network, heads or untrained(network.name, network.widths)
 
 
 def checked_frames(frames: int | None) -> int | None:
@@ -321,11 +267,6 @@ def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
 
 def _in_double(tokens: Tokens) -> Tokens:
     return tokens.map(lambda x: x.double() if x.is_floating_point() else x)
-
-
-def _or_silence(progress: Progress | None) -> Progress:
-    """Not `progress or ...`: gradio's progress is false while it has no bar."""
-    return (lambda fraction, step: None) if progress is None else progress
 
 
 @contextmanager

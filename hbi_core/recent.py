@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Lock
 
 from explainers.timing import Clock, Progress
-from hbi_core.checkpoints.checkpoint import SHIPPED
+from hbi_core.chosen_model import choose_model, in_full
 from hbi_core.encoders.loading import file_identity, weights_file
 from hbi_core.inputs.video import VideoLimits
-from hbi_core.predictor import Predictor, choose_model
+from hbi_core.predictor import Predictor
 
 
 class RecentVideos:
@@ -87,8 +87,7 @@ class RecentVideos:
         """
         self.forget(self._unused_seconds)
         # The same asked for in other words is the same.
-        if checkpoint is None and encoder in ("auto", "lite"):
-            checkpoint, encoder = SHIPPED, "auto"
+        checkpoint, encoder = in_full(checkpoint, encoder)
         limits = limits or VideoLimits()
         heads = None if checkpoint is None else Path(checkpoint)
         files = (heads, weights_file(encoder))

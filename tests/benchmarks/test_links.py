@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from benchmarks.links import encode, links_of, links_of_tokens, play
+from hbi_core.chosen_model import choose_model
 from hbi_core.encoders import encode_frames
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import read_video
 from hbi_core.model import build_hierarchy
-from hbi_core.predictor import Predictor, choose_model
+from hbi_core.predictor import Predictor
 from support.demo import CAFE
 
 

@@ -19,10 +19,11 @@ from benchmarks.pointing import (
     measure_retrieval,
 )
 from explainers import SimilarityGame
+from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, Corpus
 from hbi_core.data.features import Features
 from hbi_core.inputs.text import parse_caption
-from hbi_core.predictor import Predictor, choose_model
+from hbi_core.predictor import Predictor
 
 # Photographs stand for classes of ImageNet; their captions name them.
 NAMES = ("tabby", "pizza", "volcano", "canoe", "zebra", "castle")

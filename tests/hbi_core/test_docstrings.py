@@ -10,7 +10,10 @@ import pytest
 
 from support.demo import ROOT
 
-MODULES = tuple(f"hbi_core.{name}" for name in ("pipeline", "predictor", "recent", "explanation"))
+MODULES = tuple(
+    f"hbi_core.{name}"
+    for name in ("pipeline", "chosen_model", "predictor", "recent", "explanation")
+)
 
 
 def public_names():

@@ -61,7 +61,7 @@ def toy_heads(tmp_path, monkeypatch):
     )
     path = tmp_path / "toy.safetensors"
     save_checkpoint(path, heads)
-    monkeypatch.setattr("hbi_core.predictor.load_encoder", lambda *_: ToyEncoder())
+    monkeypatch.setattr("hbi_core.chosen_model.load_encoder", lambda *_: ToyEncoder())
     measured, scores = [], evaluate.similarity_scores
 
     def remembered(hierarchy, features, words, level_weights, progress):

@@ -19,12 +19,12 @@ from hbi_core.checkpoints.checkpoint import (
     save_checkpoint,
     untrained,
 )
+from hbi_core.chosen_model import choose_model
 from hbi_core.encoders import loading
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
 from hbi_core.pipeline import explain
-from hbi_core.predictor import choose_model
 from support import oracles
 from support.demo import CAFE, CAFE_CAPTION
 from support.toy import ToyEncoder
@@ -129,7 +129,7 @@ def test_a_rewritten_checkpoint_is_read_anew(tmp_path, monkeypatch):
         write(4)
         return loading.load_encoder(*arguments)
 
-    monkeypatch.setattr("hbi_core.predictor.load_encoder", written_meanwhile)
+    monkeypatch.setattr("hbi_core.chosen_model.load_encoder", written_meanwhile)
     with pytest.raises(CheckpointError, match="written anew while it was read"):
         choose_model(path)
 

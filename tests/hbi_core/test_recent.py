@@ -25,7 +25,7 @@ def counted(monkeypatch):
         read.append(arguments[0])
         return read_video(*arguments)
 
-    monkeypatch.setattr("hbi_core.predictor.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("hbi_core.chosen_model.load_encoder", lambda *_: encoder)
     monkeypatch.setattr("hbi_core.predictor.read_video", reading)
     return encoder, read
 
@@ -133,7 +133,7 @@ def test_a_video_that_is_held_loads_no_model(monkeypatch):
         loaded.append(name)
         return Counted()
 
-    monkeypatch.setattr("hbi_core.predictor.load_encoder", load)
+    monkeypatch.setattr("hbi_core.chosen_model.load_encoder", load)
     recent = RecentVideos(models=1)
     for encoder in ("toy", "other", "toy"):
         explain(CAFE, "a cat", frames=2, encoder=encoder, recent=recent)
