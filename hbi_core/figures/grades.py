@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Grade:
-    """A class of confidence: links of at least `least` of their level's strongest interaction.
+    """A class of confidence: links of at least `least` of the `reference` of their level.
 
     The colours are the paper's order from high to low. They also grow lighter and the lines
     thinner, so that the order can be read in grey and by colour-blind readers. Negative
@@ -32,7 +33,7 @@ GRADES = (  # from the strongest
 )
 
 
-KEY_TITLE = "Of the highest:"
+KEY_TITLE = "Of the highest:"  # see `reference`
 
 
 def key_label(number: int) -> str:
@@ -44,7 +45,19 @@ def key_label(number: int) -> str:
     return f"{100 * grade.least:.0f}–{100 * above:.0f} %"
 
 
+def reference(interactions: Iterable[float]) -> float:
+    """The interaction that grades are shares of: the strongest, but for one link in a hundred.
+
+    So a few outliers among hundreds of links do not make all others pale; of fewer than a hundred
+    links it is the strongest.
+    """
+    strongest_first = sorted(interactions, reverse=True)
+    return strongest_first[len(strongest_first) // 100]
+
+
 def grade_of(interaction: float, strongest: float) -> Grade:
-    """The grade of an interaction beside its level's strongest."""
+    """The grade of an interaction beside the `reference` of its level."""
+    if interaction > 0 >= strongest:
+        return GRADES[0]
     share = interaction / strongest if interaction > 0 else interaction
     return next(grade for grade in GRADES if share >= grade.least)

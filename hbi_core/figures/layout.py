@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from explainers import player_id, ranks
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.grades import Grade, grade_of
+from hbi_core.figures.grades import Grade, grade_of, reference
 from hbi_core.figures.labels import length_in_em, shortened
 
 
@@ -282,7 +282,7 @@ def _lay_out_row(
 def links_of(level: GameLevel, layout: LevelLayout) -> tuple[Link, ...]:
     """The lines between the players of a level, the weakest first: the order to draw them in."""
     values = level.interactions.values
-    strongest = float(values.max())
+    strongest = reference(values.flatten().tolist())
     rank = ranks(values)
     links = []
     for video, row in enumerate(values.tolist()):

@@ -10,7 +10,7 @@ import pytest
 
 from explainers import ranks
 from hbi_core.figures.coalition_page import coalition_page
-from hbi_core.figures.grades import GRADES, grade_of, key_label
+from hbi_core.figures.grades import GRADES, grade_of, key_label, reference
 from hbi_core.figures.layout import lay_out, links_of
 
 
@@ -46,6 +46,7 @@ def test_grades():
     ]
     assert grade_of(-0.5, -0.1).name == "negative"
     assert grade_of(0.0, 0.0).name == "blue"
+    assert grade_of(0.1, -0.1).name == "red"
     assert [key_label(number) for number in range(5)] == [
         "75–100 %",
         "50–75 %",
@@ -55,6 +56,14 @@ def test_grades():
     ]
     widths = [grade.width for grade in GRADES]
     assert widths == sorted(widths, reverse=True)
+
+
+def test_one_outlier_does_not_make_all_others_pale():
+    others = [0.01 * share for share in range(-20, 101)]
+    strongest = reference([7.0, *others])
+    assert strongest == max(others)
+    assert [grade_of(x, strongest).name for x in (7.0, 0.8, 0.6)] == ["red", "red", "orange"]
+    assert reference([0.1, 7.0, 0.2]) == 7.0  # nobody is an outlier among three
 
 
 def test_grades_can_be_told_apart_in_grey():
