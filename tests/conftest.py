@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 # Before torch is imported: threads of several processes on the same cores slow each other tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -12,6 +13,23 @@ import pytest
 from hbi_core.pipeline import explain
 from support.demo import CAFE, CAFE_CAPTION
 from support.releases import write_drawing
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Flags that keep the browser from asking for a network that is not there.
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's chromium, or the test is skipped."""
+    if CHROMIUM is None:
+        pytest.skip("Debian's chromium is not installed (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

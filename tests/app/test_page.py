@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 
 import pytest
@@ -11,21 +10,6 @@ import pytest
 from support.demo import CAFE, CAFE_CAPTION
 
 LONG = 600.0  # seconds, for what takes a few on an idle machine
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Flags that keep the browser from asking for a network that is not there.
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("Debian's chromium is not installed (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
