@@ -5,19 +5,20 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
+from torch import Tensor
 
 from explainers import SimilarityGame, closed_form
 from explainers.timing import Progress, or_silence
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.checks import whole_number
-from hbi_core.encoders import Encoder, encode_frames, encode_text
+from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.inputs.text import Caption, parse_caption
@@ -133,11 +134,9 @@ class Predictor:
         tell(0.5, "Encoding the frames")
         with _timed(seconds, "encoding"), torch.inference_mode():
             features = encode_frames(self.encoder, video.frames)
-            length = wanted if padded else len(features)
-            tokens = frame_tokens(self.encoder, [features], length, padded)
         tell(0.7, "Merging frames into clips")
-        with _timed(seconds, "merging"), torch.inference_mode():
-            players = self.heads.hierarchy.players("video", _in_double(tokens))
+        with _timed(seconds, "merging"):
+            players = self.video_players([features], wanted)
         self.video, self._players = video, players
         self.video_seconds = MappingProxyType(seconds)
 
@@ -179,17 +178,11 @@ class Predictor:
             caption = parse_caption(caption)
         tell = or_silence(progress)
         seconds = dict(self.video_seconds) if with_video else {}
-        config, words = self.heads.config, self.heads.retrieval.words
-        padded = config.reads_padding
         tell(0.8, "Encoding the words, and merging them into phrases")
-        with _timed(seconds, "encoding"), torch.inference_mode():
-            text = encode_text(self.encoder, caption, config.text_players, words, padded)
-            lengths = (words, words) if padded else (len(text.labels), len(text.features))
-            tokens = word_tokens([text], *lengths)
+        with _timed(seconds, "encoding"):
+            text = self.encode_caption(caption)
         with _timed(seconds, "merging"), torch.inference_mode():
-            hierarchy = self.heads.hierarchy
-            players = hierarchy.players("text", _in_double(tokens))
-            merged = hierarchy.pair(self._players, players)
+            merged = self.heads.hierarchy.pair(self._players, self.text_players(text))
         tell(0.9, "Playing the game")
         with _timed(seconds, "game"), torch.inference_mode():
             levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
@@ -208,6 +201,81 @@ class Predictor:
             notes=text.notes,
             seconds=seconds,
         )
+
+    @torch.inference_mode()
+    def video_players(self, videos: Sequence[Tensor], frames: int) -> list[Players]:
+        """The players of several videos, which any number of texts can be paired with.
+
+        Args:
+            videos: features of the frames of each, float [F, Dv] as the encoder gives them.
+            frames: that were asked for; a checkpoint that reads padding fills up to as many.
+
+        Returns:
+            Those of each level, float64, a row a video; rows of shorter videos are padded.
+
+        Raises:
+            Nothing of its own.
+
+        Example:
+            >>> import torch
+            >>> from hbi_core.chosen_model import choose_model
+            >>> predictor = Predictor(*choose_model())
+            >>> width = predictor.encoder.widths[0]
+            >>> levels = predictor.video_players([torch.ones(4, width), torch.ones(2, width)], 4)
+            >>> levels[0].tokens.mask.sum(-1)
+            tensor([4, 2])
+        """
+        padded = self.heads.config.reads_padding
+        length = frames if padded else max(map(len, videos))
+        tokens = frame_tokens(self.encoder, videos, length, padded)
+        return self.heads.hierarchy.players("video", _in_double(tokens))
+
+    def encode_caption(self, caption: Caption) -> TextFeatures:
+        """The text players of a caption as this model reads them, without its heads.
+
+        Args:
+            caption: a parsed text.
+
+        Returns:
+            Features and words of the players, and what was left out.
+
+        Raises:
+            CaptionError: the caption has no word that can be encoded.
+
+        Example:
+            >>> from hbi_core.chosen_model import choose_model
+            >>> predictor = Predictor(*choose_model())
+            >>> predictor.encode_caption(parse_caption("a cup of coffee")).labels
+            ('a', 'cup', 'of', 'coffee')
+        """
+        config, words = self.heads.config, self.heads.retrieval.words
+        return encode_text(self.encoder, caption, config.text_players, words, config.reads_padding)
+
+    @torch.inference_mode()
+    def text_players(self, text: TextFeatures) -> list[Players]:
+        """The players of one text, which any number of videos can be paired with.
+
+        Args:
+            text: of `encode_caption`.
+
+        Returns:
+            Those of each level, float64, in one row.
+
+        Raises:
+            Nothing of its own.
+
+        Example:
+            >>> from hbi_core.chosen_model import choose_model
+            >>> predictor = Predictor(*choose_model())
+            >>> text = predictor.encode_caption(parse_caption("a cup of coffee"))
+            >>> len(predictor.text_players(text))
+            3
+        """
+        words = self.heads.retrieval.words
+        padded = self.heads.config.reads_padding
+        lengths = (words, words) if padded else (len(text.labels), len(text.features))
+        tokens = word_tokens([text], *lengths)
+        return self.heads.hierarchy.players("text", _in_double(tokens))
 
 
 def checked_frames(frames: int | None) -> int | None:

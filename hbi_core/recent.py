@@ -86,27 +86,48 @@ class RecentVideos:
             (True, True, False)
         """
         self.forget(self._unused_seconds)
-        # The same asked for in other words is the same.
-        checkpoint, encoder = in_full(checkpoint, encoder)
+        model = checkpoint, encoder, device
         limits = limits or VideoLimits()
-        heads = None if checkpoint is None else Path(checkpoint)
-        files = (heads, weights_file(encoder))
-        model = (*files, *map(file_identity, files), encoder, device)
-
-        def loaded() -> Predictor:
-            return Predictor(*choose_model(checkpoint, encoder, device, progress))
-
-        def base() -> Predictor:
-            return self._models.get(model, loaded)[0]
 
         def ready() -> Predictor:
-            predictor = copy.copy(base())
+            predictor = copy.copy(self.model(*model, progress))
             predictor.set_video(video, frames, limits, progress)
             return predictor
 
         if frames is None:  # only the model knows how many; a video that is held needs none loaded
-            frames = base().frames_of(frames)
-        return self._videos.get((*model, video, file_identity(video), frames, limits), ready)
+            frames = self.model(*model, progress).frames_of(frames)
+        key = (*_model_key(*model), video, file_identity(video), frames, limits)
+        return self._videos.get(key, ready)
+
+    def model(
+        self,
+        checkpoint: str | Path | None = None,
+        encoder: str = "auto",
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> Predictor:
+        """A predictor without a video. It is shared: to set one, copy it first.
+
+        Args:
+            checkpoint, encoder, device: see `choose_model`.
+            progress: called with a fraction in [0, 1] and what is being done.
+
+        Returns:
+            The one that was returned for the same arguments before, unless a file has changed.
+
+        Raises:
+            InputError: as `choose_model`.
+
+        Example:
+            >>> recent = RecentVideos()
+            >>> recent.model() is recent.model(encoder="lite")
+            True
+        """
+
+        def loaded() -> Predictor:
+            return Predictor(*choose_model(checkpoint, encoder, device, progress))
+
+        return self._models.get(_model_key(checkpoint, encoder, device), loaded)[0]
 
     def forget(self, unused_seconds: float) -> None:
         """Drop the videos that nobody asked about for as long.
@@ -124,6 +145,14 @@ class RecentVideos:
             False
         """
         self._videos.drop(unused_seconds)
+
+
+def _model_key(checkpoint: str | Path | None, encoder: str, device: str) -> tuple[Hashable, ...]:
+    """The same asked for in other words is the same; a file that was written anew is not."""
+    checkpoint, encoder = in_full(checkpoint, encoder)
+    heads = None if checkpoint is None else Path(checkpoint)
+    files = (heads, weights_file(encoder))
+    return (*files, *map(file_identity, files), encoder, device)
 
 
 class _Recent:
