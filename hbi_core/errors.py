@@ -29,6 +29,10 @@ class DataError(InputError):
     """A data set is incomplete, broken or not laid out as expected."""
 
 
+class ExplanationError(InputError):
+    """An explanation.json is missing, broken or of another kind."""
+
+
 class SettingsError(InputError):
     """A setting has a value outside its range, or does not fit the others."""
 

@@ -61,7 +61,7 @@ class LevelComparison:
 
     def to_json(self) -> str:
         """The contents of comparison.json: `Comparison.to_json`, and the game that it is of."""
-        of = self.explanation.to_dict()
+        of = self.explanation.to_dict(thumbnails=False)
         runs = json.loads(self.comparison.to_json())
         data = {
             "schema": runs["schema"],

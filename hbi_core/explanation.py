@@ -1,4 +1,4 @@
-"""What explain() returns: the players, games and interactions of three levels."""
+"""What explain() returns: a video, a caption, and three levels of their game."""
 
 from __future__ import annotations
 
@@ -7,121 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
-from explainers import Interactions, SimilarityGame
+from explainers import WEIGHTINGS
+from hbi_core.errors import ExplanationError
+from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
+from hbi_core.json_reading import Json, JsonError, parse_json
+from hbi_core.level import Level, TextToken, VideoToken
 
+__all__ = ["Explanation", "Level", "TextToken", "VideoToken"]
 
-@dataclass(frozen=True)
-class VideoToken:
-    """A video player.
-
-    Attributes:
-        frames: those that it stands for, increasing, as indices into the chosen frames; one at the
-            entity level.
-
-    Example:
-        >>> VideoToken(frames=(0, 1, 2)).frames
-        (0, 1, 2)
-    """
-
-    frames: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class TextToken:
-    """A text player.
-
-    Attributes:
-        words: those that it stands for, increasing, as indices into `Explanation.words`; at the
-            entity level one, or those of a phrase.
-        text: these words, joined by spaces.
-
-    Example:
-        >>> TextToken(words=(1, 2), text="tabby cat").text
-        'tabby cat'
-    """
-
-    words: tuple[int, ...]
-    text: str
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """One level of an explanation. Rows are video tokens, columns text tokens.
-
-    Attributes:
-        name: "entity", "action" or "event".
-        score: S of Eq. 1 at this level. A released checkpoint counts padding too, which is no
-            player here.
-        video_tokens, text_tokens: the V and T players, in the order of their first frame or word.
-        similarity: float64 [V, T], cosine similarities.
-        video_logits, text_logits: float64 [V], [T], token weights before the softmax.
-        interactions: Interactions with values float64 [V, T], Eq. 3.
-
-    Example:
-        >>> action = explanation.levels[1]  # of what `explain` returned
-        >>> action.name, len(action.video_tokens), len(action.text_tokens)
-        ('action', 3, 6)
-        >>> tuple(action.interactions.values.shape)
-        (3, 6)
-    """
-
-    name: str
-    score: float
-    video_tokens: tuple[VideoToken, ...]
-    text_tokens: tuple[TextToken, ...]
-    similarity: Tensor
-    video_logits: Tensor
-    text_logits: Tensor
-    interactions: Interactions
-
-    def game(self, weighting: str) -> SimilarityGame:
-        """The game that the tokens of this level play, float64 on the CPU.
-
-        Args:
-            weighting: "renormalised" or "fixed"; `Explanation.weighting` is the one of the
-                interactions.
-
-        Returns:
-            A game without leading dimensions, whose value of all players is `score`, but where
-            that counts padding.
-
-        Raises:
-            ValueError: there is no such weighting.
-
-        Example:
-            >>> event = explanation.levels[2]
-            >>> game = event.game(explanation.weighting)
-            >>> abs(float(game.grand_value()) - event.score) < 1e-12
-            True
-        """
-        return SimilarityGame(
-            self.similarity, self.video_logits, self.text_logits, weighting=weighting
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """One entry of "levels" in explanation.json.
-
-        Returns:
-            Lists, strings and numbers; rows of matrices are video tokens.
-
-        Example:
-            >>> sorted(explanation.levels[0].to_dict())[:3]
-            ['interactions', 'method', 'name']
-        """
-        return {
-            "name": self.name,
-            "score": self.score,
-            "video_tokens": [{"frames": list(token.frames)} for token in self.video_tokens],
-            "text_tokens": [{"words": list(t.words), "text": t.text} for t in self.text_tokens],
-            "similarity": self.similarity.tolist(),
-            "video_logits": self.video_logits.tolist(),
-            "text_logits": self.text_logits.tolist(),
-            "interactions": self.interactions.values.tolist(),
-            "method": self.interactions.method,
-        }
+SCHEMA = "hbi-explanation/1"
+_MOST_BYTES = 20_000_000  # of a file; 64 frames and 64 words take less than one
+_MOST_LEVELS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,19 +91,29 @@ class Explanation:
         }
         return {reason: words for reason, words in reasons.items() if words}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, thumbnails: bool = True) -> dict[str, Any]:
         """The contents of explanation.json; docs/formats.md has the schema.
+
+        Args:
+            thumbnails: with small pictures of the frames, so that it can be drawn without the
+                video; about 80 kB for 12 frames.
 
         Returns:
             Dictionaries, lists, strings and numbers.
 
+        Raises:
+            Nothing.
+
         Example:
             >>> explanation.to_dict()["schema"]
             'hbi-explanation/1'
+            >>> len(explanation.to_dict()["video"]["thumbnails"])
+            12
         """
+        pictures = list(self.video.thumbnails) if thumbnails else []
         phrases = len(self.levels[0].text_tokens) < len(self.words)
         return {
-            "schema": "hbi-explanation/1",
+            "schema": SCHEMA,
             "caption": self.caption,
             **({"words": list(self.words)} if phrases else {}),
             **({"notes": list(self.notes)} if self.notes else {}),
@@ -214,6 +123,7 @@ class Explanation:
                 "name": self.video.name,
                 "duration_seconds": self.video.duration,
                 "frame_times": list(self.video.times),
+                **({"thumbnails": pictures} if pictures else {}),
             },
             "model": {
                 "encoder": self.encoder,
@@ -223,8 +133,11 @@ class Explanation:
             "levels": [level.to_dict() for level in self.levels],
         }
 
-    def to_json(self) -> str:
+    def to_json(self, thumbnails: bool = True) -> str:
         """The contents of explanation.json as text.
+
+        Args:
+            thumbnails: see `to_dict`.
 
         Returns:
             JSON with one space of indentation; letters beyond ASCII stand as they are.
@@ -236,7 +149,70 @@ class Explanation:
             >>> explanation.to_json().splitlines()[1]
             ' "schema": "hbi-explanation/1",'
         """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        return json.dumps(self.to_dict(thumbnails), ensure_ascii=False, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, document: str | bytes, name: str = "explanation.json") -> Explanation:
+        """Open what `to_json` wrote: it can be drawn, compared and saved again, without the video.
+
+        Args:
+            document: JSON; bytes are UTF-8. Names that this version does not know are left out.
+            name: of the file, as errors tell it.
+
+        Returns:
+            The same explanation, whose `to_json` is the same text. Frames are the thumbnails, or
+            grey where there are none; `seconds` is empty.
+
+        Raises:
+            ExplanationError: something is missing, not of its type, its size or its range; the
+                message says what.
+
+        Example:
+            >>> again = Explanation.from_json(explanation.to_json())
+            >>> again.to_json() == explanation.to_json()
+            True
+        """
+        try:
+            return _read(parse_json(document))
+        except JsonError as error:
+            raise ExplanationError(
+                f"{name} cannot be opened: {error}. Choose an explanation.json that this program "
+                "wrote."
+            ) from error
+
+    @classmethod
+    def from_file(cls, file: str | Path) -> Explanation:
+        """Open an explanation.json; see `from_json`.
+
+        Args:
+            file: its path.
+
+        Returns:
+            The explanation.
+
+        Raises:
+            ExplanationError: there is no such file, it is larger than 20 MB, or see `from_json`.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     file, *_ = explanation.save(folder)
+            ...     Explanation.from_file(file).levels[0].score == explanation.levels[0].score
+            True
+        """
+        path = Path(file)
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise ExplanationError(
+                    f"{path.name} is larger than {_MOST_BYTES / 1e6:.0f} MB, which no explanation "
+                    "is. Choose an explanation.json."
+                )
+            document = path.read_bytes()
+        except (OSError, ValueError) as error:
+            if isinstance(error, ExplanationError):
+                raise
+            raise ExplanationError(f"{path} cannot be read. Choose an explanation.json.") from error
+        return cls.from_json(document, path.name)
 
     def save(self, directory: str | Path, width: str = "text") -> list[Path]:
         """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.
@@ -262,3 +238,69 @@ class Explanation:
         from hbi_core.export import save_explanation  # matplotlib takes its time
 
         return save_explanation(self, directory, width)
+
+
+def _read(document: Json) -> Explanation:
+    """The explanation in a document, with everything checked; JsonError where it is broken."""
+    document["schema"].one_of([SCHEMA])
+    model, levels = document["model"], document["levels"].each(1, _MOST_LEVELS)
+    video = _read_video(document["video"])
+    words = _read_words(document)
+    unreadable, left_out = (
+        document[name].labels() for name in ("words_unreadable", "words_left_out")
+    )
+    if left_out[: len(unreadable)] != unreadable:
+        document["words_left_out"].fail("does not begin with words_unreadable")
+    notes = document.get("notes")
+    read = tuple(Level.from_json(level, len(video.times), len(words)) for level in levels)
+    if len({level.name for level in read}) < len(read):
+        document["levels"].fail("has two levels of one name")
+    return Explanation(
+        caption=document["caption"].text(),
+        words=words,
+        video=video,
+        encoder=model["encoder"].label(),
+        checkpoint=model["checkpoint"].label(),
+        weighting=model["weighting"].one_of(WEIGHTINGS),
+        levels=read,
+        words_left_out=left_out,
+        words_unreadable=unreadable,
+        notes=notes.labels() if notes else (),
+    )
+
+
+def _read_words(document: Json) -> tuple[str, ...]:
+    """All words; where there is no list of them, each is a text token of the first level."""
+    if given := document.get("words"):
+        return given.labels()
+    tokens = document["levels"].each(1)[0]["text_tokens"].each(1)
+    for index, token in enumerate(tokens):
+        if token["words"].indices(len(tokens)) != (index,):
+            token["words"].fail(f"is not [{index}], and there is no list of words")
+    return tuple(token["text"].label() for token in tokens)
+
+
+def _read_video(json: Json) -> Video:
+    times = json["frame_times"].increasing()
+    kept = json.get("thumbnails")
+    pictures = kept.each(len(times), len(times)) if kept else []
+    return Video(
+        frames=_frames(pictures) if pictures else grey_frames(len(times)),
+        times=times,
+        duration=json["duration_seconds"].number(0),
+        name=json["name"].text(),
+        kept_thumbnails=tuple(picture.text() for picture in pictures),
+    )
+
+
+def _frames(pictures: list[Json]) -> np.ndarray:
+    """uint8 [F, H, W, 3], in the shape of the first."""
+    frames = []
+    for picture in pictures:
+        try:
+            frames.append(picture_of(picture.text()))
+        except ValueError as error:
+            raise JsonError(f"{picture.place} {error}") from error
+        if frames[-1].shape != frames[0].shape:
+            raise JsonError(f"{picture.place} is not as large as the first")
+    return np.stack(frames)

@@ -16,12 +16,14 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hbi_core.errors import VideoError, VideoTimeoutError
+from hbi_core.inputs.thumbnails import thumbnails_of
 from hbi_core.settings import COUNT, POSITIVE, check
 
 _USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
@@ -63,12 +65,22 @@ class Video:
         times: seconds from the first frame of the video to each frame, increasing.
         duration: seconds.
         name: file name, without its folder.
+        kept_thumbnails: where the frames were read from an explanation.json, its thumbnails, from
+            which they were made; empty if it had none, and frames are grey. None of a video.
     """
 
     frames: np.ndarray
     times: tuple[float, ...]
     duration: float
     name: str
+    kept_thumbnails: tuple[str, ...] | None = None
+
+    @cached_property
+    def thumbnails(self) -> tuple[str, ...]:
+        """The frames as small JPEG pictures in `data:` addresses; empty where none are known."""
+        if self.kept_thumbnails is None:
+            return thumbnails_of(self.frames)
+        return self.kept_thumbnails
 
 
 def read_video(

@@ -12,7 +12,7 @@ from support.demo import ROOT
 
 MODULES = tuple(
     f"hbi_core.{name}"
-    for name in ("pipeline", "chosen_model", "predictor", "recent", "explanation")
+    for name in ("pipeline", "chosen_model", "predictor", "recent", "level", "explanation")
 )
 
 

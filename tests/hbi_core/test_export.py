@@ -11,6 +11,7 @@ import pytest
 
 from explainers import coalition_graph
 from hbi_core.errors import InputError
+from hbi_core.explanation import Explanation
 from hbi_core.export import to_csv
 from hbi_core.pipeline import explain
 from support.demo import CAFE, CAFE_CAPTION, SAVED
@@ -33,6 +34,13 @@ def test_the_same_input_gives_the_same_answer(explanation, saved, tmp_path):
 def test_json(explanation, saved):
     data = json.loads((saved / "explanation.json").read_text(encoding="utf-8"))
     assert data == json.loads(explanation.to_json())
+
+
+def test_what_is_opened_again_writes_the_same_numbers(saved, tmp_path):
+    Explanation.from_file(saved / "explanation.json").save(tmp_path)
+    for name in ("explanation.json", "interactions.csv", "graph.graphml"):
+        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes(), name
+    assert {path.name for path in tmp_path.iterdir()} == SAVED
 
 
 def test_csv(explanation, saved):
