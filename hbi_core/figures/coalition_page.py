@@ -15,7 +15,7 @@ from PIL import Image
 
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
+from hbi_core.figures.grades import GRADES, KEY_TITLE, OUTLIER, Grade, key_label
 from hbi_core.figures.layout import (
     Cell,
     FigureLayout,
@@ -70,7 +70,8 @@ def _line_style(grade: Grade) -> dict:
 def _lines(level: str, links: tuple[Link, ...], number: int) -> go.Scatter:
     """All links of one grade as one trace; the links of a level are ordered weak to strong."""
     grade = GRADES[number]
-    graded = [link for link in links if link.grade is grade]
+    grades = (OUTLIER, grade) if number == 0 else (grade,)
+    graded = [link for link in links if link.grade in grades]
     return go.Scatter(
         x=[x for link in graded for x in (link.start[0], link.end[0], None)],
         y=[y for link in graded for y in (link.start[1], link.end[1], None)],
@@ -108,10 +109,10 @@ def _hover_places(level: GameLevel, links: tuple[Link, ...]) -> go.Scatter:
 
 
 def _describe(link: Link, level: GameLevel) -> str:
-    frames = ", ".join(str(frame + 1) for frame in level.video_tokens[link.video].frames)
-    many = len(level.video_tokens[link.video].frames) > 1
+    frames = ", ".join(str(frame + 1) for frame in level.video_tokens[link.first].frames)
+    many = len(level.video_tokens[link.first].frames) > 1
     return (
-        f"<b>{escape(level.text_tokens[link.text].text)}</b> — frame{'s' * many} {frames}<br>"
+        f"<b>{escape(level.text_tokens[link.second].text)}</b> — frame{'s' * many} {frames}<br>"
         f"interaction {link.interaction:+.4f} (rank {link.rank} of "
         f"{len(level.video_tokens) * len(level.text_tokens)})<br>"
         f"cosine similarity {link.similarity:+.3f}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 
 @dataclass(frozen=True)
 class Grade:
-    """A class of confidence: links of at least `least` of the `reference` of their level.
+    """A class of confidence: links of at least `least` of the `reference_of` their level.
 
     The colours are the paper's order from high to low. They also grow lighter and the lines
     thinner, so that the order can be read in grey and by colour-blind readers. Negative
@@ -31,9 +32,10 @@ GRADES = (  # from the strongest
     Grade("blue", 0.00, "#85b3e6", 0.5, 0.9),
     Grade("negative", -math.inf, "#d5d5d5", 0.35, 0.8, dotted=True),
 )
+OUTLIER = Grade("outlier", 1.0, "#6b0012", 3.2, 1.0)  # see `reference_of`
 
 
-KEY_TITLE = "Of the highest:"  # see `reference`
+KEY_TITLE = "Of the highest:"  # see `reference_of`
 
 
 def key_label(number: int) -> str:
@@ -45,19 +47,43 @@ def key_label(number: int) -> str:
     return f"{100 * grade.least:.0f}–{100 * above:.0f} %"
 
 
-def reference(interactions: Iterable[float]) -> float:
-    """The interaction that grades are shares of: the strongest, but for one link in a hundred.
+def reference_of(values: np.ndarray, sign: str = "both") -> float:
+    """What the shares of these links are taken of: the highest of them that is no outlier.
 
-    So a few outliers among hundreds of links do not make all others pale; of fewer than a hundred
-    links it is the strongest.
+    The highest links are outliers where the next one is below a quarter of them, since all others
+    would then be of the lowest grade; at most one in twenty of the links with the sign, and always
+    one of three or more.
+
+    Args:
+        values: float, of any shape.
+        sign: "negative" takes the magnitudes of negative values, else positive values count. Where
+            there are none, the reference is the highest magnitude of all.
+
+    Example:
+        >>> reference_of(np.array([0.4, 0.2, -0.9]))
+        0.4
+        >>> reference_of(np.array([40.0, 0.4, 0.2, -0.9]))
+        0.4
     """
-    strongest_first = sorted(interactions, reverse=True)
-    return strongest_first[len(strongest_first) // 100]
+    signed = np.sort(-values if sign == "negative" else values, axis=None)[::-1]
+    highest = signed[signed > 0]
+    if not highest.size:
+        return float(np.abs(values).max())
+    most = max(1, highest.size // 20) if highest.size > 2 else 0
+    gaps = np.flatnonzero(highest[1 : most + 1] < GRADES[-3].least * highest[:most])
+    return float(highest[gaps[-1] + 1 if gaps.size else 0])
 
 
-def grade_of(interaction: float, strongest: float) -> Grade:
-    """The grade of an interaction beside the `reference` of its level."""
-    if interaction > 0 >= strongest:
-        return GRADES[0]
-    share = interaction / strongest if interaction > 0 else interaction
-    return next(grade for grade in GRADES if share >= grade.least)
+def grade_of(share: float, negative: bool = False, alone: bool = False) -> Grade:
+    """The grade of a link.
+
+    Args:
+        share: its magnitude as a part of its reference; above 1 it is an outlier.
+        negative: whether its value is.
+        alone: whether only negative links are shown: they then have the grades of positive ones,
+            dotted.
+    """
+    if negative and not alone:
+        return GRADES[-1]
+    grade = OUTLIER if share > 1 else next(grade for grade in GRADES if share >= grade.least)
+    return replace(grade, dotted=True) if negative else grade

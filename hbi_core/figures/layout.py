@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explainers import player_id, ranks
+from torch import Tensor
+
+from explainers import player_id
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.grades import Grade, grade_of, reference
 from hbi_core.figures.labels import length_in_em, shortened
+from hbi_core.figures.view import FigureView, ShownLink, shown_links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,23 +52,11 @@ class Token:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
-    """The line between a video and a text player, by their names, and what it says."""
+class Link(ShownLink):
+    """The line of a link that is shown."""
 
-    ends: tuple[str, str]
     start: tuple[float, float]
     end: tuple[float, float]
-    video: int
-    text: int
-    interaction: float
-    similarity: float
-    rank: int
-    grade: Grade
-
-    @property
-    def id(self) -> str:
-        """Both ends in one word: "action/video/0--action/text/2"."""
-        return "--".join(self.ends)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,26 +269,23 @@ def _lay_out_row(
     return tuple(cells), tuple(tokens)
 
 
-def links_of(level: GameLevel, layout: LevelLayout) -> tuple[Link, ...]:
-    """The lines between the players of a level, the weakest first: the order to draw them in."""
-    values = level.interactions.values
-    strongest = reference(values.flatten().tolist())
-    rank = ranks(values)
-    links = []
-    for video, row in enumerate(values.tolist()):
-        for text, interaction in enumerate(row):
-            text_token, video_token = layout.text_tokens[text], layout.video_tokens[video]
-            links.append(
-                Link(
-                    ends=(video_token.id, text_token.id),
-                    start=(text_token.middle, text_token.top + text_token.height),
-                    end=(video_token.middle, video_token.top),
-                    video=video,
-                    text=text,
-                    interaction=interaction,
-                    similarity=float(level.similarity[video, text]),
-                    rank=int(rank[video, text]),
-                    grade=grade_of(interaction, strongest),
-                )
-            )
-    return tuple(sorted(links, key=lambda link: -link.rank))
+def links_of(
+    level: GameLevel,
+    layout: LevelLayout,
+    view: FigureView | None = None,
+    pairs: Tensor | None = None,
+) -> tuple[Link, ...]:
+    """The lines between the players of a level, the weakest first: the order to draw them in.
+
+    Args:
+        level: with its interactions.
+        layout: where its players stand.
+        view, pairs: as for `shown_links`; None shows all cross links.
+    """
+    places = {token.id: (token.middle, token.top) for token in layout.video_tokens} | {
+        token.id: (token.middle, token.top + token.height) for token in layout.text_tokens
+    }
+    return tuple(
+        Link(**vars(link), start=places[link.ends[1]], end=places[link.ends[0]])
+        for link in shown_links(level, view or FigureView(), pairs)
+    )

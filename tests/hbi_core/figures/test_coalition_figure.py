@@ -10,7 +10,7 @@ import pytest
 
 from explainers import ranks
 from hbi_core.figures.coalition_page import coalition_page
-from hbi_core.figures.grades import GRADES, grade_of, key_label, reference
+from hbi_core.figures.grades import GRADES, grade_of, key_label
 from hbi_core.figures.layout import lay_out, links_of
 
 
@@ -25,16 +25,17 @@ def test_links_run_from_weak_to_strong(explanation, layout):
         assert len(links) == values.numel()
         assert [link.rank for link in links] == list(range(values.numel(), 0, -1))
         for link in links:
-            assert link.interaction == float(values[link.video, link.text])
-            assert link.similarity == float(level.similarity[link.video, link.text])
-            assert link.rank == ranks(values)[link.video, link.text]
-            token = drawn.text_tokens[link.text]
+            assert link.interaction == float(values[link.first, link.second])
+            assert link.similarity == float(level.similarity[link.first, link.second])
+            assert link.rank == ranks(values)[link.first, link.second]
+            token = drawn.text_tokens[link.second]
             assert token.left <= link.start[0] <= token.left + token.width
         assert links[-1].grade is GRADES[0]
 
 
 def test_grades():
-    assert [grade_of(x, 1.0).name for x in (1.0, 0.75, 0.74, 0.5, 0.3, 0.1, 0.0, -2.0)] == [
+    assert [grade_of(x).name for x in (1.001, 1.0, 0.75, 0.74, 0.5, 0.3, 0.1, 0.0)] == [
+        "outlier",
         "red",
         "red",
         "orange",
@@ -42,11 +43,9 @@ def test_grades():
         "green",
         "blue",
         "blue",
-        "negative",
     ]
-    assert grade_of(-0.5, -0.1).name == "negative"
-    assert grade_of(0.0, 0.0).name == "blue"
-    assert grade_of(0.1, -0.1).name == "red"
+    assert grade_of(0.9, negative=True) is GRADES[-1]
+    assert grade_of(0.9, negative=True, alone=True) == replace(GRADES[0], dotted=True)
     assert [key_label(number) for number in range(5)] == [
         "75–100 %",
         "50–75 %",
@@ -56,14 +55,6 @@ def test_grades():
     ]
     widths = [grade.width for grade in GRADES]
     assert widths == sorted(widths, reverse=True)
-
-
-def test_one_outlier_does_not_make_all_others_pale():
-    others = [0.01 * share for share in range(-20, 101)]
-    strongest = reference([7.0, *others])
-    assert strongest == max(others)
-    assert [grade_of(x, strongest).name for x in (7.0, 0.8, 0.6)] == ["red", "red", "orange"]
-    assert reference([0.1, 7.0, 0.2]) == 7.0  # nobody is an outlier among three
 
 
 def test_grades_can_be_told_apart_in_grey():
