@@ -1,10 +1,10 @@
-"""python -m hbi_core.explain VIDEO "CAPTION" --out DIR: explain from a shell."""
+"""python -m hbi_core.explain VIDEO "CAPTION" --out DIR: explain from a shell, or open again."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,8 @@ from explainers import WEIGHTINGS
 from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
 from hbi_core.command_line import command, parsed, text_of
 from hbi_core.encoders import download_encoder
+from hbi_core.errors import SettingsError
+from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
@@ -23,7 +25,10 @@ def _one_of(names: Iterable[str]) -> object:
     return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
 
 
-@dataclass(frozen=True)
+_OF_THE_MODEL = ("encoder", "checkpoint", "download", "frames", "weighting")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Arguments:
     """Explain how a video and a caption fit together, at three levels.
 
@@ -32,9 +37,10 @@ class Arguments:
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """This video file is explained."""
-    caption: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION")]
-    """This text describes the video; it has at least one word."""
+    """This video file is explained. An explanation.json is opened instead, without its video, and
+    its files are written anew."""
+    caption: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION")] = None
+    """This text describes the video; it has at least one word. An explanation.json has its own."""
     out: Path
     """The files are written to this folder, which is made if it is not there."""
     encoder: str = "auto"
@@ -61,21 +67,28 @@ class Arguments:
 
     def __post_init__(self) -> None:
         check(self, weighting=one_of(WEIGHTINGS), width=one_of(tuple(WIDTHS)))
+        if not self.opens_again:
+            if self.caption is None:
+                raise SettingsError("CAPTION is missing: write what the video shows, in quotes.")
+            return
+        if self.caption is not None:
+            raise SettingsError(f"{self.video} has a caption of its own: leave out the other one.")
+        defaults = {field.name: field.default for field in fields(self)}
+        if given := [name for name in _OF_THE_MODEL if getattr(self, name) != defaults[name]]:
+            raise SettingsError(
+                f"{self.video} is explained already: leave out --{', --'.join(given)}."
+            )
+
+    @property
+    def opens_again(self) -> bool:
+        """Whether an explanation.json is opened rather than a video explained."""
+        return self.video.lower().endswith(".json")
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "explain", argv)
-    if arguments.download:
-        download_encoder(_encoder_name(arguments))
-    explanation = explain(
-        arguments.video,
-        text_of(arguments.caption),
-        encoder=arguments.encoder,
-        frames=arguments.frames,
-        checkpoint=arguments.checkpoint,
-        weighting=arguments.weighting,
-    )
+    explanation = _explanation(arguments)
     written = explanation.save(arguments.out, arguments.width)
     undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
@@ -88,6 +101,21 @@ def main(argv: list[str] | None = None) -> None:
         print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
     for path in written:
         print(path)
+
+
+def _explanation(arguments: Arguments) -> Explanation:
+    if arguments.caption is None:
+        return Explanation.from_file(arguments.video)
+    if arguments.download:
+        download_encoder(_encoder_name(arguments))
+    return explain(
+        arguments.video,
+        text_of(arguments.caption),
+        encoder=arguments.encoder,
+        frames=arguments.frames,
+        checkpoint=arguments.checkpoint,
+        weighting=arguments.weighting,
+    )
 
 
 def _encoder_name(arguments: Arguments) -> str:

@@ -68,9 +68,25 @@ def test_command_line(tmp_path, explanation):
     assert data == json.loads(explanation.to_json())
 
 
+def test_an_explanation_is_opened_again(tmp_path, explanation, capsys):
+    """Without its video; the same numbers, and a figure of another width."""
+    explanation.save(tmp_path / "first")
+    file = tmp_path / "first" / "explanation.json"
+    out = tmp_path / "second"
+    assert main([str(file), "--out", str(out), "--width", "column"]) == 0
+    assert {path.name for path in out.iterdir()} == SAVED
+    for name in ("explanation.json", "interactions.csv", "graph.graphml"):
+        assert (out / name).read_bytes() == (file.parent / name).read_bytes()
+    assert b'width="234pt"' in (out / "figure.svg").read_bytes()[:2000]
+    assert "lite_heads.safetensors" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["nothing.json"], "nothing.json cannot be read"),
+        ([str(ROOT / "requirements.json"), "a cat"], "has a caption of its own"),
+        (["a.json", "--frames", "3", "--encoder", "lite"], "leave out --encoder, --frames"),
         (["nothing.mp4", "a cat"], "There is no video file nothing.mp4"),
         (["https://example.com/a.mp4", "a cat"], "https://example.com/a.mp4 is an address"),
         ([str(CAFE), "猫 🐶"], "Write it in English"),
