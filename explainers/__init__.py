@@ -10,6 +10,7 @@ from explainers.coalition_graph import coalition_graph, player_id, ranks
 from explainers.comparison import Comparison, compare
 from explainers.enumeration import TooManyCoalitionsError, enumerate_coalitions, enumeration_seconds
 from explainers.estimator import Estimator, estimate
+from explainers.explained_variance import ExplainedVariance, explained_variance
 from explainers.game import WEIGHTINGS, SimilarityGame
 from explainers.indices import INDICES
 from explainers.interactions import Interactions
@@ -21,6 +22,7 @@ __all__ = [
     "WEIGHTINGS",
     "Comparison",
     "Estimator",
+    "ExplainedVariance",
     "Interactions",
     "SimilarityGame",
     "TooManyCoalitionsError",
@@ -31,6 +33,7 @@ __all__ = [
     "enumerate_coalitions",
     "enumeration_seconds",
     "estimate",
+    "explained_variance",
     "multilinear_extension",
     "player_id",
     "ranks",

@@ -252,7 +252,10 @@ def _read(document: Json) -> Explanation:
     if left_out[: len(unreadable)] != unreadable:
         document["words_left_out"].fail("does not begin with words_unreadable")
     notes = document.get("notes")
-    read = tuple(Level.from_json(level, len(video.times), len(words)) for level in levels)
+    weighting = model["weighting"].one_of(WEIGHTINGS)
+    read = tuple(
+        Level.from_json(level, len(video.times), len(words), weighting) for level in levels
+    )
     if len({level.name for level in read}) < len(read):
         document["levels"].fail("has two levels of one name")
     return Explanation(
@@ -261,7 +264,7 @@ def _read(document: Json) -> Explanation:
         video=video,
         encoder=model["encoder"].label(),
         checkpoint=model["checkpoint"].label(),
-        weighting=model["weighting"].one_of(WEIGHTINGS),
+        weighting=weighting,
         levels=read,
         words_left_out=left_out,
         words_unreadable=unreadable,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from explainers import Interactions, SimilarityGame
+from explainers import (
+    ExplainedVariance,
+    Interactions,
+    SimilarityGame,
+    closed_form,
+    explained_variance,
+)
 from hbi_core.json_reading import Json
 
 _MOST_PAIRS = 4096  # of a level, as of 64 frames and 64 words; more could not be drawn
@@ -60,6 +66,9 @@ class Level:
         similarity: float64 [V, T], cosine similarities.
         video_logits, text_logits: float64 [V], [T], token weights before the softmax.
         interactions: Interactions with values float64 [V, T], Eq. 3.
+        video_values, text_values: float64 [V], [T], the Banzhaf value of each player: what it adds
+            to a random coalition on average.
+        explained: how much of the game single players and pairs explain, float64.
 
     Example:
         >>> action = explanation.levels[1]  # of what `explain` returned
@@ -77,6 +86,58 @@ class Level:
     video_logits: Tensor
     text_logits: Tensor
     interactions: Interactions
+    video_values: Tensor
+    text_values: Tensor
+    explained: ExplainedVariance
+
+    @classmethod
+    def played(
+        cls,
+        name: str,
+        video_tokens: tuple[VideoToken, ...],
+        text_tokens: tuple[TextToken, ...],
+        game: SimilarityGame,
+        score: float | None = None,
+    ) -> Level:
+        """The level of a game, played: all that is told of it is exact.
+
+        Args:
+            name: of the level.
+            video_tokens, text_tokens: its V and T players.
+            game: float64, without leading dimensions and without padding.
+            score: of the whole video and the whole text; None takes the value of all players.
+
+        Returns:
+            The level, with its tensors on the CPU.
+
+        Raises:
+            ValueError: there is not one token for each player.
+
+        Example:
+            >>> event = explanation.levels[2]
+            >>> game = event.game(explanation.weighting)
+            >>> again = Level.played("event", event.video_tokens, event.text_tokens, game)
+            >>> again.to_dict()["values"] == event.to_dict()["values"]
+            True
+        """
+        counts = [len(video_tokens), len(text_tokens)]
+        if list(game.similarity.shape) != counts:
+            raise ValueError(f"{counts} tokens for the players {list(game.similarity.shape)}")
+        interactions = closed_form(game)
+        video_values, text_values = _player_values(game)
+        return cls(
+            name=name,
+            score=float(game.grand_value() if score is None else score),
+            video_tokens=video_tokens,
+            text_tokens=text_tokens,
+            similarity=game.similarity.cpu(),
+            video_logits=game.video_logits.cpu(),
+            text_logits=game.text_logits.cpu(),
+            interactions=replace(interactions, values=interactions.values.cpu()),
+            video_values=video_values,
+            text_values=text_values,
+            explained=explained_variance(game.to("cpu")),
+        )
 
     def game(self, weighting: str) -> SimilarityGame:
         """The game that the tokens of this level play, float64 on the CPU.
@@ -110,7 +171,7 @@ class Level:
 
         Example:
             >>> sorted(explanation.levels[0].to_dict())[:3]
-            ['interactions', 'method', 'name']
+            ['explained', 'interactions', 'method']
         """
         return {
             "name": self.name,
@@ -122,16 +183,19 @@ class Level:
             "text_logits": self.text_logits.tolist(),
             "interactions": self.interactions.values.tolist(),
             "method": self.interactions.method,
+            "values": {"video": self.video_values.tolist(), "text": self.text_values.tolist()},
+            "explained": {one.name: float(getattr(self.explained, one.name)) for one in _PARTS},
         }
 
     @classmethod
-    def from_json(cls, json: Json, frames: int, words: int) -> Level:
+    def from_json(cls, json: Json, frames: int, words: int, weighting: str) -> Level:
         """What `to_dict` wrote.
 
         Args:
             json: an entry of "levels" in explanation.json.
             frames: that there are, whose indices video tokens have.
             words: likewise.
+            weighting: of the game, from which older files have what they lack.
 
         Returns:
             The same level. What its interactions cost is not in the file: it counts as nothing.
@@ -142,7 +206,7 @@ class Level:
         Example:
             >>> from hbi_core.json_reading import Json
             >>> event = explanation.levels[2]
-            >>> again = Level.from_json(Json(event.to_dict(), "levels[2]"), 12, 16)
+            >>> again = Level.from_json(Json(event.to_dict(), "levels[2]"), 12, 16, "renormalised")
             >>> again.to_dict() == event.to_dict()
             True
         """
@@ -156,6 +220,15 @@ class Level:
             rows = json[name].each(len(videos), len(videos))
             return _tensor([row.numbers(len(texts)) for row in rows])
 
+        similarity = matrix("similarity")
+        video_logits = _tensor(json["video_logits"].numbers(len(videos)))
+        text_logits = _tensor(json["text_logits"].numbers(len(texts)))
+        try:
+            game = SimilarityGame(similarity, video_logits, text_logits, weighting=weighting)
+            closed_form(game)
+        except ValueError as error:  # logits of some 1e308
+            json.fail(f"has no game: {error}")
+        video_values, text_values = _read_values(json.get("values"), game)
         return cls(
             name=json["name"].label(),
             score=json["score"].number(),
@@ -163,9 +236,9 @@ class Level:
             text_tokens=tuple(
                 TextToken(one["words"].indices(words), one["text"].label()) for one in texts
             ),
-            similarity=matrix("similarity"),
-            video_logits=_tensor(json["video_logits"].numbers(len(videos))),
-            text_logits=_tensor(json["text_logits"].numbers(len(texts))),
+            similarity=similarity,
+            video_logits=video_logits,
+            text_logits=text_logits,
             interactions=Interactions(
                 values=matrix("interactions"),
                 standard_error=None,
@@ -174,8 +247,37 @@ class Level:
                 seconds=0.0,
                 device="cpu",
             ),
+            video_values=video_values,
+            text_values=text_values,
+            explained=_read_explained(json.get("explained"), game),
         )
 
 
-def _tensor(values: list) -> Tensor:
+_PARTS = fields(ExplainedVariance)
+
+
+def _player_values(game: SimilarityGame) -> tuple[Tensor, Tensor]:
+    """The Banzhaf values of video and text tokens, on the CPU."""
+    values = closed_form(game, pairs="all").player_values
+    assert values is not None, "with all pairs there are those of single players"
+    video, text = values.cpu().split(list(game.similarity.shape))
+    return video, text
+
+
+def _read_values(json: Json | None, game: SimilarityGame) -> tuple[Tensor, Tensor]:
+    """Those in the file, or of the game, as for older files."""
+    if json is None:
+        return _player_values(game)
+    videos, texts = game.similarity.shape
+    return _tensor(json["video"].numbers(videos)), _tensor(json["text"].numbers(texts))
+
+
+def _read_explained(json: Json | None, game: SimilarityGame) -> ExplainedVariance:
+    """Likewise."""
+    if json is None:
+        return explained_variance(game)
+    return ExplainedVariance(**{one.name: _tensor(json[one.name].number(0)) for one in _PARTS})
+
+
+def _tensor(values: float | list) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)

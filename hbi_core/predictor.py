@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from explainers import SimilarityGame, closed_form
+from explainers import SimilarityGame
 from explainers.timing import Progress, or_silence
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.checks import whole_number
@@ -305,20 +305,18 @@ def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Leve
     video, frames = _in_order(tokens.video.tokens)
     text, words = _in_order(tokens.text.tokens)
 
-    similarity = game.similarity[0][video][:, text]
-    video_logits, text_logits = game.video_logits[0][video], game.text_logits[0][text]
-    played = closed_form(SimilarityGame(similarity, video_logits, text_logits, weighting=weighting))
-    return Level(
-        name=tokens.name,
-        score=float(game.grand_value()),
-        video_tokens=tuple(VideoToken(group) for group in frames),
-        text_tokens=tuple(
-            TextToken(group, " ".join(labels[word] for word in group)) for group in words
-        ),
-        similarity=similarity.cpu(),
-        video_logits=video_logits.cpu(),
-        text_logits=text_logits.cpu(),
-        interactions=replace(played, values=played.values.cpu()),
+    alone = SimilarityGame(
+        game.similarity[0][video][:, text],
+        game.video_logits[0][video],
+        game.text_logits[0][text],
+        weighting=weighting,
+    )
+    return Level.played(
+        tokens.name,
+        tuple(VideoToken(group) for group in frames),
+        tuple(TextToken(group, " ".join(labels[word] for word in group)) for group in words),
+        alone,
+        float(game.grand_value()),
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from benchmarks.measures import Count
 from benchmarks.real_footage import Join, measure_caption, measure_join, read_joins, strongest
-from explainers import Interactions
+from explainers import Interactions, SimilarityGame
 from hbi_core.errors import DataError
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.inputs.text import parse_caption
@@ -27,16 +28,13 @@ def level(name, frames, words, values, caption):
         seconds=0.0,
         device="cpu",
     )
-    return Level(
-        name=name,
-        score=0.0,
-        video_tokens=tuple(VideoToken(own) for own in frames),
-        text_tokens=tuple(TextToken(own, " ".join(texts[n] for n in own)) for own in words),
-        similarity=-values,
-        video_logits=torch.zeros(len(frames)),
-        text_logits=torch.zeros(len(words)),
-        interactions=interactions,
+    played = Level.played(
+        name,
+        tuple(VideoToken(own) for own in frames),
+        tuple(TextToken(own, " ".join(texts[n] for n in own)) for own in words),
+        SimilarityGame(-values, torch.zeros(len(frames)), torch.zeros(len(words))),
     )
+    return replace(played, interactions=interactions)
 
 
 def explained(caption, *levels):

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from explainers import closed_form
+from explainers import closed_form, enumerate_coalitions
 from hbi_core.errors import ExplanationError
 from hbi_core.explanation import Explanation, TextToken
 from support.demo import CAFE_CAPTION
@@ -37,10 +38,29 @@ def test_json_schema(explanation):
             "text_logits",
             "interactions",
             "method",
+            "values",
+            "explained",
         }
         assert level["method"] == "closed_form"
         shape = (len(level["video_tokens"]), len(level["text_tokens"]))
         assert np.shape(level["similarity"]) == np.shape(level["interactions"]) == shape
+        assert (len(level["values"]["video"]), len(level["values"]["text"])) == shape
+        shares = [share for name, share in level["explained"].items() if name != "variance"]
+        assert sum(shares) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_what_is_told_of_players_is_that_of_the_game(explanation):
+    """Of all coalitions; at the entity level they are too many."""
+    for level in explanation.levels[1:]:
+        game = level.game(explanation.weighting)
+        exact = enumerate_coalitions(game, pairs="all")
+        video, text = level.video_values, level.text_values
+        assert (torch.cat([video, text]) - exact.player_values).abs().max() < 1e-12
+        members = torch.cartesian_prod(*[torch.tensor([False, True])] * game.players)
+        variance = game.coalition_values(members).var(correction=0)
+        assert float(level.explained.variance) == pytest.approx(float(variance))
+        drawn = exact.values[: len(video), len(video) :].square().sum() / 16
+        assert float(level.explained.cross_pairs) == pytest.approx(float(drawn / variance))
 
 
 def test_json_has_no_value_that_json_lacks(explanation):
@@ -82,6 +102,7 @@ def test_everything_that_is_said_of_a_caption_opens_again(explanation):
         text_tokens=tuple(tokens),
         similarity=first.similarity[:, 1:],
         text_logits=first.text_logits[1:],
+        text_values=first.text_values[1:],
         interactions=replace(first.interactions, values=first.interactions.values[:, 1:]),
     )
     told = replace(
@@ -105,6 +126,14 @@ def test_old_files_have_grey_frames(explanation):
     assert old.to_json() == text
     assert old.video.frames.shape[0] == 12
     assert len(np.unique(old.video.frames)) == 1
+
+
+def test_older_files_get_what_follows_from_their_games(explanation):
+    data = json.loads(explanation.to_json())
+    for level in data["levels"]:
+        del level["values"], level["explained"]
+    again = Explanation.from_json(json.dumps(data))
+    assert again.to_json() == explanation.to_json()
 
 
 def changed(explanation, path, value):
@@ -136,6 +165,9 @@ def changed(explanation, path, value):
         (["levels", 0, "similarity", 3], [0.0] * 15, r"similarity\[3\] has 15 elements"),
         (["levels", 0, "interactions", 3, 4], None, r"interactions\[3\]\[4\] \(None\)"),
         (["levels", 0, "video_logits"], [0.0], "video_logits has 1 elements"),
+        (["levels", 0, "values", "text"], [0.0], r"values\.text has 1 elements"),
+        (["levels", 0, "explained", "rest"], -0.1, r"explained\.rest .* is less than 0"),
+        (["levels", 0, "video_logits"], [-1e308, 1e308] * 6, "has no game: token logits differ"),
         (["levels", 2, "video_tokens", 0, "frames"], [], "frames has 0 elements"),
         (["levels", 2, "video_tokens", 0, "frames"], [12], "is not one of 0 to 11"),
         (["levels", 2, "video_tokens", 0, "frames"], [1, 1], "does not increase"),

@@ -1,0 +1,288 @@
+"""How much of a game its single players and its pairs explain, exactly, in polynomial time.
+
+Let every player join independently with probability p, so that the value φ(S) is a random variable.
+Its best least-squares approximation by single players and pairs has the weighted Banzhaf
+interactions as the coefficients of its pairs (Hammer & Holzman 1992; Marichal & Mathonet 2011), and
+its variance falls apart into those of its terms: with π = p(1 - p), the values B of single players
+and the interactions I of pairs,
+
+    Var(φ) = π Σ_i B_i²  +  π² Σ_{i<j} I_ij²  +  the rest, of order three and more
+
+The variance itself is E[φ²] - E[φ]². It is polynomial as well, because the members A on the video
+side and B on the text side are independent: with the best match m_v of a frame in B, n_t of a word
+in A, and ω of `SimilarityGame`,
+
+    E[φ²] = ¼ [ Σ_{v,v'} E[ω_v ω_v'] E[m_v m_v'] + Σ_{t,t'} E[ω_t ω_t'] E[n_t n_t']
+                + 2 Σ_{v,t} E[ω_v n_t] E[ω_t m_v] ]
+
+A best match is the highest similarity less the drops d_r to the next ones: m = a_(0) - Σ_r d_r over
+those r whose first r + 1 players are all absent; after the last one it drops to 0. So all that is
+needed are the probabilities that such sets of players are absent, and the mean weights where they
+are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from explainers.game import SimilarityGame, exact_precision, masked_softmax
+from explainers.indices import joining_probabilities
+from explainers.multilinear import STEP, all_differences, rates
+from explainers.settings import check_game
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ExplainedVariance:
+    """Shares of the variance of a game over random coalitions.
+
+    The shares are at least 0 and sum to 1. Where all coalitions are worth the same there is nothing
+    to explain: the variance is 0, and so is every share.
+
+    Attributes:
+        video_singles, text_singles: float [...], explained by the values of single video tokens and
+            of single text tokens.
+        cross_pairs: by the interactions of video with text tokens, which a coalition graph draws.
+        video_pairs, text_pairs: by those of two tokens of one side.
+        rest: by nothing of these: it takes three players or more.
+        variance: of the value of a random coalition, in the squared unit of the game.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, explained_variance
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> explained = explained_variance(game)
+        >>> explained.cross_pairs, explained.r_squared
+        (tensor(0.3020), tensor(0.9685))
+    """
+
+    video_singles: Tensor
+    text_singles: Tensor
+    cross_pairs: Tensor
+    video_pairs: Tensor
+    text_pairs: Tensor
+    rest: Tensor
+    variance: Tensor
+
+    @property
+    def r_squared(self) -> Tensor:
+        """float [...]: R² of single players and pairs together, 1 - rest.
+
+        Example:
+            >>> import torch
+            >>> from explainers import SimilarityGame, explained_variance
+            >>> game = SimilarityGame(torch.ones(1, 1), torch.zeros(1), torch.zeros(1))
+            >>> explained_variance(game).r_squared
+            tensor(1.)
+        """
+        return 1.0 - self.rest
+
+    def shares(self) -> dict[str, Tensor]:
+        """The six shares by name, in the order of the attributes.
+
+        Example:
+            >>> import torch
+            >>> from explainers import SimilarityGame, explained_variance
+            >>> game = SimilarityGame(torch.ones(1, 1), torch.zeros(1), torch.zeros(1))
+            >>> list(explained_variance(game).shares())[:3]
+            ['video_singles', 'text_singles', 'cross_pairs']
+        """
+        return {name: getattr(self, name) for name in SHARES}
+
+
+SHARES = ("video_singles", "text_singles", "cross_pairs", "video_pairs", "text_pairs", "rest")
+
+
+def explained_variance(game: SimilarityGame, probability: float = 0.5) -> ExplainedVariance:
+    """How much of a game single tokens and pairs of tokens explain.
+
+    Cost of time: O(V²·T²·(V + T)), and with "renormalised" weighting O(V·T·(V + T)·K) beside that
+    for K quadrature nodes (see `closed_form`). Of memory: O(V·T·max(V, T)), and that of all pairs.
+
+    Args:
+        game: any batch of games, any device. Padding tokens do not count.
+        probability: with which each player joins, in (0, 1); with ½ all coalitions count alike.
+
+    Returns:
+        Shares [...] in the dtype of the game, computed in float64; not differentiable.
+
+    Raises:
+        TypeError: the game is no SimilarityGame.
+        ValueError: the probability is out of range.
+
+    Example:
+        >>> import torch
+        >>> from explainers import SimilarityGame, explained_variance
+        >>> similarity = torch.tensor([[0.9, 0.1], [0.2, 0.6]])
+        >>> game = SimilarityGame(similarity, torch.zeros(2), torch.zeros(2))
+        >>> explained = explained_variance(game)
+        >>> {name: f"{float(share):.1%}" for name, share in explained.shares().items()}
+        {'video_singles': '28.4%', 'text_singles': '30.3%', 'cross_pairs': '30.2%', \
+'video_pairs': '4.0%', 'text_pairs': '4.0%', 'rest': '3.1%'}
+    """
+    check_game(game, "explained_variance")
+    ((probability, _),) = joining_probabilities("weighted_banzhaf", probability, 1)
+    with torch.no_grad(), exact_precision(game.similarity):
+        double = _in_double(game)
+        variance = _variance(double, probability)
+        parts = _parts(all_differences(double, probability), double, probability)
+        scale = torch.where(variance > 0, variance, torch.inf)
+        shares = {name: part / scale for name, part in parts.items()}
+        rest = (variance / scale - sum(shares.values())).clamp(min=0.0)  # rounding, at 0
+    dtype = game.similarity.dtype
+    return ExplainedVariance(
+        **{name: share.to(dtype) for name, share in shares.items()},
+        rest=rest.to(dtype),
+        variance=variance.to(dtype),
+    )
+
+
+def _in_double(game: SimilarityGame) -> SimilarityGame:
+    return SimilarityGame(
+        game.similarity.double(),
+        game.video_logits.double(),
+        game.text_logits.double(),
+        game.video_mask,
+        game.text_mask,
+        game.weighting,
+    )
+
+
+def _parts(differences: Tensor, game: SimilarityGame, probability: float) -> dict[str, Tensor]:
+    """The variance of each kind of terms, [...], of first and second differences [..., N, N]."""
+    each = probability * (1.0 - probability)
+    squares = differences.square()
+    singles = squares.diagonal(dim1=-2, dim2=-1)
+    pairs = squares.triu(diagonal=1)
+    videos = game.similarity.shape[-2]
+    return {
+        "video_singles": each * singles[..., :videos].sum(-1),
+        "text_singles": each * singles[..., videos:].sum(-1),
+        "cross_pairs": each**2 * pairs[..., :videos, videos:].sum((-2, -1)),
+        "video_pairs": each**2 * pairs[..., :videos, :videos].sum((-2, -1)),
+        "text_pairs": each**2 * pairs[..., videos:, videos:].sum((-2, -1)),
+    }
+
+
+def _variance(game: SimilarityGame, probability: float) -> Tensor:
+    """Var(φ), [...]."""
+    rows = _BestMatches(game.similarity, game.text_mask, probability)
+    columns = _BestMatches(game.similarity.mT, game.video_mask, probability)
+    moments = _WEIGHT_MOMENTS[game.weighting]
+    video_mean, video_second, video_missed = moments(
+        game.video_logits, game.video_mask, columns, probability
+    )
+    text_mean, text_second, text_missed = moments(
+        game.text_logits, game.text_mask, rows, probability
+    )
+    mean = (video_mean * rows.mean).sum(-1) + (text_mean * columns.mean).sum(-1)
+    within = (video_second * rows.second()).sum((-2, -1))
+    within = within + (text_second * columns.second()).sum((-2, -1))
+    across = columns.with_weights(video_mean, video_missed).mT  # E[ω_v n_t]
+    across = across * rows.with_weights(text_mean, text_missed)  # E[ω_t m_v]
+    return (0.25 * (within + 2.0 * across.sum((-2, -1)) - mean.square())).clamp(min=0.0)
+
+
+class _BestMatches:
+    """The best match max_{t∈B} a[v,t] of every row of a matrix in a random coalition of columns.
+
+    Attributes:
+        order: int [..., M, N], the columns of each row by descending similarity.
+        drop: float [..., M, N], d_r: from the similarity at rank r to the next, or to 0.
+        others: float [..., M, N, N], 1 where a real player, last, is below rank r.
+        none: float [..., M, N], the probability that the first r + 1 players are all absent.
+        highest, mean: float [..., M], the similarity at rank 0, and the expected best match.
+    """
+
+    def __init__(self, similarity: Tensor, mask: Tensor, probability: float) -> None:
+        ranked, self.order = similarity.sort(dim=-1, descending=True)
+        self.drop = ranked - torch.cat([ranked[..., 1:], torch.zeros_like(ranked[..., :1])], -1)
+        count = ranked.shape[-1]
+        place = torch.nn.functional.one_hot(self.order, count)
+        below = 1 - place.cumsum(-2)
+        self.others = (below * mask.unsqueeze(-2).unsqueeze(-2)).to(ranked.dtype)
+        self._log_absence = math.log2(1.0 - probability)
+        self._players = mask.sum(-1)
+        self.none = self._absent(self._players[..., None, None] - self.others.sum(-1))
+        self.highest = ranked[..., 0]
+        self.mean = self.highest - (self.drop * self.none).sum(-1)
+
+    def _absent(self, players: Tensor) -> Tensor:
+        """The probability that so many players are all absent."""
+        return torch.exp2(players * self._log_absence)
+
+    def second(self) -> Tensor:
+        """E[m_v m_v'], [..., M, M]. Of two sets, those are absent that are not below both."""
+        lost = self.highest - self.mean
+        both = []
+        others = self.others.flatten(-3, -2).mT  # [..., N, M·N]
+        for row in range(self.drop.shape[-2]):  # one at a time: M·N² numbers instead of M²·N²
+            union = self._players[..., None, None] - self.others[..., row, :, :] @ others
+            absent = self.drop[..., row, None, :] @ self._absent(union)  # [..., 1, M·N]
+            both.append(
+                (absent.squeeze(-2).unflatten(-1, self.drop.shape[-2:]) * self.drop).sum(-1)
+            )
+        high = self.highest.unsqueeze(-1)
+        return (
+            high * high.mT
+            - high * lost.unsqueeze(-2)
+            - lost.unsqueeze(-1) * high.mT
+            + (torch.stack(both, -2))
+        )
+
+    def with_weights(self, mean: Tensor, missed: Tensor) -> Tensor:
+        """E[ω_u m_v], [..., M, N], of the mean weights and those where players are absent."""
+        return self.highest.unsqueeze(-1) * mean.unsqueeze(-2) - (
+            self.drop.unsqueeze(-1) * missed
+        ).sum(-2)
+
+
+def _fixed_moments(
+    logits: Tensor, mask: Tensor, matches: _BestMatches, probability: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_renormalised_moments`, with ω_u = w_u / Σ w for members."""
+    weight = masked_softmax(logits, mask)
+    mean = probability * weight
+    second = mean.unsqueeze(-1) * mean.unsqueeze(-2)
+    second = second + torch.diag_embed((1.0 - probability) * mean * weight)
+    return mean, second, matches.none.unsqueeze(-1) * matches.others * mean[..., None, None, :]
+
+
+def _renormalised_moments(
+    logits: Tensor, mask: Tensor, matches: _BestMatches, probability: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Moments of the weights ω_u(B) = w_u / Σ_{t∈B} w_t of the members of a random coalition.
+
+    As in `explainers.multilinear`, and with 1/W² = ∫ τ e^(-Wτ) dτ, g_u = 1 - p + p e^(-w_u τ):
+
+        E[ω_u]                     = p ∫ w_u e^(-w_u τ) Π_{t≠u} g_t dτ
+        E[ω_u ω_s]                 = p² ∫ τ w_u w_s e^(-w_u τ - w_s τ) Π_{t≠u,s} g_t dτ     (u ≠ s)
+        E[ω_u²]                    = p ∫ τ w_u² e^(-w_u τ) Π_{t≠u} g_t dτ
+        E[ω_u; U is absent] (u∉U)  = p (1 - p)^|U| ∫ w_u e^(-w_u τ) Π_{t≠u, t∉U} g_t dτ
+
+    Returns:
+        mean [..., N], second moments [..., N, N], and means where the first r + 1 players of each
+        row are absent, [..., M, N, N]: row, r, whose weight.
+    """
+    rate = rates(logits, mask)  # [..., N, K], w τ, 0 for padding
+    decay = (-rate).exp()
+    factor = 1.0 - probability + probability * decay
+    factor = torch.where(mask.unsqueeze(-1), factor, 1.0)
+    joins = probability * rate * decay / factor
+    log_factor = factor.log()
+    product = log_factor.sum(-2, keepdim=True).exp() * STEP
+    second = joins * product @ joins.mT
+    own = (joins * rate * product).sum(-1)
+    diagonal = torch.eye(second.shape[-1], dtype=torch.bool, device=second.device)
+    second = torch.where(diagonal, own.unsqueeze(-1), second)
+    remaining = (matches.others.flatten(-3, -2) @ log_factor).exp() * STEP  # [..., M·N, K]
+    missed = (remaining @ joins.mT).unflatten(-2, matches.none.shape[-2:])
+    missed = missed * matches.none.unsqueeze(-1) * matches.others
+    return (joins * product).sum(-1), second, missed
+
+
+_WEIGHT_MOMENTS = {"fixed": _fixed_moments, "renormalised": _renormalised_moments}
