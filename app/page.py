@@ -76,8 +76,9 @@ def ask() -> Session:
             caption = gr.Textbox(
                 first_caption,
                 label="Caption",
-                info="One sentence, or several parts separated by commas or full stops.",
-                lines=3,
+                info="One sentence, or several parts separated by commas or full stops. Enter "
+                "explains, Shift + Enter begins a line.",
+                lines=1,  # with more, gradio takes Enter for a line break
                 max_lines=8,
             )
             encoder, frames, weighting = _settings()

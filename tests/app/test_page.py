@@ -97,6 +97,19 @@ def test_other_example_and_export(page, tmp_path):
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]
 
 
+def test_enter_explains_an_edited_caption(page):
+    """The video that is loaded is not read again; Shift + Enter begins a line."""
+    explain(page)
+    caption = page.locator("textarea").first
+    caption.fill("A lone submarine dives,")
+    caption.press("Shift+Enter")
+    caption.press_sequentially("a rocket")
+    caption.press("Enter")
+    page.wait_for_selector("#figure :text('submarine')")
+    assert "The video was read before." in page.inner_text("#notes")
+    assert caption.input_value() == "A lone submarine dives,\na rocket"
+
+
 def open_tab(page, name):
     page.click(f"button[role=tab]:has-text('{name}')")
 
