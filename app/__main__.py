@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ class Settings:
     """Largest upload."""
     max_waiting: int = 16
     """Requests that may wait for their turn."""
+    mcp: bool = False
+    """The endpoints are tools of language models too, at /gradio_api/mcp/; takes the extra mcp."""
     download: bool = False
     """What the encoder open_clip of the page lacks on this machine is fetched once, before the page
     opens. Without this, nothing is ever downloaded."""
@@ -31,6 +34,8 @@ class Settings:
 def main() -> None:
     """Serve the page until it is stopped. The settings are those of the command line."""
     settings = tyro.cli(Settings)
+    if settings.mcp and importlib.util.find_spec("mcp") is None:
+        sys.exit('--mcp takes one package more: pip install "gradio[mcp]"')
     if not settings.download:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -40,6 +45,7 @@ def main() -> None:
     from app.export import remove_old_exports
     from app.page import build_page
     from app.session import ENCODERS
+    from app.zero_gpu import place_models
     from hbi_core.devices import choose_device
     from hbi_core.encoders import download_encoder, load_encoder
     from hbi_core.errors import WeightsError
@@ -52,6 +58,7 @@ def main() -> None:
         except WeightsError as error:
             sys.exit(str(error))
     stop_on_signals()
+    place_models(("lite", "open_clip"))
     remove_old_exports()
     page = build_page().queue(max_size=settings.max_waiting)
     page.launch(
@@ -61,6 +68,7 @@ def main() -> None:
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css_paths=ASSETS / "style.css",
         ssr_mode=False,
+        mcp_server=settings.mcp,
         prevent_thread_lock=True,
     )
     # Load the default encoder while the user looks at the page. Not earlier: gradio asks its own

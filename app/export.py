@@ -20,6 +20,7 @@ from app.uploads import refused_plainly
 from hbi_core.errors import InputError
 from hbi_core.figures.print_style import WIDTHS
 
+FORMATS = ("pdf", "svg", "png")  # of a figure
 _FOLDER = "hbi-exports-"
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#{name}-file').click(), 300)"
 
@@ -66,21 +67,44 @@ def export(result: Result | None, width: str, exports: Path | None = None) -> st
     Raises:
         gr.Error: there is no result, or no such width.
     """
-    exports = exports or Path(_exports_of_this_server().name)
     with refused_plainly():
         if result is None:
             raise InputError("Nothing to export yet: press Explain or Compare first.")
-        remove_old_exports()
-        stem = re.sub(r"[^\w.-]+", "-", result.title)[:60]
         with tempfile.TemporaryDirectory() as unpacked:
             files = result.save(unpacked, width)
-            exports.mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
-            # In a folder of its own, so that no two have the same path.
-            archive = Path(tempfile.mkdtemp(dir=exports)) / f"hbi-{stem}.zip"
+            archive = _new_folder(exports) / f"hbi-{_stem(result)}.zip"
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
                 for file in files:
                     bundle.write(file, file.name)
     return str(archive)
+
+
+def exported_figure(result: Result, format: str, width: str) -> Path:
+    """The figure alone, as a file that is kept as long as a zip.
+
+    Args:
+        result: of which there is a figure.
+        format: "pdf", "svg" or "png".
+        width: of the figure.
+
+    Raises:
+        InputError: there is no such width.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        (figure,) = [f for f in result.save(unpacked, width) if f.suffix == f".{format}"]
+        return figure.replace(_new_folder() / f"hbi-{_stem(result)}.{format}")
+
+
+def _stem(result: Result) -> str:
+    return re.sub(r"[^\w.-]+", "-", result.title)[:60]
+
+
+def _new_folder(exports: Path | None = None) -> Path:
+    """For one file, so that no two have the same path; old ones are deleted."""
+    exports = exports or Path(_exports_of_this_server().name)
+    remove_old_exports()
+    exports.mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
+    return Path(tempfile.mkdtemp(dir=exports))
 
 
 def remove_old_exports() -> None:

@@ -1,13 +1,15 @@
-"""The page from top to bottom: what is asked, the tabs, and the named endpoint."""
+"""The page from top to bottom: what is asked, the tabs, and the named endpoints."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab, explained
+from app.endpoints import Endpoints
+from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
-from app.uploads import CLIPS, GuardedBlocks, refused_plainly
+from app.uploads import CLIPS, GuardedBlocks
+from app.zero_gpu import choose_model
 from explainers import WEIGHTINGS
 from hbi_core.recent import RecentVideos
 
@@ -54,7 +56,7 @@ def build_page() -> gr.Blocks:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
                     tab(session)
         tabs.select(None, js=_FIT)
-        gr.api(explain_as_json, api_name="explain")
+        Endpoints(session)
     return page
 
 
@@ -92,7 +94,7 @@ def ask() -> Session:
             example_labels=EXAMPLE_LABELS,
             cache_examples=False,
         )
-    recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS)
+    recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS, choose=choose_model)
     return Session(
         video=video,
         caption=caption,
@@ -124,19 +126,3 @@ def _settings() -> tuple[gr.Dropdown, gr.Slider, gr.Radio]:
             info="renormalised: a softmax over the coalition's members; fixed: over all tokens.",
         )
     return encoder, frames, weighting
-
-
-def explain_as_json(
-    video: gr.FileData,
-    caption: str,
-    encoder: str = "auto",
-    frames: int = 12,
-    weighting: str = "renormalised",
-) -> dict:
-    """Explain a video and a caption; returns the contents of explanation.json.
-
-    video: an uploaded file; encoder: "auto", "lite" or "open_clip"; frames: 1 to 64; weighting:
-    "renormalised" or "fixed".
-    """
-    with refused_plainly():
-        return explained(video, caption, encoder, frames, weighting).to_dict()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional
 
+DEVICE_VARIABLE = "HBI_DEVICE"  # of the environment: the device where none is given
+
 
 def choose_device(device: str | None = None) -> str:
-    """The given device, or a GPU if there is one."""
-    return device or ("cuda" if torch.cuda.is_available() else "cpu")
+    """The given device; that of the environment's HBI_DEVICE; or a GPU if there is one."""
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    return device or os.environ.get(DEVICE_VARIABLE) or found
 
 
 def gather(tensor: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -182,12 +183,10 @@ def _checked_seeds(seeds: Iterable[int]) -> list[int]:
 
 def _on_cpu(comparison: Comparison) -> Comparison:
     def moved(result: Interactions) -> Interactions:
-        error = result.standard_error
-        return replace(
-            result,
-            values=result.values.cpu(),
-            standard_error=None if error is None else error.cpu(),
-        )
+        tensors: dict[str, Any] = {
+            k: v.cpu() for k, v in vars(result).items() if isinstance(v, torch.Tensor)
+        }
+        return replace(result, **tensors)
 
     estimates = tuple(one if one is None else moved(one) for one in comparison.estimates)
     return replace(comparison, exact=moved(comparison.exact), estimates=estimates)

@@ -45,7 +45,8 @@ def explain(
         limits: on the video, see VideoLimits.
         progress: called with a fraction in [0, 1] and what is being done.
         recent: videos that were looked at before, and their model. One that is among them is
-            neither decoded nor encoded again, and this one will be.
+            neither decoded nor encoded again, nor is a caption of it explained again; and this one
+            will be among them.
 
     Returns:
         The levels entity, action and event, with their players and exact interactions.
@@ -65,7 +66,14 @@ def explain(
         )
     frames, parsed = checked_frames(frames), parse_caption(caption)
     file = checked_file(video, limits or VideoLimits())
-    predictor, new = (recent or RecentVideos(videos=1, models=1)).predictor(
-        file, frames, limits, checkpoint, encoder, choose_device(device), progress
+    return (recent or RecentVideos(videos=1, models=1)).explain(
+        file,
+        parsed,
+        weighting,
+        frames,
+        limits,
+        checkpoint,
+        encoder,
+        choose_device(device),
+        progress,
     )
-    return predictor.explain(parsed, weighting, progress, with_video=new)

@@ -1,27 +1,38 @@
-"""The videos that were asked about last, ready for the next caption."""
+"""The videos that were asked about last, ready for the next caption, and what was answered."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 from explainers.timing import Clock, Progress
+from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.chosen_model import choose_model, in_full
+from hbi_core.encoders import Encoder
 from hbi_core.encoders.loading import file_identity, weights_file
+from hbi_core.errors import VideoError
+from hbi_core.explanation import Explanation
+from hbi_core.inputs.text import Caption
 from hbi_core.inputs.video import VideoLimits
+from hbi_core.latest import Latest, content_of
 from hbi_core.predictor import Predictor
+
+_CAPTIONS = 16  # whose answers are held, of each video
+ChooseModel = Callable[
+    [str | Path | None, str, str, Progress | None], tuple[Encoder, Checkpoint]
+]  # checkpoint, encoder, device, progress
 
 
 class RecentVideos:
     """Predictors of the last videos, for a program that answers one request after another.
 
-    A second caption on one of them costs the cheap half only. Files that were written anew are read
-    anew. Safe for several threads.
+    A second caption on one of them costs the cheap half only, and a caption that was explained
+    costs nothing. Videos are told apart by their content and name, models by the files they lie
+    in. Safe for several threads.
 
     Args:
         videos: whose frames and players are held at most.
@@ -30,6 +41,7 @@ class RecentVideos:
             12 frames of 640 × 360 pixels have 8 MB, 64 of them 44 MB.
         unused_seconds: after which a video is dropped, when another one is asked about.
         clock: tells seconds.
+        choose: loads the model that is asked for, as `choose_model`.
 
     Example:
         >>> from hbi_core.pipeline import explain
@@ -47,10 +59,11 @@ class RecentVideos:
         most_bytes: int = 100_000_000,
         unused_seconds: float = math.inf,
         clock: Clock = time.monotonic,
+        choose: ChooseModel = choose_model,
     ) -> None:
-        self._unused_seconds = unused_seconds
-        self._videos = _Recent(videos, clock, most_bytes)
-        self._models = _Recent(models, clock)
+        self._unused_seconds, self._choose = unused_seconds, choose
+        self._videos = Latest[_Known](videos, clock, lambda kept: _pixel_bytes(kept) > most_bytes)
+        self._models = Latest[Predictor](models, clock)
 
     def predictor(
         self,
@@ -85,18 +98,74 @@ class RecentVideos:
             >>> again is predictor, new, new_again
             (True, True, False)
         """
+        known, new = self._known(video, frames, limits, checkpoint, encoder, device, progress)
+        return known.predictor, new
+
+    def explain(
+        self,
+        video: Path,
+        caption: Caption,
+        weighting: str = "renormalised",
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        checkpoint: str | Path | None = None,
+        encoder: str = "auto",
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> Explanation:
+        """The explanation of a caption; the one that was given for the same arguments before.
+
+        Args:
+            video, frames, limits, checkpoint, encoder, device, progress: see `predictor`.
+            caption, weighting: see `Predictor.explain`.
+
+        Returns:
+            Its `seconds` are those that were spent on it now: none on one that was known.
+
+        Raises:
+            InputError: as `predictor` and `Predictor.explain`.
+
+        Example:
+            >>> from hbi_core.inputs.text import parse_caption
+            >>> recent, clip = RecentVideos(), Path("assets/clips/cafe.mp4")
+            >>> first = recent.explain(clip, parse_caption("a cat"), frames=2)
+            >>> second = recent.explain(clip, parse_caption("a cat"), frames=2)
+            >>> second.levels is first.levels, second.seconds
+            (True, {})
+        """
+        known, read = self._known(video, frames, limits, checkpoint, encoder, device, progress)
+        explanation, new = known.explanations.get(
+            (caption.text, weighting),
+            lambda: known.predictor.explain(caption, weighting, progress, with_video=read),
+        )
+        return explanation if new else replace(explanation, seconds={})
+
+    def _known(
+        self,
+        video: Path,
+        frames: int | None,
+        limits: VideoLimits | None,
+        checkpoint: str | Path | None,
+        encoder: str,
+        device: str,
+        progress: Progress | None,
+    ) -> tuple[_Known, bool]:
         self.forget(self._unused_seconds)
         model = checkpoint, encoder, device
         limits = limits or VideoLimits()
 
-        def ready() -> Predictor:
+        def ready() -> _Known:
             predictor = copy.copy(self.model(*model, progress))
             predictor.set_video(video, frames, limits, progress)
-            return predictor
+            return _Known(predictor, Latest(_CAPTIONS))
 
         if frames is None:  # only the model knows how many; a video that is held needs none loaded
             frames = self.model(*model, progress).frames_of(frames)
-        key = (*_model_key(*model), video, file_identity(video), frames, limits)
+        try:
+            content = content_of(video)
+        except OSError as error:
+            raise VideoError(f"{video.name} cannot be read: {error.strerror}.") from error
+        key = (*_model_key(*model), video.name, content, frames, limits)
         return self._videos.get(key, ready)
 
     def model(
@@ -125,7 +194,7 @@ class RecentVideos:
         """
 
         def loaded() -> Predictor:
-            return Predictor(*choose_model(checkpoint, encoder, device, progress))
+            return Predictor(*self._choose(checkpoint, encoder, device, progress))
 
         return self._models.get(_model_key(checkpoint, encoder, device), loaded)[0]
 
@@ -155,32 +224,14 @@ def _model_key(checkpoint: str | Path | None, encoder: str, device: str) -> tupl
     return (*files, *map(file_identity, files), encoder, device)
 
 
-class _Recent:
-    """The last predictors and when each was used, by what they were made of; the latest last."""
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A video that is ready, and what its captions were answered."""
 
-    def __init__(self, most: int, clock: Clock, most_bytes: float = math.inf) -> None:
-        self._kept: OrderedDict[Hashable, tuple[Predictor, float]] = OrderedDict()
-        self._most, self._most_bytes = most, most_bytes
-        self._clock, self._lock = clock, Lock()
+    predictor: Predictor
+    explanations: Latest[Explanation]
 
-    def get(self, key: Hashable, make: Callable[[], Predictor]) -> tuple[Predictor, bool]:
-        """A predictor, and whether it was made now."""
-        with self._lock:
-            known, _ = self._kept.get(key, (None, 0.0))
-        predictor = known or make()  # two threads may make the same: none waits for another
-        with self._lock:
-            self._kept[key] = predictor, self._clock()
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most or (len(self._kept) > 1 and self._too_large()):
-                self._kept.popitem(last=False)
-        return predictor, known is None
 
-    def _too_large(self) -> bool:
-        videos = (predictor.video for predictor, _ in self._kept.values())
-        return sum(video.frames.nbytes for video in videos if video) > self._most_bytes
-
-    def drop(self, unused_seconds: float) -> None:
-        latest = self._clock() - unused_seconds
-        with self._lock:
-            for key in [key for key, (_, used) in self._kept.items() if used <= latest]:
-                del self._kept[key]
+def _pixel_bytes(kept: Collection[_Known]) -> int:
+    videos = [known.predictor.video for known in kept]
+    return sum(video.frames.nbytes for video in videos if video)

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import networkx as nx
 import pytest
+import yaml
+from huggingface_hub import SpaceHardware
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from support.demo import ROOT
 
@@ -116,6 +120,7 @@ LATE = {  # what a module imports inside a function, and why
     ("app.__main__", "app.export"): _TO_SERVE,
     ("app.__main__", "app.page"): _TO_SERVE,
     ("app.__main__", "app.session"): _TO_SERVE,
+    ("app.__main__", "app.zero_gpu"): _TO_SERVE,
     ("app.__main__", "hbi_core.devices"): _TO_SERVE,
     ("app.__main__", "hbi_core.encoders"): _TO_SERVE,
     ("app.__main__", "hbi_core.errors"): _TO_SERVE,
@@ -158,21 +163,89 @@ def test_modules_import_at_their_top():
     assert found == set(LATE)
 
 
-def front_matter() -> dict[str, str]:
-    text = (ROOT / "README.md").read_text()
-    block = re.match(r"---\n(.*?)\n---\n", text, re.S).group(1)
-    return dict(re.match(r"(\w+): *(.*)", line).groups() for line in block.splitlines())
+# What the head of a Space's README may say: huggingface.co/docs/hub/spaces-config-reference.
+SPACE_FIELDS = {
+    "title",
+    "emoji",
+    "colorFrom",
+    "colorTo",
+    "sdk",
+    "sdk_version",
+    "python_version",
+    "suggested_hardware",
+    "suggested_storage",
+    "app_file",
+    "app_build_command",
+    "app_port",
+    "base_path",
+    "fullWidth",
+    "header",
+    "short_description",
+    "models",
+    "datasets",
+    "tags",
+    "thumbnail",
+    "pinned",
+    "license",
+    "hf_oauth",
+    "hf_oauth_scopes",
+    "hf_oauth_expiration_minutes",
+    "hf_oauth_authorized_org",
+    "disable_embedding",
+    "startup_duration_timeout",
+    "custom_headers",
+    "preload_from_hub",
+}
+SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+# What ZeroGPU takes, by its documentation of July 2026.
+ZERO_GPU_TORCH = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")
+ZERO_GPU_PYTHON = ("3.12.12", "3.10.13")
+
+
+def space() -> dict:
+    """The head of the README, which configures a Space."""
+    return yaml.safe_load((ROOT / "README.md").read_text().split("---\n")[1])
+
+
+def required(name: str) -> SpecifierSet:
+    """The versions of a package that requirements.txt takes."""
+    lines = [line.split("#")[0] for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    wanted = {one.name: one.specifier for one in map(Requirement, filter(str.strip, lines))}
+    return wanted[name]
 
 
 def test_a_space_starts_as_it_is():
-    settings = front_matter()
+    settings = space()
+    assert set(settings) <= SPACE_FIELDS
     assert settings["sdk"] == "gradio"
-    assert settings["app_file"] == "app.py"
-    assert settings["python_version"].strip('"') == "3.12"
-    wanted = re.search(r"gradio>=([\d.]+),<(\d+)", (ROOT / "requirements.txt").read_text())
-    version = settings["sdk_version"].strip('"').split(".")
-    assert [int(x) for x in version] >= [int(x) for x in wanted.group(1).split(".")]
-    assert int(version[0]) < int(wanted.group(2))
+    assert (ROOT / settings["app_file"]).is_file()
+    assert settings["sdk_version"] in required("gradio")
+    assert {settings["colorFrom"], settings["colorTo"]} <= SPACE_COLOURS
+    assert len(settings["short_description"]) <= 60
+    assert settings["thumbnail"].startswith("https://")
+    assert all(isinstance(tag, str) for tag in settings["tags"])
+    for preloaded in settings["preload_from_hub"]:
+        assert preloaded.split()[0] in settings["models"]
+
+
+def test_a_space_starts_on_zero_gpu():
+    assert space()["suggested_hardware"] == SpaceHardware.ZERO_A10G.value
+    assert space()["python_version"] in ZERO_GPU_PYTHON
+    torch = required("torch")
+    assert [version for version in ZERO_GPU_TORCH if version not in torch] == []
+    assert [version for version in ("2.7.1", "2.12.0", "3.0.0") if version in torch] == []
+    project = (ROOT / "pyproject.toml").read_text()
+    python = SpecifierSet(re.search(r'^requires-python = "(.+)"$', project, re.M).group(1))
+    assert all(version in python for version in ZERO_GPU_PYTHON)
+    for path in SOURCES:
+        assert "torch.compile(" not in path.read_text(), path
+
+
+def test_the_page_of_a_space_stands_on_those_of_the_papers():
+    """Hugging Face reads links to arXiv out of the README."""
+    text = (ROOT / "README.md").read_text()
+    for paper in ("2303.14369", "2412.20964"):
+        assert f"https://arxiv.org/abs/{paper}" in text
 
 
 def test_no_file_is_over_10_mb():

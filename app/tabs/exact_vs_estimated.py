@@ -6,14 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from app.compared import LONGEST_ENUMERATION, compared
 from app.export import export_row
 from app.session import KEPT_SECONDS, Session, Values, answered, escaped
 from explainers.comparison import BUDGETS, Row
 from explainers.methods import METHODS, REFERENCE
 from explainers.timing import seconds_in_words
-from hbi_core.checks import whole_number
 from hbi_core.errors import InputError
-from hbi_core.exact_vs_estimated import MOST_SEEDS, LevelComparison, compare_level
+from hbi_core.exact_vs_estimated import LevelComparison
 from hbi_core.explanation import Explanation
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
 from hbi_core.figures.methods_table import HEADERS, methods_table
@@ -86,7 +86,9 @@ class ExactVsEstimated:
         with gr.Row():
             seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
             first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
-            limit = gr.Slider(0, 120, 3, step=1, label="Limit of enumeration, s (0 runs none)")
+            limit = gr.Slider(
+                0, LONGEST_ENUMERATION, 3, step=1, label="Limit of enumeration, s (0 runs none)"
+            )
         return [level, budgets, seeds, first_seed, limit]
 
     @answered
@@ -103,17 +105,8 @@ class ExactVsEstimated:
         """The Compare button. Values as a request has them."""
         if explanation is None:
             raise InputError("Press Explain first: there is no game to compare on yet.")
-        if first_seed is None:
-            raise InputError("Give the first seed, a whole number.")
-        first = whole_number(first_seed, "The first seed {} was asked for", 0, 2**62)
-        runs = whole_number(seeds, "{} seeds were asked for", 1, MOST_SEEDS)
-        comparison = compare_level(
-            explanation,
-            level,
-            budgets or [],
-            range(first, first + runs),
-            limit_seconds,
-            progress=progress,
+        comparison = compared(
+            explanation, level, budgets or [], seeds, first_seed, limit_seconds, progress
         )
         progress(0.95, "Drawing")
         view = view_of(comparison)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -33,19 +34,19 @@ def server_files(tmp_path_factory):
     return tmp_path_factory.mktemp("server") / "gradio"
 
 
-@pytest.fixture(scope="session")
-def server(server_files):
-    """`python app.py` on a free port; its address."""
+@contextlib.contextmanager
+def serving(folder, variables=None):
+    """`python app.py` on a free port, with further variables of the environment; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    log = server_files.parent / "log"
+    log = folder.parent / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "GRADIO_TEMP_DIR": str(server_files)},
+            env={**os.environ, "GRADIO_TEMP_DIR": str(folder), **(variables or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -63,4 +64,17 @@ def server(server_files):
     finally:
         process.terminate()
         assert process.wait(600) == 0, log.read_text()
-    assert not list(server_files.glob("hbi-exports-*"))
+    assert not list(folder.glob("hbi-exports-*"))
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Starts a server of its own: `serving`."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def server(server_files):
+    """The server that most tests share; its address."""
+    with serving(server_files) as address:
+        yield address

@@ -42,7 +42,7 @@ def test_a_video_counts_where_it_was_read(counted):
 
 
 def test_recent_videos_are_read_once(counted, tmp_path):
-    """Until the file, or how it is looked at, is another; a weighting or a caption is not."""
+    """Until its content, or how it is looked at, is another; a weighting or a caption is not."""
     encoder, read = counted
     path = tmp_path / "clip.mp4"
     shutil.copy(CAFE, path)
@@ -60,7 +60,10 @@ def test_recent_videos_are_read_once(counted, tmp_path):
     assert encodings(frames=3) == 2
     assert encodings(frames=2) == 2
     assert encodings(recent=None) == 3
-    os.utime(path, ns=(0, 0))  # written anew
+    path.write_bytes(CAFE.read_bytes())
+    os.utime(path, ns=(0, 0))  # uploaded again
+    assert encodings() == 3
+    path.write_bytes(CAFE.read_bytes() + bytes(8))
     assert encodings() == 4
 
 
@@ -138,3 +141,19 @@ def test_a_video_that_is_held_loads_no_model(monkeypatch):
     for encoder in ("toy", "other", "toy"):
         explain(CAFE, "a cat", frames=2, encoder=encoder, recent=recent)
     assert loaded == ["toy", "other"]
+
+
+def test_a_caption_is_explained_once(counted):
+    """As long as its video is held; with another weighting it is another answer."""
+    recent, options = RecentVideos(), {"frames": 2, "encoder": "toy"}
+    first = explain(CAFE, "a cat", recent=recent, **options)
+    again = explain(CAFE, "a cat", recent=recent, **options)
+    assert again.levels is first.levels
+    assert (again.video, again.seconds) == (first.video, {})
+    assert again.to_json() == first.to_json()
+    for caption, more in (("a cup", {}), ("a cat", {"weighting": "fixed"}), ("a cat", {})):
+        if not more:
+            recent.forget(0)
+        other = explain(CAFE, caption, recent=recent, **options | more)
+        assert other.levels is not first.levels
+        assert other.seconds

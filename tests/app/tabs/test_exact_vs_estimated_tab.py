@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from app.compared import LONGEST_ENUMERATION
 from app.export import export
 from app.tabs.exact_vs_estimated import ExactVsEstimated, describe
 from explainers import compare
@@ -36,7 +37,7 @@ def shown(tab, explanation):
     """What the button returns for the action level, two runs from seed 5."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hbi_core.exact_vs_estimated.choose_device", lambda _: "cpu")
-        return tab.compare(explanation, "action", BUDGETS, 2, 5, 3600)
+        return tab.compare(explanation, "action", BUDGETS, 2, 5, LONGEST_ENUMERATION)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +203,7 @@ def test_text_of_users_is_text(explanation):
     event = explanation.levels[2]
     tokens = (replace(event.text_tokens[0], text="<b>bold</b>"), *event.text_tokens[1:])
     changed = replace(explanation, levels=(replace(event, text_tokens=tokens),))
-    view = view_of(compare_level(changed, "event", [64], [0], 3600))
+    view = view_of(compare_level(changed, "event", [64], [0], LONGEST_ENUMERATION))
     assert any("&lt;b&gt;" in text for text in scatter_figure(view).data[0].text)
     figure = heat_map_figure(view)
     assert "&lt;b&gt;bold&lt;/b&gt;" in figure.layout.xaxis.ticktext

@@ -1,0 +1,133 @@
+"""What other programs ask of the page, over HTTP and MCP. Names and types are a contract.
+
+Their docstrings are read by programs too: /agents.md, /gradio_api/openapi.json and MCP show the
+text before "Args:", and a line for each argument.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import gradio as gr
+
+from app.compared import compared
+from app.export import FORMATS, exported_figure
+from app.session import Session, explained
+from app.uploads import refused_plainly
+from hbi_core.errors import InputError
+from hbi_core.explanation import Explanation
+
+_AT_ONCE = 2  # requests of all these endpoints together; others wait in the queue
+
+
+class Endpoints:
+    """The named endpoints, which answer from the same recent videos as the page."""
+
+    def __init__(self, session: Session) -> None:
+        self._recent = session.recent
+        for answer in (self.explain, self.exact_vs_estimated, self.figure):
+            gr.api(
+                answer,
+                api_name=answer.__name__,
+                concurrency_limit=_AT_ONCE,
+                concurrency_id="endpoints",
+            )
+
+    def explain(
+        self,
+        video: gr.FileData,
+        caption: str,
+        encoder: Literal["auto", "lite", "open_clip"] = "auto",
+        frames: int = 12,
+        weighting: Literal["renormalised", "fixed"] = "renormalised",
+    ) -> dict[str, Any]:
+        """Explain how a video and a caption fit together: which frames and which words gain by
+        being together, by exact Banzhaf interactions at three levels (frames and words, clips and
+        phrases, segments and sentences). Positive values say that two belong together. Looks at
+        1 to 64 `frames` of the video and at 64 words of the caption.
+
+        Args:
+            video: a video file that was uploaded to this server.
+            caption: one or several English sentences; 64 words are read.
+            encoder: "lite" needs no download; "open_clip" its weights; "auto" is lite.
+            frames: how many frames of the video are looked at, 1 to 64.
+            weighting: token weights of a coalition: "renormalised" over its members, or "fixed".
+
+        Returns:
+            The contents of explanation.json: for each level the tokens of both sides, and matrices
+            (rows are video tokens, columns text tokens) of interactions and cosine similarities.
+        """
+        with refused_plainly():
+            return self._explained(video, caption, encoder, frames, weighting).to_dict()
+
+    def exact_vs_estimated(
+        self,
+        video: gr.FileData,
+        caption: str,
+        level: Literal["entity", "action", "event"] = "entity",
+        budgets: list[int] = [256, 4096],  # noqa: B006  only read; a default of the endpoint
+        seeds: int = 1,
+        first_seed: int = 0,
+        limit_seconds: float = 3,
+        encoder: Literal["auto", "lite", "open_clip"] = "auto",
+        frames: int = 12,
+        weighting: Literal["renormalised", "fixed"] = "renormalised",
+    ) -> dict[str, Any]:
+        """Compute the interactions of one level by each method: exactly by the closed form, by all
+        coalitions, by sampling, and by the paper's tiny estimator network; with errors and times.
+
+        Args:
+            video: a video file that was uploaded to this server.
+            caption: one or several English sentences; 64 words are read.
+            level: "entity" (frames and words), "action" (clips and phrases) or "event".
+            budgets: coalitions that a run of sampling evaluates, 4 to 1048576 each.
+            seeds: runs of sampling for each budget, 1 to 20.
+            first_seed: of the random numbers of the first run.
+            limit_seconds: all coalitions are only evaluated if that takes no longer, 0 to 120.
+            encoder: as of /explain.
+            frames: as of /explain.
+            weighting: as of /explain.
+
+        Returns:
+            The contents of comparison.json: the exact values, and a row for each run.
+        """
+        with refused_plainly():
+            explanation = self._explained(video, caption, encoder, frames, weighting)
+            comparison = compared(explanation, level, budgets, seeds, first_seed, limit_seconds)
+            return json.loads(comparison.to_json())
+
+    def figure(
+        self,
+        video: gr.FileData,
+        caption: str,
+        format: Literal["pdf", "svg", "png"] = "pdf",
+        width: Literal["text", "column"] = "text",
+        encoder: Literal["auto", "lite", "open_clip"] = "auto",
+        frames: int = 12,
+        weighting: Literal["renormalised", "fixed"] = "renormalised",
+    ) -> gr.FileData:
+        """Draw the coalition graph of a video and a caption for a paper, with embedded fonts.
+
+        Args:
+            video: a video file that was uploaded to this server.
+            caption: one or several English sentences; 64 words are read.
+            format: "pdf", "svg" or "png".
+            width: "text" is 6.875 in, "column" 3.25 in.
+            encoder: as of /explain.
+            frames: as of /explain.
+            weighting: as of /explain.
+
+        Returns:
+            The file.
+        """
+        with refused_plainly():
+            if format not in FORMATS:
+                raise InputError(f"There is no format {format!r}: use {', '.join(FORMATS)}.")
+            explanation = self._explained(video, caption, encoder, frames, weighting)
+            return gr.FileData(path=str(exported_figure(explanation, format, width)))
+
+    def _explained(
+        self, video: Any, caption: Any, encoder: Any, frames: Any, weighting: Any
+    ) -> Explanation:
+        return explained(video, caption, encoder, frames, weighting, recent=self._recent)

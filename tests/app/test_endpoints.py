@@ -1,0 +1,116 @@
+"""What other programs ask of the page: names and types, and the example that does it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from pypdf import PdfReader
+
+from support.demo import CAFE, CAFE_CAPTION
+
+LONG = 600.0
+ASKED = {
+    "encoder": {"enum": ["auto", "lite", "open_clip"]},
+    "frames": {"type": "integer"},
+    "weighting": {"enum": ["renormalised", "fixed"]},
+}
+ENDPOINTS = {
+    "/explain": ASKED,
+    "/exact_vs_estimated": {
+        "level": {"enum": ["entity", "action", "event"]},
+        "budgets": {"type": "array", "items": {"type": "integer"}},
+        "seeds": {"type": "integer"},
+        "first_seed": {"type": "integer"},
+        "limit_seconds": {"type": "number"},
+        **ASKED,
+    },
+    "/figure": {
+        "format": {"enum": ["pdf", "svg", "png"]},
+        "width": {"enum": ["text", "column"]},
+        **ASKED,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return Client(server, verbose=False, httpx_kwargs={"timeout": LONG})
+
+
+@pytest.fixture
+def asked():
+    return {"video": handle_file(str(CAFE)), "caption": CAFE_CAPTION}
+
+
+def test_endpoints_tell_their_arguments(client):
+    told = client.view_api(return_format="dict")["named_endpoints"]
+    for name, types in ENDPOINTS.items():
+        video, caption, *others = told[name]["parameters"]
+        assert video["parameter_name"] == "video"
+        assert caption["type"] == {"type": "string"}
+        assert {one["parameter_name"]: one["type"] for one in others} == types
+        assert all(one["parameter_has_default"] for one in others)
+
+
+def test_endpoints_are_described(server):
+    """For programs that know nothing of this page; nothing else of it is shown to them."""
+    schema = httpx.get(f"{server}/gradio_api/openapi.json", timeout=LONG).json()
+    told = {
+        path.rsplit("/", 1)[-1]: operation["post"]
+        for path, operation in schema["paths"].items()
+        if "post" in operation and "upload" not in path
+    }
+    assert {name.strip("/") for name in ENDPOINTS} <= set(told)
+    for name, operation in told.items():
+        text = json.dumps(operation)
+        assert "Args:" not in text, name
+        assert len(operation.get("description") or operation["summary"]) > 60, name
+
+
+def test_the_figure_is_a_file(client, asked, tmp_path):
+    file = client.predict(**asked, width="column", api_name="/figure")
+    page = PdfReader(file).pages[0]
+    assert float(page.mediabox.width) == pytest.approx(3.25 * 72)
+    with pytest.raises(AppError, match="no format 'gif': use pdf, svg, png"):
+        client.predict(**asked, format="gif", api_name="/figure")
+    with pytest.raises(AppError, match="width"):
+        client.predict(**asked, width="page", api_name="/figure")
+
+
+def test_methods_are_compared(client, asked):
+    answer = client.predict(
+        **asked, level="event", budgets=[64], limit_seconds=0, api_name="/exact_vs_estimated"
+    )
+    assert answer["schema"] == "hbi-comparison/1"
+    assert {row["method"] for row in answer["rows"]} >= {"closed_form", "sampling", "estimator"}
+    for wrong, message in [
+        ({"limit_seconds": 1e9}, "use a number, 0 to 120"),
+        ({"budgets": "many"}, "sampling budgets are a list"),
+        ({"first_seed": None}, "Give the first seed"),
+    ]:
+        with pytest.raises(AppError, match=message):
+            client.predict(**asked, **wrong, level="event", api_name="/exact_vs_estimated")
+
+
+def test_the_example_keeps_numbers_and_figure(server, tmp_path, capsys, explanation):
+    example = importlib.import_module("examples.page_client")
+    example.main([server, str(CAFE), CAFE_CAPTION, "--out", str(tmp_path / "out")])
+    kept = json.loads((tmp_path / "out" / "explanation.json").read_text(encoding="utf-8"))
+    assert kept["levels"] == explanation.to_dict()["levels"]
+    assert (tmp_path / "out" / "figure.pdf").read_bytes().startswith(b"%PDF")
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in told] == ["entity", "action", "event"]
+
+
+def test_mcp_says_what_it_lacks(monkeypatch):
+    from app import __main__ as entry
+
+    monkeypatch.setattr("sys.argv", ["app", "--mcp"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"gradio\[mcp\]"):
+        entry.main()
