@@ -6,6 +6,7 @@ import gradio as gr
 
 from app.endpoints import Endpoints
 from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab
+from app.stopping import stop
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.uploads import CLIPS, GuardedBlocks
@@ -84,7 +85,11 @@ def ask() -> Session:
                 max_lines=8,
             )
             encoder, frames, weighting = _settings()
-            button = gr.Button("Explain", variant="primary", elem_id="explain")
+            with gr.Row(elem_id="actions"):
+                button = gr.Button("Explain", variant="primary", elem_id="explain", scale=4)
+                gr.Button("Stop", elem_id="stop", scale=1, min_width=80).click(
+                    stop, queue=False, api_visibility="private", show_progress="hidden"
+                )
             message = gr.Markdown(elem_id="message")
     with examples:
         gr.Examples(

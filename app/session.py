@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import gradio as gr
 from gradio.components import Component
 
+from app.stopping import StoppableProgress, this_visitor
 from app.uploads import uploaded_file
 from explainers.timing import Progress
 from hbi_core.errors import CaptionError, InputError, VideoError
@@ -81,7 +82,7 @@ _Inputs = ParamSpec("_Inputs")
 def answered(
     click: Callable[Concatenate[_Tab, _Inputs], Values],
 ) -> Callable[Concatenate[_Tab, _Inputs], Values]:
-    """What a click returns, with an empty message.
+    """What a click returns, with an empty message. The Stop button ends it.
 
     Input that cannot be used is answered by the tab's message; the rest of the page stays as it is.
     """
@@ -89,11 +90,16 @@ def answered(
     @functools.wraps(click)
     def with_message(tab: _Tab, *inputs: _Inputs.args, **more: _Inputs.kwargs) -> Values:
         try:
-            return click(tab, *inputs, **more) | {tab.message: ""}
+            return click(tab, *map(_stoppable, inputs), **more) | {tab.message: ""}
         except InputError as error:
             return {tab.message: f"**{escaped(str(error))}**"}
 
     return with_message
+
+
+def _stoppable(value: Any) -> Any:
+    """The bar that gradio fills in, as one that the Stop button ends; other values as they are."""
+    return StoppableProgress(this_visitor()) if isinstance(value, gr.Progress) else value
 
 
 def explained(
