@@ -5,34 +5,17 @@ from __future__ import annotations
 import gradio as gr
 
 from app.endpoints import Endpoints
+from app.examples import EXAMPLES
 from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab
 from app.stopping import stop
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
-from app.uploads import CLIPS, GuardedBlocks
+from app.uploads import GuardedBlocks
 from app.zero_gpu import choose_model
 from explainers import WEIGHTINGS
 from hbi_core.recent import RecentVideos
 
 TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
-EXAMPLES = [
-    [
-        str(CLIPS / "space.mp4"),
-        "A woman in an orange astronaut suit smiles, a rocket lifts off in smoke and fire, "
-        "galaxies shine in deep space.",
-    ],
-    [
-        str(CLIPS / "cafe.mp4"),
-        "A tabby cat looks into the camera. A cup of espresso stands on a wooden table beside a "
-        "spoon.",
-    ],
-    [
-        str(CLIPS / "day.mp4"),
-        "A cup of coffee with a spoon, a furry cat with whiskers, a rocket launch at dusk, a "
-        "smiling astronaut in front of a flag.",
-    ],
-]
-EXAMPLE_LABELS = ["Astronaut, rocket, galaxies", "Cat, coffee", "Four scenes"]
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -63,11 +46,11 @@ def build_page() -> gr.Blocks:
 
 def ask() -> Session:
     """Lay out what stands above the tabs: the video, its caption, and the settings."""
-    first_video, first_caption = EXAMPLES[0]
+    first = EXAMPLES[0]
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             video = gr.Video(
-                first_video,
+                str(first.clip),
                 label="Video",
                 sources=["upload", "webcam"],
                 include_audio=True,
@@ -75,9 +58,15 @@ def ask() -> Session:
                 elem_id="video",
             )
         with gr.Column(scale=3, min_width=320):
-            examples = gr.Row()
+            examples = gr.Dataset(
+                label="Examples",
+                components=[gr.Textbox(visible=False)],
+                samples=[[example.label] for example in EXAMPLES],
+                type="index",
+                elem_id="examples",
+            )
             caption = gr.Textbox(
-                first_caption,
+                first.caption,
                 label="Caption",
                 info="One sentence, or several parts separated by commas or full stops. Enter "
                 "explains, Shift + Enter begins a line.",
@@ -90,15 +79,14 @@ def ask() -> Session:
                 gr.Button("Stop", elem_id="stop", scale=1, min_width=80).click(
                     stop, queue=False, api_visibility="private", show_progress="hidden"
                 )
+                opener = gr.UploadButton(
+                    "Open explanation.json",
+                    file_types=[".json"],
+                    elem_id="open",
+                    scale=1,
+                    min_width=230,
+                )
             message = gr.Markdown(elem_id="message")
-    with examples:
-        gr.Examples(
-            EXAMPLES,
-            [video, caption],
-            label="Examples",
-            example_labels=EXAMPLE_LABELS,
-            cache_examples=False,
-        )
     recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS, choose=choose_model)
     return Session(
         video=video,
@@ -107,9 +95,13 @@ def ask() -> Session:
         frames=frames,
         weighting=weighting,
         button=button,
+        examples=examples,
+        opener=opener,
         message=message,
         explanation=gr.State(
-            time_to_live=KEPT_SECONDS, delete_callback=lambda _: recent.forget(KEPT_SECONDS)
+            first.explanation,
+            time_to_live=KEPT_SECONDS,
+            delete_callback=lambda _: recent.forget(KEPT_SECONDS),
         ),
         recent=recent,
     )

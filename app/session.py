@@ -37,8 +37,10 @@ class Session:
     Attributes:
         video, caption, encoder, frames, weighting: what is asked; arguments of `explained`.
         button: asks for the explanation, as Enter in the caption does.
+        examples: shows one that we ship, explained; its value is a number of EXAMPLES.
+        opener: shows an explanation.json that is uploaded.
         message: tells what is wrong with what was asked.
-        explanation: of what was asked last; None before.
+        explanation: of what was asked last, or was chosen; None when it was deleted.
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
     """
@@ -49,6 +51,8 @@ class Session:
     frames: gr.Slider
     weighting: gr.Radio
     button: gr.Button
+    examples: gr.Dataset
+    opener: gr.UploadButton
     message: gr.Markdown
     explanation: gr.State
     recent: RecentVideos

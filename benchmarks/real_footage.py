@@ -215,11 +215,11 @@ def main(settings: Settings) -> None:
 
 def show_demo_clips(predictor: Predictor, settings: Settings) -> None:
     """The page's examples, looked at as `settings` say."""
-    from app.page import EXAMPLES  # brings gradio
+    from app.examples import EXAMPLES  # brings gradio
 
-    for file, caption in EXAMPLES:
-        predictor.set_video(file, USUAL_FRAMES)
-        show(predictor.explain(caption), Path(file).stem, settings)
+    for example in EXAMPLES:
+        predictor.set_video(example.clip, USUAL_FRAMES)
+        show(predictor.explain(example.caption), example.name, settings)
 
 
 def show(explanation: Explanation, name: str, settings: Settings) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 
 import gradio as gr
 
+from app.examples import example_of
 from app.export import export_row
 from app.session import Session, Values, answered, escaped, explained
+from app.uploads import uploaded_file
 from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.print_style import without_font
+from hbi_core.predictor import USUAL_FRAMES
 
 _WORDS_SHOWN = 30
 
@@ -26,17 +29,35 @@ class Graphs:
     elem_id = "graphs"
 
     def __init__(self, session: Session) -> None:
+        first = session.explanation.value
+        self.session = session
         self.message = session.message
         self.explanation = session.explanation
         self.recent = session.recent
-        self.figure = gr.Plot(show_label=False, elem_id="figure")
-        self.notes = gr.Markdown(elem_id="notes")
+        self.figure = gr.Plot(coalition_page(first), show_label=False, elem_id="figure")
+        self.notes = gr.Markdown(describe(first), elem_id="notes")
         export_row(session.explanation, "export")
+        shown = [self.figure, self.notes, self.explanation, self.message]
+        asked = [session.video, session.caption, session.encoder, session.frames, session.weighting]
         gr.on(
             [session.button.click, session.caption.submit],
             self.explain_and_draw,
-            [session.video, session.caption, session.encoder, session.frames, session.weighting],
-            [self.figure, self.notes, self.explanation, self.message],
+            asked,
+            shown,
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
+        session.examples.click(
+            self.show_example,
+            session.examples,
+            [*asked, *shown],
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
+        session.opener.upload(
+            self.open_file,
+            session.opener,
+            [*asked, *shown],
             api_visibility="private",
             show_progress_on=self.figure,
         )
@@ -54,6 +75,35 @@ class Graphs:
         """The Explain button."""
         explanation = explained(video, caption, encoder, frames, weighting, progress, self.recent)
         progress(0.95, "Drawing")
+        return self.show(explanation)
+
+    @answered
+    def show_example(self, number: Any) -> Values:
+        """An example: what it asks, and the answer that we ship."""
+        example = example_of(number)
+        return {
+            self.session.video: str(example.clip),
+            self.session.encoder: "auto",
+            self.session.frames: USUAL_FRAMES,
+            **self._opened(example.explanation),
+        }
+
+    @answered
+    def open_file(self, file: Any) -> Values:
+        """An explanation.json. Its video is not in it: the player is emptied."""
+        explanation = Explanation.from_file(uploaded_file(file))
+        return {self.session.video: None, **self._opened(explanation)}
+
+    def _opened(self, explanation: Explanation) -> Values:
+        """An explanation from a file, with what it was made of."""
+        return {
+            self.session.caption: explanation.caption,
+            self.session.weighting: explanation.weighting,
+            **self.show(explanation),
+        }
+
+    def show(self, explanation: Explanation) -> Values:
+        """Any explanation, drawn and described; for all tabs."""
         started = time.perf_counter()
         figure = coalition_page(explanation)
         seconds = explanation.seconds | {"drawing": time.perf_counter() - started}
@@ -64,22 +114,30 @@ class Graphs:
         }
 
 
-def describe(explanation: Explanation) -> str:
-    """What ran, the time, what was left out, how the caption was read: a line each. Markdown."""
-    heads = explanation.checkpoint
-    if heads == UNTRAINED:
-        heads = "**untrained** (equal token weights, merged tokens are plain means)"
+def _origin(explanation: Explanation) -> str:
+    """How long it took, or that it comes from a file."""
+    if (kept := explanation.video.kept_thumbnails) is not None:
+        frames = "are the thumbnails in it" if kept else "are grey: it has no thumbnails"
+        return f"Explained before and opened from a file; its frames {frames}."
     total = sum(explanation.seconds.values())
     split = ", ".join(
         f"{step} {seconds_in_words(seconds)}" for step, seconds in explanation.seconds.items()
     )
     known = "" if "decoding" in explanation.seconds else " The video was read before."
+    return f"{seconds_in_words(total)}: {split}.{known}"
+
+
+def describe(explanation: Explanation) -> str:
+    """What ran, the time, what was left out, how the caption was read: a line each. Markdown."""
+    heads = escaped(explanation.checkpoint)
+    if explanation.checkpoint == UNTRAINED:
+        heads = "**untrained** (equal token weights, merged tokens are plain means)"
     game = explanation.levels[0].interactions
     lines = [
-        f"Encoder **{explanation.encoder}**, heads {heads}, {explanation.weighting} weights; "
-        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; exact "
-        f"interactions ({game.method.replace('_', ' ')}, {game.device}).",
-        f"{seconds_in_words(total)}: {split}.{known}",
+        f"Encoder **{escaped(explanation.encoder)}**, heads {heads}, {explanation.weighting} "
+        f"weights; {len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
+        f"exact interactions ({escaped(game.method.replace('_', ' '))}, {game.device}).",
+        _origin(explanation),
     ]
     for reason, words in explanation.left_out_why.items():
         shown = " ".join(word[:40] for word in words[:_WORDS_SHOWN])

@@ -79,6 +79,46 @@ def test_an_example_is_explained(page):
     assert re.search(r"cosine similarity [+-]\d\.\d{3}", said), said
 
 
+def shows(page, word):
+    page.wait_for_function(
+        "word => [...document.querySelectorAll('#figure .annotation-text')]"
+        ".some(text => text.textContent === word)",
+        arg=word,
+    )
+
+
+def test_the_first_visit_and_the_examples_need_no_model(page, tmp_path):
+    """What is shown was shipped; it can be exported, and opened again."""
+    shows(page, "rocket")
+    assert "opened from a file" in page.inner_text("#notes")
+    page.click("text=Cat, coffee")
+    shows(page, "espresso")
+    assert "tabby" in page.input_value("textarea")
+    page.wait_for_function("document.querySelector('#video video').src.includes('cafe')")
+    with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
+        archive.extract("explanation.json", tmp_path)
+
+    page.click("text=Four scenes")
+    shows(page, "whiskers")
+    page.set_input_files(
+        "input[type=file][accept='.json']",
+        [tmp_path / "explanation.json"],
+    )
+    shows(page, "espresso")
+    assert "tabby" in page.input_value("textarea")
+    page.wait_for_function("!document.querySelector('#video video')")
+
+    page.fill("textarea", "a cat")
+    page.click("#explain")
+    page.wait_for_selector("#message:has-text('Choose a video first')")
+    shows(page, "espresso")
+
+    (tmp_path / "broken.json").write_text('{"schema": "hbi-explanation/1"}')
+    page.set_input_files("input[type=file][accept='.json']", [tmp_path / "broken.json"])
+    page.wait_for_selector("#message:has-text('broken.json cannot be opened')")
+    shows(page, "espresso")
+
+
 def test_other_example_and_export(page, tmp_path):
     page.click("text=Cat, coffee")
     page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
@@ -122,12 +162,6 @@ def compare(page):
 
 def test_exact_vs_estimated(page, tmp_path):
     """The defaults; every level; the export; a new explanation clears it."""
-    open_tab(page, "Exact vs estimated")
-    page.click("#compare")
-    page.wait_for_selector("#comparison-message:has-text('Press Explain first')")
-
-    open_tab(page, "Coalition graphs")
-    explain(page)
     open_tab(page, "Exact vs estimated")
     compare(page)
     assert not page.inner_text("#comparison-message").strip()
