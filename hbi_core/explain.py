@@ -11,14 +11,16 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
+from hbi_core.batch import Asked, explain_pairs, read_pairs
 from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
 from hbi_core.command_line import command, parsed, text_of
 from hbi_core.encoders import download_encoder
-from hbi_core.errors import SettingsError
+from hbi_core.errors import InputError, SettingsError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import WIDTHS, without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
+from hbi_core.summary import SUMMARY, Row, in_words
 
 
 def _one_of(names: Iterable[str]) -> object:
@@ -36,11 +38,15 @@ class Arguments:
     graph.graphml. The exit status is 0, or 2 for input that cannot be used.
     """
 
-    video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
+    video: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")] = None
     """This video file is explained. An explanation.json is opened instead, without its video, and
     its files are written anew."""
     caption: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION")] = None
     """This text describes the video; it has at least one word. An explanation.json has its own."""
+    batch: Path | None = None
+    """Instead of a video and a caption: this CSV file with the columns video and caption. Each pair
+    gets a folder in DIR, and DIR/summary.csv a line. What is in DIR already is not explained again,
+    so a batch that was stopped goes on; a pair that is broken is told and stops no other."""
     out: Path
     """The files are written to this folder, which is made if it is not there."""
     encoder: str = "auto"
@@ -67,6 +73,12 @@ class Arguments:
 
     def __post_init__(self) -> None:
         check(self, weighting=one_of(WEIGHTINGS), width=one_of(tuple(WIDTHS)))
+        if self.batch is not None:
+            if self.video is not None:
+                raise SettingsError("--batch has its videos and captions: leave out VIDEO.")
+            return
+        if self.video is None:
+            raise SettingsError("VIDEO and CAPTION are missing, or --batch FILE in place of them.")
         if not self.opens_again:
             if self.caption is None:
                 raise SettingsError("CAPTION is missing: write what the video shows, in quotes.")
@@ -82,12 +94,17 @@ class Arguments:
     @property
     def opens_again(self) -> bool:
         """Whether an explanation.json is opened rather than a video explained."""
-        return self.video.lower().endswith(".json")
+        return self.video is not None and self.video.lower().endswith(".json")
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "explain", argv)
+    if arguments.download:
+        download_encoder(_encoder_name(arguments))
+    if arguments.batch is not None:
+        _explain_batch(arguments, arguments.batch)
+        return
     explanation = _explanation(arguments)
     written = explanation.save(arguments.out, arguments.width)
     undrawn = without_font(explanation)
@@ -104,10 +121,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _explanation(arguments: Arguments) -> Explanation:
+    assert arguments.video is not None, "Arguments refuses it without a batch"
     if arguments.caption is None:
         return Explanation.from_file(arguments.video)
-    if arguments.download:
-        download_encoder(_encoder_name(arguments))
     return explain(
         arguments.video,
         text_of(arguments.caption),
@@ -116,6 +132,32 @@ def _explanation(arguments: Arguments) -> Explanation:
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
     )
+
+
+def _explain_batch(arguments: Arguments, table: Path) -> None:
+    """Explain all pairs of a table, and tell of each as it is done."""
+    pairs = read_pairs(table)
+    asked = Asked(
+        encoder=arguments.encoder,
+        frames=arguments.frames,
+        checkpoint=arguments.checkpoint,
+        weighting=arguments.weighting,
+        width=arguments.width,
+    )
+    rows = []
+    for row in explain_pairs(pairs, arguments.out, asked, find=table.parent.joinpath):
+        rows.append(row)
+        print(f"{len(rows)}/{len(pairs)} {row.pair.video}: {_told(row)}", flush=True)
+    print(f"{in_words(rows)}: {arguments.out / SUMMARY}")
+    if all(row.error for row in rows):
+        raise InputError(f"No pair of {table} could be explained; the first: {rows[0].error}")
+
+
+def _told(row: Row) -> str:
+    if row.error:
+        return row.error
+    scores = ", ".join(f"{level} {score:.3f}" for level, score in row.scores.items())
+    return f"{scores}{', explained before' if row.before else ''}"
 
 
 def _encoder_name(arguments: Arguments) -> str:

@@ -50,7 +50,7 @@ def save_explanation(explanation: _Explanation, directory: str | Path, width: st
         numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
         table = folder / "interactions.csv"
-        _write_csv(table, to_csv(CSV_COLUMNS, _interactions(explanation)))
+        write_csv(table, to_csv(CSV_COLUMNS, _interactions(explanation)))
         graph = folder / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
         figures = save_figure(coalition_print(explanation, width), folder / "figure")
@@ -64,7 +64,7 @@ def save_comparison(comparison: _Comparison, directory: str | Path, width: str) 
         numbers = folder / "comparison.json"
         numbers.write_text(comparison.to_json() + "\n", encoding="utf-8")
         table = folder / "comparison.csv"
-        _write_csv(table, comparison.to_csv())
+        write_csv(table, comparison.to_csv())
         figures = save_figure(methods_print(comparison, width), folder / "comparison")
         written += [numbers, *figures, table]
     return written
@@ -107,7 +107,7 @@ def _as_text(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-def _write_csv(file: Path, text: str) -> None:
+def write_csv(file: Path, text: str) -> None:
     """As UTF-8 with a byte order mark, without which Excel reads letters beyond ASCII wrongly."""
     file.write_text(text, encoding="utf-8-sig", newline="")
 

@@ -7,6 +7,7 @@ import re
 from explainers import coalition_graph, compare
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.export import CSV_COLUMNS
+from hbi_core.summary import COLUMNS
 from support.demo import ROOT
 
 FORMATS = (ROOT / "docs" / "formats.md").read_text()
@@ -31,6 +32,7 @@ def test_the_formats_are_those_that_are_written(explanation):
     assert explanation.to_dict()["schema"] in block
 
     assert row_of("interactions.csv") == list(CSV_COLUMNS)
+    assert row_of("summary.csv") == list(COLUMNS)
     game = explanation.levels[2].game(explanation.weighting)
     assert row_of("comparison.csv") == list(compare(game, ["closed_form"]).table()[0])
 

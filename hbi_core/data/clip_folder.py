@@ -21,8 +21,8 @@ from hbi_core.errors import DataError
 CAPTIONS = "captions.csv"
 HELD_OUT = 0.2  # of clips without a split, for validation
 _LOG = logging.getLogger(__name__)
-_VIDEO = ("video", "file", "file_name", "filename", "image")  # what the columns may be called
-_CAPTION = ("caption", "text", "sentence", "description")
+VIDEO_COLUMN = ("video", "file", "file_name", "filename", "image")  # what the columns may be called
+CAPTION_COLUMN = ("caption", "text", "sentence", "description")
 _SPLIT = ("split",)
 _SPLITS = {
     "train": ("train", "training"),
@@ -52,7 +52,9 @@ def read_clip_folder(folder: AnnotationFolder, split: str) -> dict[str, list[str
     """
     path = folder.find(CAPTIONS)
     header, rows = read_table(path, delimiters=",;\t")
-    video, caption = (_needed(header, names, path) for names in (_VIDEO, _CAPTION))
+    video, caption = (
+        needed_column(header, names, path) for names in (VIDEO_COLUMN, CAPTION_COLUMN)
+    )
     part = _column(header, _SPLIT, path)
     if split == "test" and part is None:
         raise AbsentError(f"{path} has no column split, so there is no test split. Add one.")
@@ -118,8 +120,12 @@ def _column(header: list[str], names: tuple[str, ...], path: Path) -> str | None
     return found[0] if found else None
 
 
-def _needed(header: list[str], names: tuple[str, ...], path: Path) -> str:
-    """As `_column`; DataError where there is none."""
+def needed_column(header: list[str], names: tuple[str, ...], path: Path) -> str:
+    """The column with one of these names, capitals or not; the first name wins.
+
+    Raises:
+        DataError: there are several, or none.
+    """
     column = _column(header, names, path)
     if column is None:
         raise DataError(

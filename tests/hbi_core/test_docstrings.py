@@ -10,10 +10,17 @@ import pytest
 
 from support.demo import ROOT
 
-MODULES = tuple(
-    f"hbi_core.{name}"
-    for name in ("pipeline", "chosen_model", "predictor", "recent", "level", "explanation")
+_NAMES = (
+    "pipeline",
+    "chosen_model",
+    "predictor",
+    "recent",
+    "level",
+    "explanation",
+    "batch",
+    "summary",
 )
+MODULES = tuple(f"hbi_core.{name}" for name in _NAMES)
 
 
 def public_names():
