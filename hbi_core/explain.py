@@ -34,8 +34,8 @@ _OF_THE_MODEL = ("encoder", "checkpoint", "download", "frames", "weighting")
 class Arguments:
     """Explain how a video and a caption fit together, at three levels.
 
-    It writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv and
-    graph.graphml. The exit status is 0, or 2 for input that cannot be used.
+    It writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv, players.csv,
+    levels.csv and graph.graphml. The exit status is 0, or 2 for input that cannot be used.
     """
 
     video: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")] = None

@@ -215,9 +215,10 @@ class Explanation:
         return cls.from_json(document, path.name)
 
     def save(self, directory: str | Path, width: str = "text") -> list[Path]:
-        """Write explanation.json, figure.pdf, .svg, .png, interactions.csv and graph.graphml.
+        """Write explanation.json, figure.pdf, .svg, .png, three tables and graph.graphml.
 
-        All of them, or none where the folder cannot be written.
+        The tables are interactions.csv, players.csv and levels.csv. All files are written, or none
+        where the folder cannot be written.
 
         Args:
             directory: made if it is not there.

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import networkx as nx
+from torch import Tensor
 
-from explainers import coalition_graph, ranks
+from explainers import ExplainedVariance, coalition_graph, ranks
+from explainers.coalition_graph import GameLevel
 from hbi_core.errors import InputError
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.explained import Explained
@@ -30,11 +32,38 @@ CSV_COLUMNS = (
     "similarity",
     "rank",
 )
+PLAYER_COLUMNS = ("level", "side", "token", "members", "text", "value")
+LEVEL_COLUMNS = (
+    "level",
+    "score",
+    "video_singles",
+    "text_singles",
+    "cross_pairs",
+    "video_pairs",
+    "text_pairs",
+    "rest",
+    "r_squared",
+    "variance",
+)
 # How formulas begin, in full width too, and what a spreadsheet skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+class _Level(GameLevel, Protocol):
+    @property
+    def video_values(self) -> Tensor: ...
+
+    @property
+    def text_values(self) -> Tensor: ...
+
+    @property
+    def explained(self) -> ExplainedVariance: ...
+
+
 class _Explanation(Explained, Protocol):
+    @property
+    def levels(self) -> Sequence[_Level]: ...
+
     def to_json(self) -> str: ...
 
 
@@ -51,10 +80,14 @@ def save_explanation(explanation: _Explanation, directory: str | Path, width: st
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
         table = folder / "interactions.csv"
         write_csv(table, to_csv(CSV_COLUMNS, _interactions(explanation)))
+        players = folder / "players.csv"
+        write_csv(players, to_csv(PLAYER_COLUMNS, _players(explanation)))
+        levels = folder / "levels.csv"
+        write_csv(levels, to_csv(LEVEL_COLUMNS, _levels(explanation)))
         graph = folder / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
         figures = save_figure(coalition_print(explanation, width), folder / "figure")
-        written += [numbers, *figures, table, graph]
+        written += [numbers, *figures, table, players, levels, graph]
     return written
 
 
@@ -136,3 +169,30 @@ def _interactions(explanation: Explained) -> list[tuple]:
         ]
         table += sorted(rows, key=lambda row: row[-1])
     return table
+
+
+def _players(explanation: _Explanation) -> list[tuple]:
+    """One row per player, level by level, video tokens first; members are frames or words."""
+    table = []
+    for level in explanation.levels:
+        videos = [(token.frames, "") for token in level.video_tokens]
+        texts = [(token.words, token.text) for token in level.text_tokens]
+        sides = (("video", videos, level.video_values), ("text", texts, level.text_values))
+        for side, tokens, values in sides:
+            table += [
+                (level.name, side, index, " ".join(map(str, members)), text, float(value))
+                for index, ((members, text), value) in enumerate(zip(tokens, values, strict=True))
+            ]
+    return table
+
+
+def _levels(explanation: _Explanation) -> list[tuple]:
+    """One row per level: its score, and how much of its game is explained."""
+    return [
+        (
+            level.name,
+            level.score,
+            *(float(getattr(level.explained, name)) for name in LEVEL_COLUMNS[2:]),
+        )
+        for level in explanation.levels
+    ]

@@ -6,7 +6,7 @@ import re
 
 from explainers import coalition_graph, compare
 from hbi_core.data.readers import DATA_SETS
-from hbi_core.export import CSV_COLUMNS
+from hbi_core.export import CSV_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
 from hbi_core.summary import COLUMNS
 from support.demo import ROOT
 
@@ -16,7 +16,7 @@ FORMATS = (ROOT / "docs" / "formats.md").read_text()
 def row_of(name: str) -> list[str]:
     """The names in code of the row of a table in docs/formats.md."""
     (row,) = re.findall(rf"^\| {re.escape(name)} \|(.*)\|$", FORMATS, re.M)
-    return re.findall(r"`(\w+)`", row)
+    return re.findall(r"`(\w+)`", row.partition(":")[0])
 
 
 def keys_of(value: object) -> set[str]:
@@ -33,6 +33,8 @@ def test_the_formats_are_those_that_are_written(explanation):
 
     assert row_of("interactions.csv") == list(CSV_COLUMNS)
     assert row_of("summary.csv") == list(COLUMNS)
+    assert row_of("players.csv") == list(PLAYER_COLUMNS)
+    assert row_of("levels.csv") == list(LEVEL_COLUMNS)
     game = explanation.levels[2].game(explanation.weighting)
     assert row_of("comparison.csv") == list(compare(game, ["closed_form"]).table()[0])
 

@@ -132,6 +132,8 @@ def test_other_example_and_export(page, tmp_path):
             "figure.svg",
             "figure.png",
             "interactions.csv",
+            "players.csv",
+            "levels.csv",
             "graph.graphml",
         }
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]

@@ -59,6 +59,32 @@ def test_csv(explanation, saved):
     assert interactions == sorted(interactions, reverse=True)
 
 
+def rows_of(file):
+    with file.open(newline="", encoding="utf-8-sig") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_players_and_levels_have_their_lines(explanation, saved):
+    players, levels = rows_of(saved / "players.csv"), rows_of(saved / "levels.csv")
+    counts = [len(level.video_tokens) + len(level.text_tokens) for level in explanation.levels]
+    assert len(players) == sum(counts)
+    for row in players:
+        level = next(level for level in explanation.levels if level.name == row["level"])
+        index, members = int(row["token"]), tuple(map(int, row["members"].split()))
+        if row["side"] == "video":
+            assert members == level.video_tokens[index].frames
+            assert float(row["value"]) == float(level.video_values[index])
+        else:
+            token = level.text_tokens[index]
+            assert (members, row["text"]) == (token.words, token.text)
+            assert float(row["value"]) == float(level.text_values[index])
+    for row, level in zip(levels, explanation.levels, strict=True):
+        assert (row["level"], float(row["score"])) == (level.name, level.score)
+        assert float(row["r_squared"]) == pytest.approx(1 - float(row["rest"]))
+        for name, share in level.explained.shares().items():
+            assert float(row[name]) == float(share)
+
+
 def test_csv_is_safe_in_spreadsheets(explanation, tmp_path):
     """Excel takes it for UTF-8, runs nothing of it, and has numbers where there are numbers."""
     texts = ["=1+1", "+5 猫", "-2", "@sum", "＝A1", "two = 2", "it's", "5"]

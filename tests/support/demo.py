@@ -13,5 +13,7 @@ SAVED = {  # what an explanation is saved as
     "figure.svg",
     "figure.png",
     "interactions.csv",
+    "players.csv",
+    "levels.csv",
     "graph.graphml",
 }
