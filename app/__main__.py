@@ -26,6 +26,9 @@ class Settings:
     """Requests that may wait for their turn."""
     mcp: bool = False
     """The endpoints are tools of language models too, at /gradio_api/mcp/; takes the extra mcp."""
+    model: str | None = None
+    """A model of your own, module:factory, such as examples.own_model:tiny_clip; visitors can
+    choose it, and it is the first choice."""
     download: bool = False
     """What the encoder open_clip of the page lacks on this machine is fetched once, before the page
     opens. Without this, nothing is ever downloaded."""
@@ -44,11 +47,12 @@ def main() -> None:
 
     from app.export import remove_old_exports
     from app.page import build_page
-    from app.session import ENCODERS
+    from app.session import ENCODERS, offer
     from app.zero_gpu import place_models
     from hbi_core.devices import choose_device
     from hbi_core.encoders import download_encoder, load_encoder
     from hbi_core.errors import WeightsError
+    from hbi_core.own_model import OWN, OwnModelError, load_own_model
     from hbi_core.shipped import ASSETS
 
     if settings.download:
@@ -56,6 +60,11 @@ def main() -> None:
             for encoder in ENCODERS.values():
                 download_encoder(encoder)
         except WeightsError as error:
+            sys.exit(str(error))
+    if settings.model:
+        try:
+            offer(load_own_model(settings.model).name, OWN + settings.model)
+        except OwnModelError as error:
             sys.exit(str(error))
     stop_on_signals()
     place_models(("lite", "open_clip"))

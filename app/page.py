@@ -111,7 +111,7 @@ def _settings() -> tuple[gr.Dropdown, gr.Slider, gr.Radio]:
     with gr.Accordion("Settings", open=False):
         encoder = gr.Dropdown(
             list(ENCODERS.items()),
-            value="auto",
+            value=next(iter(ENCODERS.values())),
             label="Encoder",
             info="open_clip needs its weights in the local cache.",
         )

@@ -30,6 +30,18 @@ ENCODERS = {
 }
 
 
+def offer(name: str, encoder: str) -> None:
+    """Let visitors choose a model of one's own too; it is the first choice of the page then.
+
+    Args:
+        name: what they read.
+        encoder: what `explain` is asked for.
+    """
+    others = dict(ENCODERS)
+    ENCODERS.clear()
+    ENCODERS.update({name: encoder} | others)
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """The components above the tabs, and what is kept of visitors.

@@ -24,7 +24,7 @@ are.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -128,17 +128,40 @@ def explained_variance(game: SimilarityGame, probability: float = 0.5) -> Explai
     ((probability, _),) = joining_probabilities("weighted_banzhaf", probability, 1)
     with torch.no_grad(), exact_precision(game.similarity):
         double = _in_double(game)
-        variance = _variance(double, probability)
-        parts = _parts(all_differences(double, probability), double, probability)
-        scale = torch.where(variance > 0, variance, torch.inf)
-        shares = {name: part / scale for name, part in parts.items()}
-        rest = (variance / scale - sum(shares.values())).clamp(min=0.0)  # rounding, at 0
+        differences = all_differences(double, probability)
+        players = differences.diagonal(dim1=-2, dim2=-1)
+        variance, videos = _variance(double, probability), game.similarity.shape[-2]
+        explained = explained_by(players, differences, variance, videos, probability)
     dtype = game.similarity.dtype
     return ExplainedVariance(
-        **{name: share.to(dtype) for name, share in shares.items()},
-        rest=rest.to(dtype),
-        variance=variance.to(dtype),
+        **{one.name: getattr(explained, one.name).to(dtype) for one in fields(explained)}
     )
+
+
+def explained_by(
+    players: Tensor, pairs: Tensor, variance: Tensor, videos: int, probability: float = 0.5
+) -> ExplainedVariance:
+    """The shares of the values of single players and of the interactions of pairs, of any game.
+
+    Args:
+        players: float [..., N], the exact values of players, those of the video's side first.
+        pairs: float [..., N, N], the exact interactions; the diagonal is not looked at.
+        variance: float [...], of the value of a random coalition.
+        videos: players of the video's side.
+        probability: with which each player joins, of all three.
+    """
+    each = probability * (1.0 - probability)
+    players, pairs = each * players.square(), each**2 * pairs.square().triu(diagonal=1)
+    scale = torch.where(variance > 0, variance, torch.inf)
+    shares = {
+        "video_singles": players[..., :videos].sum(-1) / scale,
+        "text_singles": players[..., videos:].sum(-1) / scale,
+        "cross_pairs": pairs[..., :videos, videos:].sum((-2, -1)) / scale,
+        "video_pairs": pairs[..., :videos, :videos].sum((-2, -1)) / scale,
+        "text_pairs": pairs[..., videos:, videos:].sum((-2, -1)) / scale,
+    }
+    rest = variance / scale - sum(shares.values())
+    return ExplainedVariance(**shares, rest=rest.clamp(min=0.0), variance=variance)  # rounding
 
 
 def _in_double(game: SimilarityGame) -> SimilarityGame:
@@ -150,22 +173,6 @@ def _in_double(game: SimilarityGame) -> SimilarityGame:
         game.text_mask,
         game.weighting,
     )
-
-
-def _parts(differences: Tensor, game: SimilarityGame, probability: float) -> dict[str, Tensor]:
-    """The variance of each kind of terms, [...], of first and second differences [..., N, N]."""
-    each = probability * (1.0 - probability)
-    squares = differences.square()
-    singles = squares.diagonal(dim1=-2, dim2=-1)
-    pairs = squares.triu(diagonal=1)
-    videos = game.similarity.shape[-2]
-    return {
-        "video_singles": each * singles[..., :videos].sum(-1),
-        "text_singles": each * singles[..., videos:].sum(-1),
-        "cross_pairs": each**2 * pairs[..., :videos, videos:].sum((-2, -1)),
-        "video_pairs": each**2 * pairs[..., :videos, :videos].sum((-2, -1)),
-        "text_pairs": each**2 * pairs[..., videos:, videos:].sum((-2, -1)),
-    }
 
 
 def _variance(game: SimilarityGame, probability: float) -> Tensor:

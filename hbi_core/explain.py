@@ -51,7 +51,8 @@ class Arguments:
     """The files are written to this folder, which is made if it is not there."""
     encoder: str = "auto"
     """This encodes frames and words: lite, open_clip, open_clip:MODEL or open_clip:MODEL:WEIGHTS.
-    With auto, it is the encoder that the checkpoint was trained with, or lite without one."""
+    With auto, it is the encoder that the checkpoint was trained with, or lite without one. A model
+    of your own is own:MODULE:FACTORY."""
     checkpoint: str | None = None
     """These are the trained heads. Where none are given, lite takes those that we ship and other
     encoders run without; with "untrained", every encoder runs without."""

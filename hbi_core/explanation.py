@@ -14,7 +14,7 @@ from hbi_core.errors import ExplanationError
 from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
 from hbi_core.json_reading import Json, JsonError, parse_json
-from hbi_core.level import Level, TextToken, VideoToken
+from hbi_core.level import FUNCTION, Level, TextToken, VideoToken
 
 __all__ = ["Explanation", "Level", "TextToken", "VideoToken"]
 
@@ -253,7 +253,7 @@ def _read(document: Json) -> Explanation:
     if left_out[: len(unreadable)] != unreadable:
         document["words_left_out"].fail("does not begin with words_unreadable")
     notes = document.get("notes")
-    weighting = model["weighting"].one_of(WEIGHTINGS)
+    weighting = model["weighting"].one_of((*WEIGHTINGS, FUNCTION))
     read = tuple(
         Level.from_json(level, len(video.times), len(words), weighting) for level in levels
     )

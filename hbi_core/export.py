@@ -57,7 +57,7 @@ class _Level(GameLevel, Protocol):
     def text_values(self) -> Tensor: ...
 
     @property
-    def explained(self) -> ExplainedVariance: ...
+    def explained(self) -> ExplainedVariance | None: ...
 
 
 class _Explanation(Explained, Protocol):
@@ -192,7 +192,10 @@ def _levels(explanation: _Explanation) -> list[tuple]:
         (
             level.name,
             level.score,
-            *(float(getattr(level.explained, name)) for name in LEVEL_COLUMNS[2:]),
+            *(
+                float(getattr(level.explained, name)) if level.explained else ""
+                for name in LEVEL_COLUMNS[2:]
+            ),
         )
         for level in explanation.levels
     ]

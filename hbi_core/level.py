@@ -15,8 +15,10 @@ from explainers import (
     closed_form,
     explained_variance,
 )
+from hbi_core.errors import InputError
 from hbi_core.json_reading import Json
 
+FUNCTION = "function"  # in place of a weighting: the game is any function of coalitions
 _MOST_PAIRS = 4096  # of a level, as of 64 frames and 64 words; more could not be drawn
 
 
@@ -63,12 +65,15 @@ class Level:
         score: S of Eq. 1 at this level. A released checkpoint counts padding too, which is no
             player here.
         video_tokens, text_tokens: the V and T players, in the order of their first frame or word.
-        similarity: float64 [V, T], cosine similarities.
-        video_logits, text_logits: float64 [V], [T], token weights before the softmax.
+        similarity: float64 [V, T], cosine similarities; of a model of one's own whose game is a
+            function of coalitions, what two players are worth by themselves.
+        video_logits, text_logits: float64 [V], [T], token weights before the softmax; 0 and without
+            a meaning where the game is a function.
         interactions: Interactions with values float64 [V, T], Eq. 3.
         video_values, text_values: float64 [V], [T], the Banzhaf value of each player: what it adds
             to a random coalition on average.
-        explained: how much of the game single players and pairs explain, float64.
+        explained: how much of the game single players and pairs explain, float64; None where the
+            interactions are estimates.
 
     Example:
         >>> action = explanation.levels[1]  # of what `explain` returned
@@ -88,7 +93,7 @@ class Level:
     interactions: Interactions
     video_values: Tensor
     text_values: Tensor
-    explained: ExplainedVariance
+    explained: ExplainedVariance | None
 
     @classmethod
     def played(
@@ -151,6 +156,7 @@ class Level:
             that counts padding.
 
         Raises:
+            InputError: the game is a function of coalitions, which only its model has.
             ValueError: there is no such weighting.
 
         Example:
@@ -159,6 +165,11 @@ class Level:
             >>> abs(float(game.grand_value()) - event.score) < 1e-12
             True
         """
+        if weighting == FUNCTION:
+            raise InputError(
+                "The game of this explanation is a function of coalitions, which only its model "
+                "can play. Explain with a model that has features or similarities of tokens."
+            )
         return SimilarityGame(
             self.similarity, self.video_logits, self.text_logits, weighting=weighting
         )
@@ -184,7 +195,7 @@ class Level:
             "interactions": self.interactions.values.tolist(),
             "method": self.interactions.method,
             "values": {"video": self.video_values.tolist(), "text": self.text_values.tolist()},
-            "explained": {one.name: float(getattr(self.explained, one.name)) for one in _PARTS},
+            **({"explained": _numbers(self.explained)} if self.explained else {}),
         }
 
     @classmethod
@@ -195,7 +206,7 @@ class Level:
             json: an entry of "levels" in explanation.json.
             frames: that there are, whose indices video tokens have.
             words: likewise.
-            weighting: of the game, from which older files have what they lack.
+            weighting: of the game, which tells what older files lack; or "function".
 
         Returns:
             The same level. What its interactions cost is not in the file: it counts as nothing.
@@ -223,12 +234,13 @@ class Level:
         similarity = matrix("similarity")
         video_logits = _tensor(json["video_logits"].numbers(len(videos)))
         text_logits = _tensor(json["text_logits"].numbers(len(texts)))
-        try:
-            game = SimilarityGame(similarity, video_logits, text_logits, weighting=weighting)
-            closed_form(game)
-        except ValueError as error:  # logits of some 1e308
-            json.fail(f"has no game: {error}")
-        video_values, text_values = _read_values(json.get("values"), game)
+        game = None
+        if weighting != FUNCTION:
+            try:
+                game = SimilarityGame(similarity, video_logits, text_logits, weighting=weighting)
+                closed_form(game)
+            except ValueError as error:  # logits of some 1e308
+                json.fail(f"has no game: {error}")
         return cls(
             name=json["name"].label(),
             score=json["score"].number(),
@@ -247,8 +259,7 @@ class Level:
                 seconds=0.0,
                 device="cpu",
             ),
-            video_values=video_values,
-            text_values=text_values,
+            **_read_values(json, game, len(videos), len(texts)),
             explained=_read_explained(json.get("explained"), game),
         )
 
@@ -264,19 +275,29 @@ def _player_values(game: SimilarityGame) -> tuple[Tensor, Tensor]:
     return video, text
 
 
-def _read_values(json: Json | None, game: SimilarityGame) -> tuple[Tensor, Tensor]:
+def _numbers(explained: ExplainedVariance) -> dict[str, float]:
+    return {one.name: float(getattr(explained, one.name)) for one in _PARTS}
+
+
+def _read_values(
+    json: Json, game: SimilarityGame | None, videos: int, texts: int
+) -> dict[str, Tensor]:
     """Those in the file, or of the game, as for older files."""
-    if json is None:
-        return _player_values(game)
-    videos, texts = game.similarity.shape
-    return _tensor(json["video"].numbers(videos)), _tensor(json["text"].numbers(texts))
+    values = json["values"] if game is None else json.get("values")
+    if values is None:
+        assert game is not None, "a function has no values but those in the file"
+        video, text = _player_values(game)
+    else:
+        video = _tensor(values["video"].numbers(videos))
+        text = _tensor(values["text"].numbers(texts))
+    return {"video_values": video, "text_values": text}
 
 
-def _read_explained(json: Json | None, game: SimilarityGame) -> ExplainedVariance:
-    """Likewise."""
-    if json is None:
-        return explained_variance(game)
-    return ExplainedVariance(**{one.name: _tensor(json[one.name].number(0)) for one in _PARTS})
+def _read_explained(json: Json | None, game: SimilarityGame | None) -> ExplainedVariance | None:
+    """Likewise; of a function it may be unknown."""
+    if json is not None:
+        return ExplainedVariance(**{one.name: _tensor(json[one.name].number(0)) for one in _PARTS})
+    return None if game is None else explained_variance(game)
 
 
 def _tensor(values: float | list) -> Tensor:

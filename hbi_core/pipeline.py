@@ -34,7 +34,8 @@ def explain(
         video: a video file.
         caption: a text of at least one word.
         encoder: "lite", "open_clip[:MODEL[:WEIGHTS]]", or "auto": the one that the checkpoint
-            was trained with, lite without a checkpoint.
+            was trained with, lite without a checkpoint. Or "own:module:factory": a model of one's
+            own, see `hbi_core.own_model`, whose explanation has one level.
         frames: frames to look at, 1 to 64. None takes 12; or, of a checkpoint that reads padding,
             as released ones do, as many as it reads. With another number such a checkpoint gives
             other scores, about which a warning is logged.

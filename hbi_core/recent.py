@@ -14,11 +14,13 @@ from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.chosen_model import choose_model, in_full
 from hbi_core.encoders import Encoder
 from hbi_core.encoders.loading import file_identity, weights_file
-from hbi_core.errors import VideoError
+from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import Caption
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.latest import Latest, content_of
+from hbi_core.own_model import OWN, load_own_model
+from hbi_core.own_predictor import OwnPredictor
 from hbi_core.predictor import Predictor
 
 _CAPTIONS = 16  # whose answers are held, of each video
@@ -63,7 +65,7 @@ class RecentVideos:
     ) -> None:
         self._unused_seconds, self._choose = unused_seconds, choose
         self._videos = Latest[_Known](videos, clock, lambda kept: _pixel_bytes(kept) > most_bytes)
-        self._models = Latest[Predictor](models, clock)
+        self._models = Latest[Predictor | OwnPredictor](models, clock)
 
     def predictor(
         self,
@@ -74,13 +76,14 @@ class RecentVideos:
         encoder: str = "auto",
         device: str = "cpu",
         progress: Progress | None = None,
-    ) -> tuple[Predictor, bool]:
+    ) -> tuple[Predictor | OwnPredictor, bool]:
         """A predictor that has this video. It is shared: for another video, copy it first.
 
         Args:
             video: a video file.
             frames, limits: see `Predictor.set_video`.
-            checkpoint, encoder, device: see `choose_model`.
+            checkpoint, encoder, device: see `choose_model`; or the encoder is "own:module:factory",
+                a model of one's own (`hbi_core.own_model`), which takes no checkpoint.
             progress: called with a fraction in [0, 1] and what is being done.
 
         Returns:
@@ -155,12 +158,12 @@ class RecentVideos:
         limits = limits or VideoLimits()
 
         def ready() -> _Known:
-            predictor = copy.copy(self.model(*model, progress))
+            predictor = copy.copy(self._loaded(*model, progress))
             predictor.set_video(video, frames, limits, progress)
             return _Known(predictor, Latest(_CAPTIONS))
 
         if frames is None:  # only the model knows how many; a video that is held needs none loaded
-            frames = self.model(*model, progress).frames_of(frames)
+            frames = self._loaded(*model, progress).frames_of(frames)
         try:
             content = content_of(video)
         except OSError as error:
@@ -185,15 +188,27 @@ class RecentVideos:
             The one that was returned for the same arguments before, unless a file has changed.
 
         Raises:
-            InputError: as `choose_model`.
+            InputError: as `choose_model`; or it is a model of one's own, which has no players.
 
         Example:
             >>> recent = RecentVideos()
             >>> recent.model() is recent.model(encoder="lite")
             True
         """
+        predictor = self._loaded(checkpoint, encoder, device, progress)
+        if isinstance(predictor, OwnPredictor):
+            raise InputError(
+                f"The model {predictor.name} answers for one video and one caption, and no more: "
+                "use an encoder of this program here."
+            )
+        return predictor
 
-        def loaded() -> Predictor:
+    def _loaded(
+        self, checkpoint: str | Path | None, encoder: str, device: str, progress: Progress | None
+    ) -> Predictor | OwnPredictor:
+        def loaded() -> Predictor | OwnPredictor:
+            if str(encoder).startswith(OWN):
+                return OwnPredictor(load_own_model(encoder.removeprefix(OWN), checkpoint))
             return Predictor(*self._choose(checkpoint, encoder, device, progress))
 
         return self._models.get(_model_key(checkpoint, encoder, device), loaded)[0]
@@ -228,7 +243,7 @@ def _model_key(checkpoint: str | Path | None, encoder: str, device: str) -> tupl
 class _Known:
     """A video that is ready, and what its captions were answered."""
 
-    predictor: Predictor
+    predictor: Predictor | OwnPredictor
     explanations: Latest[Explanation]
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio import FileData
 
 import app
+from app.__main__ import main
 from app.page import TABS
-from app.session import answered, escaped
+from app.session import ENCODERS, answered, escaped, explained, offer
 from hbi_core.errors import InputError
+from support.demo import CAFE
 
 FOLDER = Path(app.__file__).parent
 
@@ -65,3 +69,31 @@ def test_what_a_click_changes_and_what_it_leaves():
 
 def test_text_of_users_is_text_in_markdown():
     assert escaped("a_b *c* <i> [x](y)") == r"a\_b \*c\* \<i\> \[x\]\(y\)"
+
+
+@pytest.fixture
+def encoders():
+    """Those that are offered, as they were before when the test is over."""
+    before = dict(ENCODERS)
+    yield ENCODERS
+    ENCODERS.clear()
+    ENCODERS.update(before)
+
+
+def test_a_model_of_ones_own_is_the_first_choice_and_is_explained(encoders):
+    ours = list(encoders.values())
+    name = "own:examples.own_model:tiny_clip"
+    asked = (FileData(path=str(CAFE)).model_dump(), "a cat", name, 2, "fixed")
+    with pytest.raises(InputError, match="There is no encoder"):
+        explained(*asked)
+    offer("a tiny CLIP", name)
+    assert list(encoders.values()) == [name, *ours]
+    explanation = explained(*asked)
+    assert (explanation.encoder, explanation.weighting) == ("a tiny CLIP", "fixed")
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_start(encoders, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--model", "no.such.module:model"])
+    with pytest.raises(SystemExit, match="cannot be loaded"):
+        main()
+    assert "own:no.such.module:model" not in encoders.values()
