@@ -16,6 +16,7 @@ from explainers.indices import INDICES
 from explainers.interactions import Interactions
 from explainers.multilinear import coalition_interaction, multilinear_extension
 from explainers.sampling import sample_coalitions
+from explainers.shapley import shapley_values
 
 __all__ = [
     "INDICES",
@@ -38,4 +39,5 @@ __all__ = [
     "player_id",
     "ranks",
     "sample_coalitions",
+    "shapley_values",
 ]

@@ -179,13 +179,18 @@ def coalition_graph(levels: Sequence[GameLevel]) -> nx.Graph:
 
 def _players(level: GameLevel) -> dict[str, list[tuple[Sequence[int], str]]]:
     return {
-        "video": [(t.frames, "frame " + _spans(t.frames)) for t in level.video_tokens],
+        "video": [(t.frames, "frame " + spans(t.frames)) for t in level.video_tokens],
         "text": [(t.words, t.text) for t in level.text_tokens],
     }
 
 
-def _spans(indices: Sequence[int]) -> str:
-    """[0, 1, 2, 5] -> "1-3, 6": as a reader counts."""
+def spans(indices: Sequence[int]) -> str:
+    """Indices as a reader counts.
+
+    Example:
+        >>> spans([0, 1, 2, 5])
+        '1-3, 6'
+    """
     runs: list[list[int]] = []
     for index in sorted(indices):
         if runs and index == runs[-1][-1] + 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,8 @@ from hbi_core.settings import check, one_of
 from hbi_core.summary import SUMMARY, Row, in_words
 
 
-def _one_of(names: Iterable[str]) -> object:
+def metavar_of(names: Iterable[str]) -> object:
+    """An option whose values are these: {text,column} stands behind its name."""
     return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
 
 
@@ -66,10 +67,10 @@ class Arguments:
         ),
     ] = None
     """So many frames of the video are looked at, 1 to 64."""
-    weighting: Annotated[str, _one_of(WEIGHTINGS)] = "renormalised"
+    weighting: Annotated[str, metavar_of(WEIGHTINGS)] = "renormalised"
     """Tokens in a coalition are weighted by a softmax over its members (renormalised) or over all
     tokens (fixed)."""
-    width: Annotated[str, _one_of(WIDTHS)] = "text"
+    width: Annotated[str, metavar_of(WIDTHS)] = "text"
     """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
 
     def __post_init__(self) -> None:
@@ -108,15 +109,10 @@ def main(argv: list[str] | None = None) -> None:
         return
     explanation = _explanation(arguments)
     written = explanation.save(arguments.out, arguments.width)
-    undrawn = without_font(explanation)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
-    for reason, words in explanation.left_out_why.items():
-        print(f"{reason}, left out: {' '.join(words)}")
-    for note in explanation.notes:
-        print(note)
-    if undrawn:
-        print(f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts.")
+    for remark in remarks(explanation):
+        print(remark)
     for path in written:
         print(path)
 
@@ -159,6 +155,15 @@ def _told(row: Row) -> str:
         return row.error
     scores = ", ".join(f"{level} {score:.3f}" for level, score in row.scores.items())
     return f"{scores}{', explained before' if row.before else ''}"
+
+
+def remarks(explanation: Explanation) -> Iterator[str]:
+    """What a user should know of how a caption was read, and of its figures: a sentence each."""
+    for reason, words in explanation.left_out_why.items():
+        yield f"{reason}, left out: {' '.join(words)}"
+    yield from explanation.notes
+    if undrawn := without_font(explanation):
+        yield f"No installed font can draw {undrawn}: the figures show boxes. Install Noto fonts."
 
 
 def _encoder_name(arguments: Arguments) -> str:

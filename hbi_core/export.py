@@ -15,8 +15,11 @@ from torch import Tensor
 
 from explainers import ExplainedVariance, coalition_graph, ranks
 from explainers.coalition_graph import GameLevel
+from hbi_core import contrast_tables
 from hbi_core.errors import InputError
 from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.contrast_print import contrast_print
+from hbi_core.figures.contrast_view import Contrasted
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.methods_print import methods_print
 from hbi_core.figures.methods_view import Compared
@@ -73,6 +76,12 @@ class _Comparison(Compared, Protocol):
     def to_csv(self) -> str: ...
 
 
+class _Contrast(Contrasted, Protocol):
+    def to_json(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
 def save_explanation(explanation: _Explanation, directory: str | Path, width: str) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
     with _folder(directory, width) as (folder, written):
@@ -100,6 +109,20 @@ def save_comparison(comparison: _Comparison, directory: str | Path, width: str) 
         write_csv(table, comparison.to_csv())
         figures = save_figure(methods_print(comparison, width), folder / "comparison")
         written += [numbers, *figures, table]
+    return written
+
+
+def save_contrast(contrast: _Contrast, directory: str | Path, width: str) -> list[Path]:
+    """Write all files of `Contrast.save`; see there."""
+    with _folder(directory, width) as (folder, written):
+        numbers = folder / "contrast.json"
+        numbers.write_text(contrast.to_json() + "\n", encoding="utf-8")
+        levels = contrast.to_dict()["levels"]
+        players, links = folder / "contrast.csv", folder / "contrast_links.csv"
+        write_csv(players, to_csv(contrast_tables.PLAYER_COLUMNS, contrast_tables.players(levels)))
+        write_csv(links, to_csv(contrast_tables.LINK_COLUMNS, contrast_tables.links(levels)))
+        figures = save_figure(contrast_print(contrast, width), folder / "contrast")
+        written += [numbers, *figures, players, links]
     return written
 
 

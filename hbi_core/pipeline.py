@@ -1,12 +1,14 @@
-"""explain(video, caption) -> Explanation: the one way through the house."""
+"""explain and contrast: one short function each, the one way through the house."""
 
 from __future__ import annotations
 
 import reprlib
+from functools import partial
 from pathlib import Path
 
 from explainers import WEIGHTINGS
-from explainers.timing import Progress
+from explainers.timing import Progress, or_silence
+from hbi_core.contrasted import Contrast
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -78,3 +80,69 @@ def explain(
         choose_device(device),
         progress,
     )
+
+
+def contrast(
+    video: str | Path,
+    caption: str,
+    other_caption: str | None = None,
+    other_video: str | Path | None = None,
+    other_encoder: str | None = None,
+    other_checkpoint: str | Path | None = None,
+    encoder: str = "auto",
+    frames: int | None = None,
+    checkpoint: str | Path | None = None,
+    weighting: str = "renormalised",
+    device: str | None = None,
+    limits: VideoLimits | None = None,
+    progress: Progress | None = None,
+    recent: RecentVideos | None = None,
+) -> Contrast:
+    """Say which frames and words speak for A, a video and a caption, rather than B.
+
+    Args:
+        video, caption: of A.
+        other_caption, other_video, other_encoder, other_checkpoint: what is other in B; None is as
+            in A. Give one of them: another caption of one video, another video for one caption, or
+            another model. With another encoder and no other checkpoint, B takes the heads that go
+            with that encoder.
+        encoder, frames, checkpoint, weighting, device, limits, recent: see `explain`.
+        progress: called with a fraction in [0, 1] and what is being done.
+
+    Returns:
+        The two explanations, and the difference of their games.
+
+    Raises:
+        InputError: as `explain`; or nothing is other in B.
+
+    Example:
+        >>> a_or_b = contrast("assets/clips/cafe.mp4", "a cat", "a rocket", frames=3)
+        >>> a_or_b.differs, len(a_or_b.levels)
+        (('caption',), 3)
+    """
+    if other_encoder is None and other_checkpoint is None:
+        other_encoder, other_checkpoint = encoder, checkpoint
+    explained = partial(
+        explain,
+        frames=frames,
+        weighting=weighting,
+        device=device,
+        limits=limits,
+        recent=recent or RecentVideos(videos=2, models=2),
+    )
+    a = explained(
+        video, caption, encoder, checkpoint=checkpoint, progress=_half(progress, "A", 0.0)
+    )
+    b = explained(
+        video if other_video is None else other_video,
+        caption if other_caption is None else other_caption,
+        other_encoder or "auto",
+        checkpoint=other_checkpoint,
+        progress=_half(progress, "B", 0.5),
+    )
+    return Contrast(a, b)
+
+
+def _half(progress: Progress | None, which: str, start: float) -> Progress:
+    tell = or_silence(progress)
+    return lambda fraction, step: tell(start + fraction / 2, f"{which}: {step}")

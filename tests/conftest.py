@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+from hbi_core import pipeline
 from hbi_core.pipeline import explain
 from support.demo import CAFE, CAFE_CAPTION
 from support.releases import write_drawing
@@ -36,6 +37,12 @@ def browser():
 def explanation():
     """A demo clip explained with the defaults. Not to be changed."""
     return explain(CAFE, CAFE_CAPTION)
+
+
+@pytest.fixture(scope="session")
+def contrast():
+    """Two captions of a demo clip. Not to be changed."""
+    return pipeline.contrast(CAFE, "a tabby cat", "a cup of espresso")
 
 
 @pytest.fixture(scope="module")

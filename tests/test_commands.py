@@ -13,7 +13,7 @@ import pytest
 import tyro
 
 from app.__main__ import Settings
-from hbi_core import convert, evaluate, explain, train
+from hbi_core import contrast, convert, evaluate, explain, train
 from hbi_core.command_line import parsed
 from support.demo import CAFE, ROOT
 from support.documents import BLOCK, DOCUMENTS
@@ -79,6 +79,7 @@ def check_options(module: str, options: list[str], monkeypatch) -> None:
     """Whether a module takes these options. Nothing is run."""
     kinds = {
         "hbi_core.explain": explain.Arguments,
+        "hbi_core.contrast": contrast.Arguments,
         "hbi_core.convert": convert.Arguments,
         "hbi_core.evaluate": evaluate.Command,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from explainers import coalition_graph, compare
+from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.export import CSV_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
 from hbi_core.summary import COLUMNS
@@ -27,7 +28,7 @@ def keys_of(value: object) -> set[str]:
 
 
 def test_the_formats_are_those_that_are_written(explanation):
-    (block,) = re.findall(r'^```\n(\{"schema".*?)^```$', FORMATS, re.M | re.S)
+    (block,) = re.findall(r'^```\n(\{"schema": "hbi-explanation.*?)^```$', FORMATS, re.M | re.S)
     assert set(re.findall(r'"(\w+)":', block)) == keys_of(explanation.to_dict())
     assert explanation.to_dict()["schema"] in block
 
@@ -42,6 +43,16 @@ def test_the_formats_are_those_that_are_written(explanation):
     attributes = {key for *_, data in [*graph.nodes.data(), *graph.edges.data()] for key in data}
     section = FORMATS.partition("## graph.graphml")[2].partition("\n## ")[0]
     assert attributes <= set(re.findall(r"`(\w+)`", section))
+
+
+def test_the_format_of_a_contrast_is_the_one_that_is_written(contrast):
+    (block,) = re.findall(r'^```\n(\{"schema": "hbi-contrast.*?)^```$', FORMATS, re.M | re.S)
+    written = contrast.to_dict()
+    assert written["schema"] in block
+    own = {**written, "a": {}, "b": {}}  # explanations, which have a section of their own
+    assert set(re.findall(r'"(\w+)":', block)) == keys_of(own)
+    assert row_of("contrast.csv") == list(contrast_tables.PLAYER_COLUMNS)
+    assert row_of("contrast_links.csv") == list(contrast_tables.LINK_COLUMNS)
 
 
 def test_every_data_set_has_a_row():

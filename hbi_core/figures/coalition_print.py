@@ -6,6 +6,7 @@ players their own, on their box, or on their word or thumbnail where there is no
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,41 +46,30 @@ def coalition_print(explanation: Explained, width: str = "text") -> Figure:
         axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
         axes.axis("off")
         for level, placed in zip(explanation.levels, layout.levels, strict=True):
-            _draw_level(axes, placed, links_of(level, placed), layout, explanation.video.frames)
-        _draw_key(axes, layout)
+            if placed is not layout.levels[0]:
+                y = placed.top - 0.8 * layout.em
+                axes.axhline(y, color="0.25", lw=0.8, dashes=(5, 3))
+            title = f"{level.name.capitalize()} level", f"S = {level.score:.3f}"
+            draw_title(axes, placed, title, layout.em)
+            draw_links(axes, links_of(level, placed), layout.em)
+            draw_players(axes, placed, layout, explanation.video.frames)
+        draw_key(axes, layout.width, layout.height - 0.8 * layout.em, layout.em)
     return figure
 
 
-def _draw_level(
-    axes: Axes,
-    level: LevelLayout,
-    links: tuple[Link, ...],
-    layout: FigureLayout,
-    frames: np.ndarray,
-) -> None:
-    first = level is layout.levels[0]
-    if not first:
-        axes.axhline(level.top - 0.8 * layout.em, color="0.25", lw=0.8, dashes=(5, 3))
-    middle, em = (level.top + level.bottom) / 2, layout.em
-    axes.text(
-        0.9 * em,
-        middle,
-        f"{level.name.capitalize()} level",
-        rotation=90,
-        ha="center",
-        va="center",
-        fontsize=1.05 * em,
+def draw_title(axes: Axes, level: LevelLayout, lines: tuple[str, str], em: float) -> None:
+    """Two lines left of a level, turned by 90 degrees: its name and its score."""
+    middle = (level.top + level.bottom) / 2
+    styles: tuple[dict[str, Any], ...] = (
+        {"fontsize": 1.05 * em},
+        {"fontsize": 0.85 * em, "color": "0.25"},
     )
-    axes.text(
-        2.3 * em,
-        middle,
-        f"S = {level.score:.3f}",
-        rotation=90,
-        ha="center",
-        va="center",
-        fontsize=0.85 * em,
-        color="0.25",
-    )
+    for x, line, style in zip((0.9 * em, 2.3 * em), lines, styles, strict=True):
+        axes.text(x, middle, line, rotation=90, ha="center", va="center", **style)
+
+
+def draw_links(axes: Axes, links: Iterable[Link], em: float) -> None:
+    """The lines of a level, in their order."""
     for link in links:
         axes.add_collection(
             LineCollection(
@@ -92,6 +82,25 @@ def _draw_level(
                 gid=link.id,
             )
         )
+
+
+def draw_players(
+    axes: Axes,
+    level: LevelLayout,
+    layout: FigureLayout,
+    frames: np.ndarray,
+    colours: Mapping[str, str] | None = None,
+) -> None:
+    """The words, thumbnails and boxes of a level.
+
+    Args:
+        axes: in points, y downwards.
+        level: of the layout.
+        layout: the whole one.
+        frames: uint8 [F, H, W, 3].
+        colours: of words and of boxes, by the player's name; others are black, and grey.
+    """
+    colours, em = colours or {}, layout.em
     boxed = {token.id for token in level.boxes}
     for cell in level.frames:
         axes.imshow(
@@ -112,6 +121,7 @@ def _draw_level(
             cell.label.replace("$", r"\$"),
             ha="center",
             fontsize=layout.font,
+            color=colours.get(cell.id, "black"),
             gid=None if cell.id in boxed else cell.id,
             **upright,
         )
@@ -123,7 +133,7 @@ def _draw_level(
                 token.height,
                 boxstyle="square,pad=0",
                 fill=False,
-                edgecolor="0.45",
+                edgecolor=colours.get(token.id, "0.45"),
                 linewidth=1.2,
                 gid=token.id,
             )
@@ -134,25 +144,25 @@ def _style(grade: Grade) -> str | tuple:
     return (0, (3, 3)) if grade.dotted else "solid"
 
 
-def _draw_key(axes: Axes, layout: FigureLayout) -> None:
-    em = 0.8 * layout.em
-    y = layout.height - em
-    style: dict[str, Any] = {"va": "center", "fontsize": em, "color": "0.25"}
-    axes.text(0.5 * em, y, KEY_TITLE, **style)
-    step = (layout.width - 10 * em) / len(GRADES)
+def draw_key(axes: Axes, width: float, y: float, em: float, title: str = KEY_TITLE) -> None:
+    """What the colours mean, in one line around y."""
+    small = 0.8 * em
+    style: dict[str, Any] = {"va": "center", "fontsize": small, "color": "0.25"}
+    axes.text(0.5 * small, y, title, **style)
+    start = (2.0 + 0.53 * len(title)) * small
+    step = (width - start) / len(GRADES)
     for number, grade in enumerate(GRADES):
-        x = 10 * em + number * step
-        width = grade.width * layout.em / EM["text"]
+        x = start + number * step
         axes.plot(
-            [x, x + 1.5 * em],
+            [x, x + 1.5 * small],
             [y, y],
             color=grade.colour,
             alpha=grade.opacity,
-            lw=width,
+            lw=grade.width * em / EM["text"],
             ls=_style(grade),
             solid_capstyle="round",
         )
-        axes.text(x + 2.2 * em, y, key_label(number), **style)
+        axes.text(x + 2.2 * small, y, key_label(number), **style)
 
 
 def thumbnail(frame: np.ndarray, width: float, height: float, dpi: float) -> np.ndarray:

@@ -115,10 +115,10 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
     room = row - em * gaps
 
     lengths = [length_in_em(label) + 0.9 for label in labels]
-    vertical = room / sum(lengths) < smallest_font
+    vertical = room / _longest_row(explanation.levels, lengths) < smallest_font
     if vertical:
         lengths = [1.25] * len(labels)
-    font = min(em, room / sum(lengths))
+    font = min(em, room / _longest_row(explanation.levels, lengths))
     word_height = (max(map(length_in_em, labels)) + 0.6) * font if vertical else 1.5 * em
 
     _, pixel_height, pixel_width, _ = explanation.video.frames.shape
@@ -147,6 +147,14 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
         font=font,
         vertical_words=vertical,
         levels=tuple(levels),
+    )
+
+
+def _longest_row(levels: Sequence[GameLevel], lengths: Sequence[float]) -> float:
+    """Of the words of a level; a word may be of several players."""
+    return max(
+        sum(lengths[word] for token in level.text_tokens for word in token.words)
+        for level in levels
     )
 
 

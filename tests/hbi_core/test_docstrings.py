@@ -19,6 +19,10 @@ _NAMES = (
     "explanation",
     "batch",
     "summary",
+    "alignment",
+    "difference",
+    "contrasted",
+    "verdict",
 )
 MODULES = tuple(f"hbi_core.{name}" for name in _NAMES)
 
@@ -57,10 +61,12 @@ def test_a_public_name_says_what_it_takes_and_gives(name):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_are_true(module, explanation, monkeypatch):
-    """`explanation` is what `explain` returned for a demo clip."""
+def test_the_examples_are_true(module, explanation, contrast, monkeypatch):
+    """`explanation` is what `explain` returned for a demo clip, `contrast` what that did."""
     monkeypatch.chdir(ROOT)
-    known = {"explanation": explanation}
-    result = doctest.testmod(importlib.import_module(module), extraglobs=known)
+    known, tested = {"explanation": explanation}, importlib.import_module(module)
+    if not hasattr(tested, "contrast"):
+        known["contrast"] = contrast
+    result = doctest.testmod(tested, extraglobs=known)
     assert not result.failed
     assert result.attempted

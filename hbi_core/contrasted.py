@@ -1,0 +1,226 @@
+"""What contrast() returns: why one explanation scores higher than another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hbi_core.alignment import Shared, align_frames, align_words
+from hbi_core.difference import LevelContrast, level_contrasts
+from hbi_core.errors import InputError
+from hbi_core.explanation import Explanation
+from hbi_core.verdict import matching, of_level, verdict
+
+_SCALES = (
+    "A and B are of different models, whose scores are on no common scale: that one scores higher "
+    "says nothing; compare what is strong within each."
+)
+_LEVELS = "Only levels that both have are compared: {}."
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Two explanations, and which frames and words speak for A rather than B.
+
+    Args:
+        a, b: the explanations. They differ in the caption, in the video, in the model, or in
+            several of these.
+
+    Attributes:
+        a, b: the explanations.
+
+    Raises:
+        InputError: they do not differ, or have no level in common.
+
+    Example:
+        >>> contrast.a.caption, contrast.b.caption  # of what `contrast` returned
+        ('a tabby cat', 'a cup of espresso')
+    """
+
+    a: Explanation
+    b: Explanation
+
+    def __post_init__(self) -> None:
+        if not self.differs:
+            raise InputError(
+                "A and B are the same: give another caption, another video or another model for B."
+            )
+        if not {level.name for level in self.a.levels} & {level.name for level in self.b.levels}:
+            raise InputError("A and B have no level in common: explain both with levels alike.")
+
+    @cached_property
+    def frames(self) -> tuple[Shared, ...]:
+        """The frames of both in one row, each once where both have it.
+
+        Example:
+            >>> contrast.frames[0]
+            Shared(a=0, b=0)
+        """
+        return align_frames(self.a.video, self.b.video)
+
+    @cached_property
+    def words(self) -> tuple[Shared, ...]:
+        """The words of both in one row, each once where both have it.
+
+        Example:
+            >>> contrast.words[:2]
+            (Shared(a=0, b=0), Shared(a=1, b=None))
+        """
+        return align_words(self.a.words, self.b.words)
+
+    @cached_property
+    def levels(self) -> tuple[LevelContrast, ...]:
+        """Those that both have, each as a difference game.
+
+        Example:
+            >>> [level.name for level in contrast.levels]
+            ['entity', 'action', 'event']
+        """
+        return level_contrasts(self.a, self.b, self.frames, self.words)
+
+    @property
+    def title(self) -> str:
+        """What its files are named after: the videos, without their suffixes.
+
+        Example:
+            >>> contrast.title
+            'cafe-contrast'
+        """
+        return "-".join([*dict.fromkeys((self.a.title, self.b.title)), "contrast"])
+
+    @cached_property
+    def differs(self) -> tuple[str, ...]:
+        """What A and B differ in: "caption", "video", "model".
+
+        Models that say the same of themselves are two if they score the same input otherwise.
+
+        Example:
+            >>> contrast.differs
+            ('caption',)
+        """
+        found = []
+        if self.a.caption != self.b.caption:
+            found.append("caption")
+        if not all(frame.both for frame in self.frames):
+            found.append("video")
+        models, scores = (
+            [(one.encoder, one.checkpoint, one.weighting) for one in (self.a, self.b)],
+            [[level.score for level in one.levels] for one in (self.a, self.b)],
+        )
+        if models[0] != models[1] or (not found and scores[0] != scores[1]):
+            found.append("model")
+        return tuple(found)
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """What A is and what B is, in what they differ.
+
+        Example:
+            >>> contrast.told
+            ('“a tabby cat”', '“a cup of espresso”')
+        """
+        a, b = (
+            "; ".join(
+                {
+                    "caption": f"“{one.caption}”",
+                    "video": one.video.name,
+                    "model": f"{one.encoder}, {one.checkpoint}, {one.weighting}",
+                }[name]
+                for name in self.differs
+            )
+            for one in (self.a, self.b)
+        )
+        return a, b
+
+    @property
+    def sentence(self) -> str:
+        """Which scores higher, and which frames and words speak for it.
+
+        Example:
+            >>> contrast.sentence.startswith("A scores ")
+            True
+        """
+        return verdict(self.levels)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know besides: a sentence each.
+
+        Example:
+            >>> contrast.notes
+            ()
+        """
+        names = [[level.name for level in one.levels] for one in (self.a, self.b)]
+        compared = ", ".join(level.name for level in self.levels)
+        return (
+            *([_SCALES] if "model" in self.differs else []),
+            *([_LEVELS.format(compared)] if names[0] != names[1] else []),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contents of contrast.json; docs/formats.md has the schema.
+
+        Returns:
+            Dictionaries, lists, strings and numbers.
+
+        Example:
+            >>> contrast.to_dict()["schema"]
+            'hbi-contrast/1'
+        """
+        return {
+            "schema": "hbi-contrast/1",
+            "sentence": self.sentence,
+            "differs": list(self.differs),
+            "notes": list(self.notes),
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "frames": [{"a": frame.a, "b": frame.b} for frame in self.frames],
+            "words": [{"a": word.a, "b": word.b} for word in self.words],
+            "levels": [
+                {**level.to_dict(), "sentence": of_level(level), "matching": matching(level)}
+                for level in self.levels
+            ],
+        }
+
+    def to_json(self) -> str:
+        """The contents of contrast.json as text.
+
+        Returns:
+            JSON with one space of indentation; letters beyond ASCII stand as they are.
+
+        Raises:
+            ValueError: a number is not finite, which JSON cannot say.
+
+        Example:
+            >>> contrast.to_json().splitlines()[1]
+            ' "schema": "hbi-contrast/1",'
+        """
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+
+    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
+        """Write contrast.json, contrast.pdf, .svg, .png, contrast.csv and contrast_links.csv.
+
+        All of them, or none where the folder cannot be written.
+
+        Args:
+            directory: made if it is not there.
+            width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+
+        Returns:
+            The files.
+
+        Raises:
+            InputError: there is no such width, or the directory cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     sorted(file.name for file in contrast.save(folder, "column"))[:2]
+            ['contrast.csv', 'contrast.json']
+        """
+        from hbi_core.export import save_contrast  # matplotlib takes its time
+
+        return save_contrast(self, directory, width)

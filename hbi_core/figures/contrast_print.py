@@ -1,0 +1,290 @@
+"""The figure of a contrast for print: A and B on one scale, and below them who speaks for which.
+
+Level by level, two coalition graphs side by side, whose colours are shares of the highest
+interaction of both; and the difference game below: a bar for each player, its Shapley value, which
+over all bars add up to the difference of the scores, and lines where interactions differ most.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from hbi_core.figures.coalition_print import draw_key, draw_links, draw_players, draw_title
+from hbi_core.figures.contrast_view import (
+    FOR_A,
+    FOR_B,
+    MOST,
+    WEAKEST,
+    Contrasted,
+    DifferenceLevel,
+    DifferencePlayer,
+    colours_of,
+    difference_links,
+    graded_alike,
+    joined,
+    line_of,
+    links_renamed,
+    renamed,
+)
+from hbi_core.figures.explained import Explained
+from hbi_core.figures.layout import FigureLayout, LevelLayout, Token, lay_out
+from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
+
+_SMALLEST_FONT = 5.0
+_UNIT = EM["column"]  # of all three graphs, points
+_BARS = 3.2  # em, height of a row of bars
+_PAD = 0.8  # em
+_BETWEEN = 1.2  # em between levels, and between A and B
+_LINES = 2  # of a caption
+_KEY = "Lines, of the highest of A and B:"
+_BARS_KEY = (
+    "A − B. Bars: how much a player speaks for A (up) or B (down), its Shapley value; the bars of "
+    "a level add up to its difference of S."
+)
+_LINES_KEY = f"(the {MOST} widest of a level, from {100 * WEAKEST:.0f} % on)"
+
+
+def contrast_print(contrast: Contrasted, width: str = "text") -> Figure:
+    """Draw a contrast.
+
+    Args:
+        contrast: what to draw.
+        width: "text" (6.875 in); or "column" (3.25 in), which has room for the differences only.
+    """
+    drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside=width == "text")
+    with print_style():
+        return drawing.figure()
+
+
+@dataclass
+class _Panel:
+    """One of the graphs: what it draws, and where its left end is."""
+
+    name: str
+    layout: FigureLayout
+    left: float
+
+
+class _Drawing:
+    """A figure that grows downwards, in points."""
+
+    def __init__(self, contrast: Contrasted, width: float, beside: bool) -> None:
+        self.contrast, self.width = contrast, width
+        self.joined = joined(contrast)
+        # It reads the players of the levels and nothing else of them.
+        self.difference = lay_out(cast(Explained, self.joined), width, _UNIT, _SMALLEST_FONT)
+        self.panels: list[_Panel] = []
+        if beside:
+            half = (width - _BETWEEN * _UNIT) / 2
+            self.panels = [
+                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT), left)
+                for name, one, left in (
+                    ("a", contrast.a, 0.0),
+                    ("b", contrast.b, half + _BETWEEN * _UNIT),
+                )
+            ]
+
+    def figure(self) -> Figure:
+        heads = [
+            textwrap.wrap(f"{name}: {told}", self._letters(), max_lines=_LINES, placeholder=" …")
+            for name, told in zip("AB", self.contrast.told, strict=True)
+        ]
+        head_height = (max(map(len, heads)) * 1.25 + 0.6) * _UNIT
+        names = [level.name for level in self.contrast.levels]
+        heights = [self._height(name) for name in names]
+        key_height = (3.4 if self.panels else 4.0) * _UNIT
+        height = head_height + sum(heights) + key_height
+        if not self.panels:
+            height += head_height
+        self.height = height
+        figure = Figure(figsize=(self.width / POINTS, height / POINTS))
+        page = self._axes(figure, 0.0, 0.0, self.width, (0.0, height))
+        top = self._draw_heads(page, heads, head_height)
+        for number, (level, band) in enumerate(zip(self.contrast.levels, heights, strict=True)):
+            if number:
+                y = top - 0.6 * _UNIT
+                page.plot([0, self.width], [y, y], color="0.25", lw=0.8, dashes=(5, 3))
+            self._draw_level(figure, level, top)
+            top += band
+        self._draw_keys(page, top)
+        return figure
+
+    def _letters(self) -> int:
+        """Of a line of a head."""
+        width = (self.width - _BETWEEN * _UNIT) / 2 if self.panels else self.width
+        return int(width / (0.55 * _UNIT)) - 3
+
+    def _height(self, name: str) -> float:
+        """Of a level: the graphs, the difference with its bars, and what is between."""
+        graphs = [_band(_level(one.layout, name)) for one in self.panels]
+        difference = _band(_level(self.difference, name))
+        height = difference + 2 * (_BARS + _PAD) * _UNIT + _BETWEEN * _UNIT
+        return height + (max(graphs) + _PAD * _UNIT if graphs else 0.0)
+
+    def _axes(
+        self, figure: Figure, left: float, top: float, width: float, ends: tuple[float, float]
+    ) -> Axes:
+        """Axes in points, y downwards, that show what is between the ends."""
+        height = ends[1] - ends[0]
+        axes = figure.add_axes(
+            (
+                left / self.width,
+                1 - (top + height) / self.height,
+                width / self.width,
+                height / self.height,
+            )
+        )
+        axes.set(xlim=(0, width), ylim=(ends[1], ends[0]))
+        axes.axis("off")
+        return axes
+
+    def _draw_heads(self, page: Axes, heads: Sequence[Sequence[str]], height: float) -> float:
+        """What A and B are, side by side or one below the other; returns where they end."""
+        top = 0.0
+        for number, lines in enumerate(heads):
+            left = self.panels[number].left if self.panels else 0.0
+            if not self.panels and number:
+                top += height
+            for row, line in enumerate(lines):
+                page.text(
+                    left + 0.3 * _UNIT,
+                    top + (1.0 + 1.25 * row) * _UNIT,
+                    line.replace("$", r"\$"),
+                    va="center",
+                    fontsize=1.05 * _UNIT,
+                    color=(FOR_A, FOR_B)[number],
+                )
+        return top + height
+
+    def _draw_level(self, figure: Figure, level: DifferenceLevel, top: float) -> None:
+        name = level.name
+        placed = [_level(panel.layout, name) for panel in self.panels]
+        links = graded_alike(self.contrast, name, placed) if placed else []
+        below = top
+        for panel, place, lines, one in zip(
+            self.panels, placed, links, (self.contrast.a, self.contrast.b), strict=False
+        ):
+            axes = self._axes(figure, panel.left, top, panel.layout.width, _ends(place))
+            score = next(played.score for played in one.levels if played.name == name)
+            draw_title(axes, place, (f"{name.capitalize()} level", f"S = {score:.3f}"), _UNIT)
+            draw_links(axes, links_renamed(lines, panel.name), _UNIT)
+            draw_players(axes, renamed(place, panel.name), panel.layout, one.video.frames)
+            below = max(below, top + _band(place) + _PAD * _UNIT)
+        self._draw_difference(figure, level, below)
+
+    def _draw_difference(self, figure: Figure, level: DifferenceLevel, top: float) -> None:
+        placed = renamed(_level(self.difference, level.name), "difference")
+        first, last = _ends(placed)
+        room = (_BARS + _PAD) * _UNIT
+        axes = self._axes(figure, 0.0, top, self.width, (first - room, last + room))
+        title = (
+            f"{'' if self.panels else level.name.capitalize() + ', '}A − B",
+            f"S {_signed(level.difference)}",
+        )
+        draw_title(axes, placed, title, _UNIT)
+        draw_links(axes, difference_links(level, placed), _UNIT)
+        colours = colours_of(level, placed)
+        draw_players(axes, placed, self.difference, self.joined.video.frames, colours)
+        players = (*level.video_players, *level.text_players)
+        scale = _Scale([player.difference for player in players], _BARS * _UNIT)
+        for tokens, some, start in (
+            (placed.text_tokens, level.text_players, first - room),
+            (placed.video_tokens, level.video_players, last + _PAD * _UNIT),
+        ):
+            _draw_bars(axes, tokens, some, scale, start)
+
+    def _draw_keys(self, page: Axes, top: float) -> None:
+        small = 0.8 * _UNIT
+        style: dict[str, Any] = {"va": "center", "fontsize": small, "color": "0.25"}
+        y = top + 0.4 * _UNIT
+        if self.panels:
+            draw_key(page, self.width, y, _UNIT, _KEY)
+            y += 1.5 * _UNIT
+        for line in textwrap.wrap(_BARS_KEY, int(self.width / (0.5 * small))):
+            page.text(0.5 * small, y, line, **style)
+            y += 1.2 * _UNIT
+        for x, for_a, text in ((0.5, True, "stronger in A"), (12.0, False, "stronger in B")):
+            left, grade = x * small, line_of(for_a, 0.5)
+            dashes = (0, (3, 3)) if grade.dotted else "solid"
+            ends = [left, left + 3 * small]
+            page.plot(ends, [y, y], color=grade.colour, lw=grade.width, linestyle=dashes)
+            page.text(left + 3.5 * small, y, text, **style)
+        page.text(23.5 * small, y, _LINES_KEY, **style)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How long bars are, and where they begin: the bars of a level share one."""
+
+    values: Sequence[float]
+    height: float
+
+    @property
+    def per_unit(self) -> float:
+        extent = max(0.0, *self.values) - min(0.0, *self.values)
+        return self.height / extent if extent > 0 else 0.0
+
+    @property
+    def zero(self) -> float:
+        """Points from the top of the row of bars to their beginning."""
+        return max(0.0, *self.values) * self.per_unit
+
+
+def _draw_bars(
+    axes: Axes,
+    tokens: Sequence[Token],
+    players: Sequence[DifferencePlayer],
+    scale: _Scale,
+    top: float,
+) -> None:
+    zero = top + scale.zero
+    ends = min(token.left for token in tokens), max(token.left + token.width for token in tokens)
+    axes.plot(ends, (zero, zero), color="0.25", lw=0.5)
+    for token, player in zip(tokens, players, strict=True):
+        length = player.difference * scale.per_unit
+        width = min(0.6 * token.width, 1.6 * _UNIT)
+        axes.add_patch(
+            Rectangle(
+                (token.middle - width / 2, zero - max(length, 0.0)),
+                width,
+                abs(length),
+                facecolor=FOR_A if length > 0 else "white",
+                edgecolor=FOR_A if length > 0 else FOR_B,
+                linewidth=0.7,
+                hatch=None if length > 0 else "/////",
+                gid=f"{token.id}/bar",
+            )
+        )
+    for value in {max(scale.values), min(scale.values)} - {0.0}:
+        axes.text(
+            ends[0] - 0.4 * _UNIT,
+            zero - value * scale.per_unit,
+            _signed(value),
+            ha="right",
+            va="center",
+            fontsize=0.75 * _UNIT,
+            color="0.25",
+        )
+
+
+def _level(layout: FigureLayout, name: str) -> LevelLayout:
+    return next(one for one in layout.levels if one.name == name)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _ends(placed: LevelLayout) -> tuple[float, float]:
+    return placed.top, placed.bottom
+
+
+def _band(placed: LevelLayout) -> float:
+    return placed.bottom - placed.top

@@ -1,0 +1,263 @@
+"""What a figure of a contrast draws: A, B, and the difference of their games, placed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from hbi_core.figures.explained import Explained
+from hbi_core.figures.grades import Grade, grade_of, reference_of
+from hbi_core.figures.layout import Cell, LevelLayout, Link, Token, links_of
+
+FOR_A, FOR_B = "#b35806", "#542788"  # told apart in grey and by colour-blind readers
+WEAKEST = 0.25  # share of the level's widest difference; weaker lines are not drawn
+MOST = 20  # lines of a level
+_WIDTHS = ((0.75, 2.2), (0.5, 1.4), (WEAKEST, 0.8))  # of lines of at least such a share, points
+
+
+class Both(Protocol):
+    """A frame or a word of A, of B, or of both."""
+
+    @property
+    def a(self) -> int | None:
+        """Its index in A."""
+
+    @property
+    def b(self) -> int | None:
+        """Its index in B."""
+
+
+class DifferencePlayer(Protocol):
+    """A player of the difference game."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """The frames or words that it stands for, in the row of both."""
+
+    @property
+    def label(self) -> str:
+        """Its words, or the numbers of its frames."""
+
+    @property
+    def a(self) -> int | None:
+        """Its index in A."""
+
+    @property
+    def b(self) -> int | None:
+        """Its index in B."""
+
+    @property
+    def difference(self) -> float:
+        """How much it speaks for A rather than B."""
+
+
+class DifferenceLevel(Protocol):
+    """A level of the difference game."""
+
+    @property
+    def name(self) -> str:
+        """Of the level."""
+
+    @property
+    def difference(self) -> float:
+        """Of the scores."""
+
+    @property
+    def video_players(self) -> Sequence[DifferencePlayer]:
+        """V players."""
+
+    @property
+    def text_players(self) -> Sequence[DifferencePlayer]:
+        """T players."""
+
+    @property
+    def interactions(self) -> Tensor:
+        """[2, V, T], in A and in B."""
+
+
+class Contrasted(Protocol):
+    """What is drawn."""
+
+    @property
+    def a(self) -> Explained:
+        """Drawn left."""
+
+    @property
+    def b(self) -> Explained:
+        """Drawn right."""
+
+    @property
+    def frames(self) -> Sequence[Both]:
+        """Of both in one row."""
+
+    @property
+    def words(self) -> Sequence[Both]:
+        """Of both in one row."""
+
+    @property
+    def levels(self) -> Sequence[DifferenceLevel]:
+        """Of the difference game."""
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """What A is and what B is."""
+
+
+@dataclass(frozen=True)
+class _Player:
+    """As `lay_out` wants to have it."""
+
+    frames: Sequence[int]
+    words: Sequence[int]
+    text: str
+
+
+@dataclass(frozen=True)
+class _Level:
+    name: str
+    score: float
+    video_tokens: Sequence[_Player]
+    text_tokens: Sequence[_Player]
+
+
+@dataclass(frozen=True)
+class _Frames:
+    frames: np.ndarray
+    times: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The players of the difference game, as `hbi_core.figures.layout.lay_out` places them."""
+
+    words: Sequence[str]
+    levels: Sequence[_Level]
+    video: _Frames
+
+
+def joined(contrast: Contrasted) -> Joined:
+    """The words and frames of both, each once where both have it; pictures in the shape of A's."""
+    a, b = contrast.a, contrast.b
+    words = [a.words[one.a] if one.a is not None else b.words[one.b or 0] for one in contrast.words]
+    height, width = a.video.frames.shape[1:3]
+    frames, times = [], []
+    for one in contrast.frames:
+        video, index = (a.video, one.a) if one.a is not None else (b.video, one.b or 0)
+        frame = video.frames[index]
+        if frame.shape[:2] != (height, width):
+            frame = np.asarray(ImageOps.fit(Image.fromarray(frame), (width, height)))
+        frames.append(frame)
+        times.append(video.times[index])
+    levels = [
+        _Level(
+            level.name,
+            level.difference,
+            [_Player(player.members, (), player.label) for player in level.video_players],
+            [_Player((), player.members, player.label) for player in level.text_players],
+        )
+        for level in contrast.levels
+    ]
+    return Joined(words, levels, _Frames(np.stack(frames), times))
+
+
+def colours_of(level: DifferenceLevel, placed: LevelLayout) -> dict[str, str]:
+    """The colour of each player that A alone or B alone has, by its name in the layout."""
+    colours = {}
+    for tokens, players in (
+        (placed.video_tokens, level.video_players),
+        (placed.text_tokens, level.text_players),
+    ):
+        for token, player in zip(tokens, players, strict=True):
+            if player.a is None or player.b is None:
+                colours[token.id] = FOR_B if player.a is None else FOR_A
+    return colours
+
+
+def difference_links(level: DifferenceLevel, placed: LevelLayout) -> list[Link]:
+    """The widest differences of interactions as lines, the weakest first."""
+    differences = (level.interactions[0] - level.interactions[1]).numpy()
+    strength = np.abs(differences)
+    strongest = reference_of(strength)
+    links = []
+    for cell in np.argsort(-strength, axis=None, kind="stable")[:MOST][::-1]:
+        video, text = divmod(int(cell), differences.shape[1])
+        value = float(differences[video, text])
+        share = abs(value) / strongest if strongest > 0 else 0.0
+        if share < WEAKEST:
+            continue
+        video_token, text_token = placed.video_tokens[video], placed.text_tokens[text]
+        links.append(
+            Link(
+                ends=(video_token.id, text_token.id),
+                start=(text_token.middle, text_token.top + text_token.height),
+                end=(video_token.middle, video_token.top),
+                kind="cross",
+                first=video,
+                second=text,
+                value=value,
+                interaction=value,
+                similarity=None,
+                rank=None,
+                share=share,
+                grade=line_of(value > 0, share),
+            )
+        )
+    return links
+
+
+def line_of(for_a: bool, share: float = 1.0) -> Grade:
+    """Solid for A, dotted for B, so that they are told apart in grey."""
+    width = next(width for least, width in _WIDTHS if share >= least)
+    return Grade("A" if for_a else "B", 0.0, FOR_A if for_a else FOR_B, width, 0.9, not for_a)
+
+
+def graded_alike(
+    contrast: Contrasted, name: str, placed: Sequence[LevelLayout]
+) -> list[tuple[Link, ...]]:
+    """The lines of a level in A and in B, whose colours are shares of one highest interaction."""
+    levels = [
+        next(level for level in one.levels if level.name == name)
+        for one in (contrast.a, contrast.b)
+    ]
+    values = [level.interactions.values.numpy().ravel() for level in levels]
+    strongest = reference_of(np.concatenate(values))
+
+    def graded(link: Link) -> Link:
+        share = abs(link.value) / strongest if strongest > 0 else 0.0
+        return replace(link, share=share, grade=grade_of(share, negative=link.value < 0))
+
+    return [
+        tuple(map(graded, links_of(level, one))) for level, one in zip(levels, placed, strict=True)
+    ]
+
+
+def links_renamed(links: Sequence[Link], prefix: str) -> list[Link]:
+    """As `renamed`."""
+    return [
+        replace(link, ends=(f"{prefix}/{link.ends[0]}", f"{prefix}/{link.ends[1]}"))
+        for link in links
+    ]
+
+
+def renamed(placed: LevelLayout, prefix: str) -> LevelLayout:
+    """The same level, where names of players begin with `prefix/`: three graphs share a file."""
+
+    def cells(some: Sequence[Cell]) -> tuple[Cell, ...]:
+        return tuple(replace(one, id=f"{prefix}/{one.id}") for one in some)
+
+    def tokens(some: Sequence[Token]) -> tuple[Token, ...]:
+        return tuple(replace(one, id=f"{prefix}/{one.id}") for one in some)
+
+    return replace(
+        placed,
+        words=cells(placed.words),
+        frames=cells(placed.frames),
+        text_tokens=tokens(placed.text_tokens),
+        video_tokens=tokens(placed.video_tokens),
+        boxes=tokens(placed.boxes),
+    )

@@ -1,0 +1,141 @@
+"""The figure of a contrast: one scale, bars of the right length, names that occur once."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+from hbi_core.contrasted import Contrast
+from hbi_core.figures.contrast_print import contrast_print
+from hbi_core.figures.contrast_view import (
+    FOR_A,
+    FOR_B,
+    WEAKEST,
+    colours_of,
+    difference_links,
+    graded_alike,
+    joined,
+)
+from hbi_core.figures.grades import GRADES, OUTLIER
+from hbi_core.figures.layout import lay_out
+from hbi_core.figures.print_style import save_figure
+from support.contrasts import drawn_video, made_up
+
+VIDEO = drawn_video(4)
+TWO = [(None, None), ([(0, 1), (2, 3)], [(0, 2), (1,)])]
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Two captions with a word in common, at two levels whose phrases differ."""
+    b = [(None, None), ([(0, 1), (2, 3)], [(0,), (1, 2)])]
+    return Contrast(made_up("a cat sleeps", VIDEO, TWO), made_up("a dog sleeps", VIDEO, b, seed=9))
+
+
+def placed(contrast, width=400):
+    return lay_out(joined(contrast), width, 6, 5).levels
+
+
+def test_colours_of_a_and_b_are_shares_of_one_highest_interaction(made):
+    layouts = [lay_out(one, 230, 6, 5).levels[0] for one in (made.a, made.b)]
+    links = [link for some in graded_alike(made, "entity", layouts) for link in some]
+    highest = max(link.value for link in links)
+    for link in links:
+        if link.value < 0:
+            assert link.grade == GRADES[-1]
+        elif link.grade != OUTLIER:
+            assert (
+                link.grade.least <= link.value / highest + 1e-12 or link.share >= link.grade.least
+            )
+    top = [link for link in links if link.grade in (GRADES[0], OUTLIER)]
+    assert max(links, key=lambda link: link.value) in top
+
+
+def test_lines_are_the_widest_differences(made):
+    (level, *_), (drawn, *_) = made.levels, placed(made)
+    differences = (level.interactions[0] - level.interactions[1]).numpy()
+    links = difference_links(level, drawn)
+    assert links
+    for link in links:
+        assert link.value == differences[link.first, link.second]
+        assert link.grade.colour == (FOR_A if link.value > 0 else FOR_B)
+        assert link.grade.dotted == (link.value < 0)
+        assert link.share >= WEAKEST
+    strength = [abs(link.value) for link in links]
+    assert strength == sorted(strength)
+    assert strength[-1] == np.abs(differences).max()
+
+
+def test_players_of_one_alone_have_its_colour(made):
+    (level, *_), (drawn, *_) = made.levels, placed(made)
+    colours = colours_of(level, drawn)
+    named = {
+        player.label: colours.get(f"entity/text/{n}") for n, player in enumerate(level.text_players)
+    }
+    assert named == {"a": None, "cat": FOR_A, "dog": FOR_B, "sleeps": None}
+
+
+@pytest.mark.parametrize("width", [230, 490])
+def test_words_of_several_players_find_room(width):
+    """A and B merge the same words otherwise: the row has each twice."""
+    caption = " ".join(f"word{number}" for number in range(16))
+    groups = [
+        [(None, None), ([(0, 1, 2, 3)], [tuple(range(start, 16, step)) for start in range(step)])]
+        for step in (4, 5)
+    ]
+    contrast = Contrast(
+        made_up(caption, VIDEO, groups[0]), made_up(caption, VIDEO, groups[1], seed=3)
+    )
+    for level in placed(contrast, width):
+        for left, right in pairwise(level.words):
+            assert left.left + left.width <= right.left + 1e-6
+        assert level.words[-1].left + level.words[-1].width <= width
+
+
+def test_pictures_of_another_shape_are_fitted():
+    other = drawn_video(2, seed=4, name="b.mp4")
+    other = type(other)(np.zeros((2, 30, 10, 3), np.uint8), other.times, 2.0, "b.mp4")
+    both = joined(Contrast(made_up("a cat", VIDEO), made_up("a cat", other, seed=1)))
+    assert both.video.frames.shape == (6, 6, 8, 3)
+    assert not both.video.frames[4:].any()
+
+
+@pytest.mark.parametrize("width", ["text", "column"])
+def test_bars_are_as_long_as_the_differences(made, width):
+    figure = contrast_print(made, width)
+    bars = {
+        patch.get_gid(): patch
+        for axes in figure.axes
+        for patch in axes.patches
+        if isinstance(patch, Rectangle) and (patch.get_gid() or "").endswith("/bar")
+    }
+    for level in made.levels:
+        sides = (("video", level.video_players), ("text", level.text_players))
+        found = [
+            (player.difference, bars.pop(f"difference/{level.name}/{side}/{number}/bar"))
+            for side, players in sides
+            for number, player in enumerate(players)
+        ]
+        scale = max(bar.get_height() / abs(value) for value, bar in found)
+        for value, bar in found:
+            assert bar.get_height() == pytest.approx(scale * abs(value))
+            assert bool(bar.get_hatch()) == (value < 0)
+    assert not bars
+
+
+@pytest.mark.parametrize("width", ["text", "column"])
+def test_every_name_stands_once(made, tmp_path, width):
+    save_figure(contrast_print(made, width), tmp_path / "contrast")
+    ids = [
+        element.get("id")
+        for element in ET.parse(tmp_path / "contrast.svg").iter()
+        if (element.get("id") or "").startswith(("a/", "b/", "difference/"))
+    ]
+    words = [id for id in ids if "/text/" in id and "--" not in id]
+    assert len(ids) == len(set(ids))
+    assert {"difference/entity/text/1/bar", "difference/action/text/0"} <= set(words)
+    assert any(id.startswith("a/") for id in ids) == (width == "text")
