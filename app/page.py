@@ -13,6 +13,7 @@ from app.tabs.graphs import Graphs
 from app.uploads import GuardedBlocks
 from app.zero_gpu import choose_model
 from explainers import WEIGHTINGS
+from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
 TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
@@ -103,6 +104,7 @@ def ask() -> Session:
             time_to_live=KEPT_SECONDS,
             delete_callback=lambda _: recent.forget(KEPT_SECONDS),
         ),
+        view=gr.State(FigureView(), time_to_live=KEPT_SECONDS),
         recent=recent,
     )
 

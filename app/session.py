@@ -53,6 +53,7 @@ class Session:
         opener: shows an explanation.json that is uploaded.
         message: tells what is wrong with what was asked.
         explanation: of what was asked last, or was chosen; None when it was deleted.
+        view: the filters of its figure, a FigureView.
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
     """
@@ -67,6 +68,7 @@ class Session:
     opener: gr.UploadButton
     message: gr.Markdown
     explanation: gr.State
+    view: gr.State
     recent: RecentVideos
 
 

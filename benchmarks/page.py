@@ -27,7 +27,7 @@ from PIL import Image
 
 from benchmarks.report import report
 from explainers.timing import seconds_in_words
-from hbi_core.figures.coalition_page import coalition_page
+from hbi_core.figures.coalition_html import view_json
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.pipeline import explain
 from hbi_core.recent import RecentVideos
@@ -127,14 +127,14 @@ def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:
     recent = RecentVideos()
     explain(video, CAPTION, recent=recent)
     explanation = explain(video, CAPTION)
-    coalition_page(explanation)
+    view_json(explanation)
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for what, run in {
-            "second caption on the same video, drawn": lambda: coalition_page(
+            "second caption on the same video, drawn": lambda: view_json(
                 explain(video, SECOND_CAPTION, recent=recent)
             ),
-            "drawing the page's figure": lambda: coalition_page(explanation),
+            "drawing the page's figure": lambda: view_json(explanation),
             "drawing the paper's figure": lambda: coalition_print(explanation),
             "exporting all files": lambda: explanation.save(folder),
         }.items():

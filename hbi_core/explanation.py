@@ -240,6 +240,12 @@ class Explanation:
 
         return save_explanation(self, directory, width)
 
+    def _repr_html_(self) -> str:
+        """The graph that answers, where a notebook shows an explanation."""
+        from hbi_core.figures.coalition_html import notebook_html  # not everybody is in a notebook
+
+        return notebook_html(self)
+
 
 def _read(document: Json) -> Explanation:
     """The explanation in a document, with everything checked; JsonError where it is broken."""

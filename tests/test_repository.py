@@ -140,6 +140,7 @@ LATE = {  # what a module imports inside a function, and why
     ("hbi_core.contrasted", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.exact_vs_estimated", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.explanation", "hbi_core.figures.coalition_html"): "not everybody is in a notebook",
     ("hbi_core.inputs.video", "hbi_core.checks"): "torch, which the process that decodes lacks",
 }
 

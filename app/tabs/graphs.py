@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.coalition_figure import coalition_figure, drawn, view_of
 from app.examples import example_of
 from app.export import export_row
 from app.session import Session, Values, answered, escaped, explained
@@ -15,7 +16,6 @@ from app.uploads import uploaded_file
 from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.explanation import Explanation
-from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.print_style import without_font
 from hbi_core.predictor import USUAL_FRAMES
 
@@ -34,7 +34,8 @@ class Graphs:
         self.message = session.message
         self.explanation = session.explanation
         self.recent = session.recent
-        self.figure = gr.Plot(coalition_page(first), show_label=False, elem_id="figure")
+        self.view = session.view
+        self.figure = coalition_figure("figure", first)
         self.notes = gr.Markdown(describe(first), elem_id="notes")
         export_row(session.explanation, "export")
         shown = [self.figure, self.notes, self.explanation, self.message]
@@ -60,6 +61,14 @@ class Graphs:
             [*asked, *shown],
             api_visibility="private",
             show_progress_on=self.figure,
+        )
+        self.figure.filter(
+            self.keep_view,
+            None,
+            [self.view, self.message],
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
         )
 
     @answered
@@ -105,13 +114,18 @@ class Graphs:
     def show(self, explanation: Explanation) -> Values:
         """Any explanation, drawn and described; for all tabs."""
         started = time.perf_counter()
-        figure = coalition_page(explanation)
+        figure = drawn(explanation)
         seconds = explanation.seconds | {"drawing": time.perf_counter() - started}
         return {
             self.figure: figure,
             self.notes: describe(replace(explanation, seconds=seconds)),
             self.explanation: explanation,
         }
+
+    @answered
+    def keep_view(self, event: gr.EventData) -> Values:
+        """The filters of the figure, so that what is seen is what is exported."""
+        return {self.view: view_of(event)}
 
 
 def _origin(explanation: Explanation) -> str:

@@ -24,7 +24,7 @@ def page(browser, server):
 
 def explain(page):
     page.click("#explain")
-    page.wait_for_selector("#figure .js-plotly-plot .scatterlayer")
+    page.wait_for_selector("#figure .hbi-level")
     page.wait_for_function("document.querySelector('#notes').innerText.includes('drawing')")
 
 
@@ -38,7 +38,7 @@ def exported(page, button, name, folder):
 
 
 def figure_texts(page):
-    return page.locator("#figure .annotation-text").all_text_contents()
+    return page.locator("#figure h3, #figure .hbi-word").all_text_contents()
 
 
 def test_an_example_is_explained(page):
@@ -48,10 +48,9 @@ def test_an_example_is_explained(page):
     explain(page)
     texts = figure_texts(page)
     for level in ("Entity level", "Action level", "Event level"):
-        assert level in texts
-    assert sum(text.startswith("S = ") for text in texts) == 3
+        assert sum(text.startswith(level) and "S = " in text for text in texts) == 1
     assert texts.count("rocket") == 3
-    assert page.locator("#figure .layer-above image, #figure image").count() == 36
+    assert page.locator("#figure image").count() == 36
     notes = page.inner_text("#notes")
     assert "Encoder lite" in notes
     assert "heads lite_heads.safetensors" in notes
@@ -59,29 +58,43 @@ def test_an_example_is_explained(page):
         assert re.search(rf"\b{step} [\d.]+ m?s\b", notes)
 
     # In the middle of the strongest line of the event level.
-    x, y = page.evaluate(
-        """() => {
-            const plot = document.querySelector('#figure .js-plotly-plot');
-            const first = s => s.includes('rank 1 of');
-            const trace = plot.data.findLast(t => t.text?.some(first));
-            const points = trace.text.flatMap((s, i) => first(s) ? [i] : []);
-            const middle = points[Math.floor(points.length / 2)];
-            const area = plot.querySelector('.nsewdrag').getBoundingClientRect();
-            const { xaxis, yaxis } = plot._fullLayout;
-            return [area.x + xaxis.d2p(trace.x[middle]), area.y + yaxis.d2p(trace.y[middle])];
-        }"""
+    place = "line => { const box = line.getBoundingClientRect(); "
+    place += "return [box.x + box.width / 2, box.y + box.height / 2]; }"
+    line = page.locator("#figure [data-level=event] .hbi-link").last
+    line.scroll_into_view_if_needed()
+    page.mouse.move(*line.evaluate(place))
+    tip = page.locator("#figure .hbi-tip")
+    tip.wait_for()
+    said = tip.text_content()
+    assert re.search(r"frames [\d–]+ .*: interaction [+−]\d\.\d{4} \(rank 1 of 6\)", said), said
+    assert re.search(r"cosine similarity [+−]\d\.\d{3}", said), said
+
+
+def test_a_chosen_frame_moves_the_player_and_filters_stay(page):
+    explain(page)
+    page.click("#figure [data-id='entity/video/6']")
+    times = page.evaluate(
+        "document.querySelector('#figure .hbi-figure').hbiView.data.explanation.video.frame_times"
     )
-    page.mouse.move(x, y)
-    hover = page.locator("#figure .hoverlayer .hovertext")
-    hover.wait_for()
-    said = hover.text_content()
-    assert re.search(r"frames [\d, ]+interaction [+-]\d\.\d{4} \(rank 1 of 6\)", said), said
-    assert re.search(r"cosine similarity [+-]\d\.\d{3}", said), said
+    page.wait_for_function(
+        "time => Math.abs(document.querySelector('#video video').currentTime - time) < 0.05",
+        arg=times[6],
+    )
+    lines = "document.querySelectorAll('#figure [data-level=entity] .hbi-link').length"
+    with page.expect_response(lambda answer: "queue/join" in answer.url or "/run/" in answer.url):
+        page.fill("#figure [name=top]", "5")
+    assert page.evaluate(lines) == 5
+    page.fill("textarea", "a rocket and a woman")
+    explain(page)
+    page.wait_for_function(
+        "document.querySelectorAll('#figure [data-level=entity] .hbi-text').length == 5"
+    )
+    assert page.evaluate(lines) == 5
 
 
 def shows(page, word):
     page.wait_for_function(
-        "word => [...document.querySelectorAll('#figure .annotation-text')]"
+        "word => [...document.querySelectorAll('#figure .hbi-word')]"
         ".some(text => text.textContent === word)",
         arg=word,
     )
@@ -195,7 +208,7 @@ def test_exact_vs_estimated(page, tmp_path):
     assert page.locator("#scatter .js-plotly-plot").count() == 0
 
 
-def test_a_plot_drawn_in_a_hidden_tab_fills_its_width(page):
+def test_a_figure_drawn_in_a_hidden_tab_fills_its_width(page):
     open_tab(page, "Exact vs estimated")
     page.wait_for_selector("#compare")
     page.click("#explain")
@@ -203,7 +216,7 @@ def test_a_plot_drawn_in_a_hidden_tab_fills_its_width(page):
     page.wait_for_timeout(1000)
     open_tab(page, "Coalition graphs")
     page.wait_for_function(
-        "document.querySelector('#figure .main-svg').getBoundingClientRect().width > 1000"
+        "document.querySelector('#figure .hbi-picture').getBoundingClientRect().width > 1000"
     )
 
 
@@ -240,7 +253,7 @@ def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
     page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
     explain(page)
     page.wait_for_function(
-        "[...document.querySelectorAll('#figure .annotation-text')]"
+        "[...document.querySelectorAll('#figure .hbi-word')]"
         ".some(t => t.textContent === 'espresso')"
     )
 

@@ -14,7 +14,7 @@ import torch
 from hbi_core.checkpoints.checkpoint import untrained
 from hbi_core.encoders import load_encoder
 from hbi_core.errors import CaptionError, InputError
-from hbi_core.figures.coalition_page import coalition_page
+from hbi_core.figures.coalition_html import view_json
 from hbi_core.inputs.video import read_video
 from hbi_core.model.build import build_hierarchy
 from hbi_core.model.config import ModelConfig
@@ -51,7 +51,7 @@ def test_frames_are_encoded_once_for_all_captions(predictor, clip):
     assert same(told[0], told[2])
     assert not same(told[0], told[1])
     for explanation in told:
-        coalition_page(explanation)
+        view_json(explanation)
 
 
 def test_a_caption_after_others_is_explained_as_alone(explanation):

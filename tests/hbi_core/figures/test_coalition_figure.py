@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-import plotly.graph_objects as go
 import pytest
 
 from explainers import ranks
-from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.grades import GRADES, grade_of, key_label
 from hbi_core.figures.layout import lay_out, links_of
 
@@ -123,21 +121,3 @@ def test_boxes_are_around_what_is_merged(explanation, layout):
     assert not entity.boxes
     for level in above:
         assert level.boxes == (*level.text_tokens, *level.video_tokens)
-
-
-def test_figure_draws_every_link_once(explanation):
-    figure = coalition_page(explanation)
-    assert isinstance(figure, go.Figure)
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    links = sum(len(trace.x) // 3 for trace in lines)
-    assert links == sum(level.interactions.values.numel() for level in explanation.levels)
-    for start in range(0, len(lines), len(GRADES)):  # the strongest drawn last
-        colours = [trace.line.color for trace in lines[start : start + len(GRADES)]]
-        assert colours == [grade.colour for grade in reversed(GRADES)]
-    assert len(figure.layout.images) == 3 * len(explanation.video.times)
-
-
-def test_text_of_users_is_text(explanation):
-    changed = replace(explanation, words=("<b>bold</b>", *explanation.words[1:]))
-    texts = [annotation.text for annotation in coalition_page(changed).layout.annotations]
-    assert "&lt;b&gt;bold&lt;/b&gt;" in texts

@@ -1,4 +1,4 @@
-"""What is drawn has the names of the coalition graph, on the page and in print."""
+"""What is drawn has the names of the coalition graph; tests/assets has those of the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 import pytest
 
 from explainers import coalition_graph
-from hbi_core.figures.coalition_page import coalition_page
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.print_style import save_figure
 
@@ -32,30 +31,6 @@ def links(graph):
 def merged(graph, explanation):
     """Players of the upper levels, which have boxes."""
     return {player for player, level in graph.nodes(data="level") if level != "entity"}
-
-
-def test_ids_on_the_page(explanation, graph, links, merged):
-    figure = coalition_page(explanation)
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    ends = [list(trace.customdata) for trace in lines]
-    assert Counter(id for ids in ends for id in ids) == Counter(dict.fromkeys(links, 3))
-    for trace, ids in zip(lines, ends, strict=True):  # start, end and a gap
-        assert len(ids) == len(trace.x)
-        assert ids[0::3] == ids[1::3] == ids[2::3]
-
-    points = [trace for trace in figure.data if trace.mode == "markers"]
-    assert {id for trace in points for id in trace.customdata} == {*links, *graph}
-    for trace in points:
-        for id, text in zip(trace.customdata, trace.text, strict=True):
-            if id in links:
-                assert f"interaction {links[id]['interaction']:+.4f} " in text
-                assert f"(rank {links[id]['rank']} of " in text
-
-    boxes = [shape.name for shape in figure.layout.shapes if shape.type == "rect"]
-    assert sorted(boxes) == sorted(merged)
-    cells = [*figure.layout.images, *figure.layout.annotations]
-    members = {player: text.count(",") + 1 for player, text in graph.nodes(data="members")}
-    assert Counter(cell.name for cell in cells if cell.name) == members
 
 
 def test_ids_in_print(explanation, graph, links, tmp_path):

@@ -1,0 +1,62 @@
+"""The coalition graph that answers, as a component of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from hbi_core.explanation import Explanation
+from hbi_core.figures.coalition_html import view_head, view_json
+from hbi_core.figures.view import FigureView
+
+_TEMPLATE = '<div class="hbi-figure"></div>'
+# Filters go to Python, which exports what is seen; a chosen frame moves the player to its time.
+_START = """
+const root = element.querySelector(".hbi-figure");
+const draw = () => {
+  if (!props.value) return;
+  const data = JSON.parse(props.value);
+  hbi.coalitionView(root, { ...data, view: root.hbiView?.view ?? data.view });
+};
+root.addEventListener("hbi-view", ({ detail }) => trigger("filter", { view: detail }));
+root.addEventListener("hbi-seek", ({ detail }) => {
+  const player = document.querySelector("#video video");
+  if (player) player.currentTime = detail.seconds;
+});
+watch("value", draw);
+draw();
+"""
+
+
+def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr.HTML:
+    """A component whose value is that of `drawn`, and whose event `filter` has the view chosen.
+
+    Args:
+        elem_id: of the component in the page.
+        explanation: shown at first; None shows nothing.
+    """
+    return gr.HTML(
+        drawn(explanation) if explanation else None,
+        html_template=_TEMPLATE,
+        js_on_load=_START,
+        head=view_head(),
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
+def drawn(explanation: Explanation) -> str:
+    """The value that shows an explanation; the filters of the visitor stay."""
+    return view_json(explanation)
+
+
+def view_of(event: gr.EventData) -> FigureView:
+    """The filters that an event `filter` brings.
+
+    Raises:
+        SettingsError: they are none.
+    """
+    data = event._data  # of a request, so anything
+    view: Any = data.get("view") if isinstance(data, dict) else data
+    return FigureView.from_dict(view)

@@ -1,0 +1,153 @@
+/* The filters: a form that says what FigureView says, and the key of the colours. */
+globalThis.hbi ??= {};
+
+globalThis.hbi.controls = (() => {
+  "use strict";
+  const { html } = globalThis.hbi.elements;
+  const { MEASURES, capitalised } = globalThis.hbi.reading;
+  const MOST = 999;
+
+  const CHOICES = {
+    measure: ["Lines show", { ...MEASURES, difference: "interaction − cosine" }],
+    sign: ["Sign", { both: "both", positive: "helping", negative: "hindering" }],
+    scale: ["Colours of", { level: "the whole level", word: "each word", frame: "each frame" }],
+  };
+  const COUNTS = { top: "Links of a level", top_per_word: "Links of a word" };
+  const FLAGS = { fade: "Fade function words", sides: "Links within frames, within words" };
+
+  /** The form of a view; `changed` gets the view that the form says after every change. */
+  function filterForm(view, levels, changed) {
+    const form = html(
+      "form",
+      { class: "hbi-filters", "aria-label": "Filters" },
+      fieldOf(
+        "Levels",
+        ...levels.map((name) => checkbox("levels", capitalised(name), view.levels.includes(name), name)),
+      ),
+      ...Object.entries(CHOICES).map(([name, [label, options]]) =>
+        labelled(label, selection(name, options, view[name])),
+      ),
+      ...Object.entries(COUNTS).map(([name, label]) =>
+        labelled(
+          label,
+          html("input", {
+            name,
+            type: "number",
+            min: 1,
+            max: MOST,
+            placeholder: "all",
+            inputmode: "numeric",
+            value: view[name] ?? "",
+          }),
+        ),
+      ),
+      labelled("Threshold", ...threshold(view.threshold)),
+      ...Object.entries(FLAGS).map(([name, label]) => checkbox(name, label, view[name])),
+      html("button", { type: "reset", class: "hbi-button" }, "Show all"),
+    );
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", () => changed(viewOf(form, levels)));
+    form.addEventListener("reset", (event) => {
+      event.preventDefault();
+      setForm(form, { ...DEFAULTS, levels });
+      changed(viewOf(form, levels));
+    });
+    return form;
+  }
+
+  const DEFAULTS = {
+    top: null,
+    top_per_word: null,
+    threshold: 0,
+    sign: "both",
+    measure: "interaction",
+    scale: "level",
+    fade: false,
+    sides: false,
+  };
+
+  const labelled = (text, ...fields) =>
+    html("label", { class: "hbi-field" }, html("span", {}, text), ...fields);
+
+  const fieldOf = (text, ...fields) =>
+    html("fieldset", { class: "hbi-field" }, html("legend", {}, text), ...fields);
+
+  const checkbox = (name, text, checked, value = "on") =>
+    html("label", { class: "hbi-check" }, html("input", { type: "checkbox", name, value, checked }), text);
+
+  const selection = (name, options, chosen) =>
+    html(
+      "select",
+      { name },
+      ...Object.entries(options).map(([value, text]) =>
+        html("option", { value, selected: value === chosen }, text),
+      ),
+    );
+
+  const threshold = (value) => [
+    html("input", { name: "threshold", type: "range", min: 0, max: 1, step: 0.05, value }),
+    html("output", {}, `${Math.round(100 * value)} %`),
+  ];
+
+  /** What the form says. A level at least stays on; a count that is none is all. */
+  function viewOf(form, levels) {
+    const field = (name) => form.elements.namedItem(name);
+    const boxes = [...form.querySelectorAll("[name=levels]")];
+    if (!boxes.some(({ checked }) => checked)) boxes[0].checked = true;
+    form.querySelector("output").value = `${Math.round(100 * field("threshold").value)} %`;
+    const count = (name) => {
+      const value = Math.floor(Number(field(name).value));
+      return value >= 1 ? Math.min(value, MOST) : null;
+    };
+    return {
+      levels: levels.filter((_, index) => boxes[index].checked),
+      top: count("top"),
+      top_per_word: count("top_per_word"),
+      threshold: Number(field("threshold").value),
+      sign: field("sign").value,
+      measure: field("measure").value,
+      scale: field("scale").value,
+      fade: field("fade").checked,
+      sides: field("sides").checked,
+    };
+  }
+
+  /** Make the form say a view. */
+  function setForm(form, view) {
+    for (const box of form.querySelectorAll("[name=levels]")) {
+      box.checked = view.levels.includes(box.value);
+    }
+    for (const name of [...Object.keys(CHOICES), ...Object.keys(COUNTS), "threshold"]) {
+      form.elements.namedItem(name).value = view[name] ?? "";
+    }
+    for (const name of Object.keys(FLAGS)) form.elements.namedItem(name).checked = view[name];
+    form.querySelector("output").value = `${Math.round(100 * view.threshold)} %`;
+  }
+
+  /** What the colours mean. */
+  function keyOf(view, data) {
+    const of = { level: "of its level", word: "of its word", frame: "of its frame" }[view.scale];
+    const grades = [...data.grades, { ...data.outlier, label: "above: an outlier" }];
+    return html(
+      "p",
+      { class: "hbi-key" },
+      html("span", {}, `Colour: share of the highest ${of}`),
+      ...grades.map((grade) => html("span", { class: "hbi-grade" }, swatch(grade), grade.label)),
+    );
+  }
+
+  function swatch({ name, colour, width, opacity, dotted }) {
+    const { svg } = globalThis.hbi.elements;
+    const line = svg("path", {
+      class: `hbi-link hbi-${name}`,
+      d: "M0 6H26",
+      stroke: colour,
+      "stroke-width": 1.5 * width,
+      "stroke-opacity": opacity,
+      ...(dotted ? { "stroke-dasharray": "2 3" } : {}),
+    });
+    return svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, line);
+  }
+
+  return { filterForm, setForm, keyOf };
+})();

@@ -1,0 +1,25 @@
+/* Elements of the page and of pictures. */
+globalThis.hbi ??= {};
+
+globalThis.hbi.elements = (() => {
+  "use strict";
+  const SVG = "http://www.w3.org/2000/svg";
+
+  const filled = (element, attributes, children) => {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "boolean") element.toggleAttribute(name, value);
+      else element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  };
+
+  /** An element with attributes (true and false set and leave out), texts and elements in it. */
+  const html = (name, attributes = {}, ...children) =>
+    filled(document.createElement(name), attributes, children);
+
+  const svg = (name, attributes = {}, ...children) =>
+    filled(document.createElementNS(SVG, name), attributes, children);
+
+  return { html, svg };
+})();

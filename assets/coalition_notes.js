@@ -1,0 +1,59 @@
+/* What stands beside the pictures: how to read them, and how much of the game they explain. */
+globalThis.hbi ??= {};
+
+globalThis.hbi.notes = (() => {
+  "use strict";
+  const { html } = globalThis.hbi.elements;
+  const { reading } = globalThis.hbi;
+
+  /** The share of a level's game that lines and bars explain, as a strip and in words. */
+  function explainedLine(level) {
+    const explained = reading.explainedInWords(level);
+    if (!explained) return [];
+    const parts = explained.shares.map(({ key, name, share, text }) =>
+      html("span", { class: `hbi-share hbi-${key}`, style: `flex-grow: ${share}`, title: `${name}: ${text}` }),
+    );
+    const told = explained.shares.map(({ name, text }) => `${name} ${text}`).join(", ");
+    return [
+      html("div", { class: "hbi-shares", "aria-hidden": "true" }, ...parts),
+      html("p", { class: "hbi-explained" }, `${explained.sentence} In full: ${told}.`),
+    ];
+  }
+
+  /** What a newcomer needs, and the definition. */
+  const howToRead = () =>
+    html(
+      "details",
+      { class: "hbi-panel" },
+      html("summary", {}, "How to read this"),
+      html(
+        "p",
+        {},
+        "Words and frames play a game together: a group of them is worth as much as its words and " +
+          "frames fit together. A line says how much its two ends gain by being together, in the mean " +
+          "over all groups of the others; grey dotted lines are losses. A bar is what a word or frame " +
+          "adds by itself. Higher levels join words to phrases and frames to clips.",
+      ),
+      html(
+        "p",
+        {},
+        "Point at anything to read it. Click a word or a frame: its links stay and its members light " +
+          "up at the other levels. Shift-click makes a set. Keys: arrows move, Enter chooses, Shift+Enter " +
+          "adds, Escape chooses none.",
+      ),
+      html(
+        "details",
+        {},
+        html("summary", {}, "Definition"),
+        html(
+          "p",
+          {},
+          "Banzhaf interaction of i and j: the mean of φ(S∪{i,j}) + φ(S) − φ(S∪{i}) − φ(S∪{j}) over all " +
+            "coalitions S of the other players, where φ is the similarity of video and text (Eq. 1) " +
+            "restricted to a coalition. The value of i is the mean of φ(S∪{i}) − φ(S). Both are exact.",
+        ),
+      ),
+    );
+
+  return { howToRead, explainedLine };
+})();

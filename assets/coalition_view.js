@@ -1,0 +1,356 @@
+/* The coalition graph that answers: hbi.coalitionView(root, data) fills an element with it.
+ *
+ * `data` is what hbi_core/figures/coalition_html.py gives. Events of the root, all of which bubble:
+ * "hbi-select" with {level, video, text}, the indices of the chosen players of a level (level null:
+ * nothing is chosen); "hbi-view" with the filters, by the names of FigureView; "hbi-seek" with
+ * {frame, seconds}, where a frame is chosen.
+ */
+globalThis.hbi ??= {};
+
+globalThis.hbi.coalitionView = (() => {
+  "use strict";
+  const { links: { shownLinks, membersOf }, layout, drawing, phone, reading, table } = globalThis.hbi;
+  const { html } = globalThis.hbi.elements;
+  const { filterForm, setForm, keyOf } = globalThis.hbi.controls;
+  const { howToRead, explainedLine } = globalThis.hbi.notes;
+  const NARROW = 640; // pixels; below it one word at a time
+  const NOTHING = Object.freeze({ level: null, video: [], text: [] });
+
+  class View {
+    constructor(root) {
+      this.root = root;
+      this.table = false;
+      this.several = false;
+      root.classList.add("hbi-view");
+      this.listen();
+      new ResizeObserver(() => this.resized()).observe(root);
+    }
+
+    /** Show an explanation; what was chosen in another one is forgotten. */
+    show(data) {
+      this.data = data;
+      this.view = data.view;
+      this.chosen = this.looked = NOTHING;
+      const levels = data.explanation.levels.map(({ name }) => name);
+      this.form = filterForm(this.view, levels, (view) => this.filter(view));
+      this.key = html("div");
+      this.levels = html("div", { class: "hbi-levels" });
+      this.status = html("p", { class: "hbi-said", role: "status" });
+      this.tip = html("div", { class: "hbi-tip", hidden: true });
+      const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
+      this.root.replaceChildren(
+        html("div", { class: "hbi-bars" }, filters, this.buttons(), howToRead()),
+        this.key,
+        this.levels,
+        this.status,
+        this.tip,
+      );
+      filters.open = this.wide();
+      this.draw();
+      globalThis.hbi.whatIf?.(this.root, data.explanation);
+      this.tell();
+    }
+
+    buttons() {
+      const toggle = (name, text, pressed) =>
+        html(
+          "button",
+          { type: "button", class: "hbi-button", "data-toggle": name, "aria-pressed": `${pressed}` },
+          text,
+        );
+      return html(
+        "div",
+        { class: "hbi-buttons" },
+        toggle("several", "Choose several", this.several),
+        toggle("table", "Table", this.table),
+        html("button", { type: "button", class: "hbi-button", "data-clear": "" }, "Choose none"),
+      );
+    }
+
+    wide() {
+      return this.root.clientWidth >= NARROW;
+    }
+
+    resized() {
+      const width = this.root.clientWidth;
+      if (this.data && width && width !== this.width) this.draw();
+    }
+
+    /** Draw all levels that are on, as the filters say. */
+    draw() {
+      this.width = this.root.clientWidth;
+      if (!this.width) return; // in a tab that is hidden; drawn when it is seen
+      const focused = document.activeElement?.closest?.("[data-id]")?.dataset.id;
+      const { explanation } = this.data;
+      const setting = layout.settingOf(this.data, this.width);
+      this.drawings = explanation.levels
+        .filter(({ name }) => this.view.levels.includes(name))
+        .map((level) => this.drawLevel(level, setting));
+      this.levels.replaceChildren(...this.drawings.map((drawn) => this.sectionOf(drawn)));
+      this.key.replaceChildren(keyOf(this.view, this.data));
+      for (const { element } of this.drawings) {
+        element.querySelector(".hbi-player")?.setAttribute("tabindex", "0");
+      }
+      this.mark();
+      if (focused) this.playerElement(focused)?.focus();
+    }
+
+    drawLevel(level, setting) {
+      const links = shownLinks(level, this.view, this.data);
+      return this.wide()
+        ? drawing.drawLevel(level, this.data, this.view, setting, links)
+        : phone.drawLevel(level, this.data, this.view, links);
+    }
+
+    sectionOf({ element, level, links }) {
+      const { text, video } = reading.sidesOf(level);
+      const name = reading.capitalised(level.name);
+      const kind = `${reading.kindOf(level, "text")}s`;
+      return html(
+        "section",
+        { class: "hbi-level", "data-level": level.name },
+        html(
+          "h3",
+          {},
+          `${name} level`,
+          html("small", {}, ` ${level.name === "entity" ? kind : text[1]} and ${video[1]} `),
+          html("span", { class: "hbi-score" }, `S = ${level.score.toFixed(3)}`),
+        ),
+        element,
+        ...(this.table ? [table.tableOf(level, links, this.view, this.data)] : []),
+        ...reading.sentencesOf(level, this.data).map((sentence) => html("p", {}, sentence)),
+        ...explainedLine(level),
+      );
+    }
+
+    /** Show what is chosen, or else what is looked at, at every level. */
+    mark() {
+      for (const drawn of this.drawings ?? []) {
+        const shown = this.shownAt(drawn);
+        const any = shown.video.length + shown.text.length > 0;
+        drawn.element.classList.toggle("hbi-chosen", any);
+        this.markPlayers(drawn, shown);
+        if (drawn.narrow) phone.show(drawn, shown, this.data);
+        else markLinks(drawn, shown);
+      }
+    }
+
+    markPlayers({ element, level }, shown) {
+      for (const player of element.querySelectorAll(".hbi-player")) {
+        const { side, index } = playerOf(player.dataset.id);
+        const own = this.chosen.level === level.name && this.chosen[side].includes(index);
+        player.setAttribute("aria-pressed", `${own}`);
+        player.classList.toggle("hbi-lit", shown[side].includes(index));
+      }
+    }
+
+    /** What is chosen, at a level: its own players, and at others those that share members. */
+    shownAt({ level, narrow }) {
+      const source = this.chosen.level ? this.chosen : this.looked;
+      if (source.level) return this.seenFrom(source, level);
+      if (!narrow) return NOTHING;
+      const best = Math.max(...level.interactions.flat());
+      const text = level.text_tokens.findIndex((_, t) => level.interactions.some((r) => r[t] === best));
+      return { ...NOTHING, text: [text] }; // one word at a time: the strongest at first
+    }
+
+    seenFrom(source, level) {
+      if (source.level === level.name) return source;
+      const from = this.data.explanation.levels.find(({ name }) => name === source.level);
+      const related = (side) => {
+        const members = new Set(source[side].flatMap((i) => membersOf(from[`${side}_tokens`][i])));
+        const tokens = [...level[`${side}_tokens`].entries()];
+        return tokens.flatMap(([i, token]) => (membersOf(token).some((m) => members.has(m)) ? [i] : []));
+      };
+      return { level: level.name, video: related("video"), text: related("text") };
+    }
+
+    /** Choose players of a level; `add` makes or changes a set. */
+    choose(id, add = false) {
+      const { level, side, index } = playerOf(id);
+      const same = this.chosen.level === level;
+      const there = same && this.chosen[side].includes(index);
+      const alone = same && this.chosen.video.length + this.chosen.text.length === 1;
+      const next = { level, video: [], text: [] };
+      if (add && same) {
+        Object.assign(next, { video: [...this.chosen.video], text: [...this.chosen.text] });
+        next[side] = there ? next[side].filter((i) => i !== index) : [...next[side], index].sort((a, b) => a - b);
+      } else if (!(there && alone)) {
+        next[side] = [index];
+      }
+      this.select(next);
+    }
+
+    select({ level, video, text }) {
+      this.chosen = level && video.length + text.length ? { level, video, text } : NOTHING;
+      this.looked = NOTHING;
+      this.tip.hidden = true;
+      this.mark();
+      this.tell();
+    }
+
+    /** Say what is chosen: in words, and as an event. */
+    tell() {
+      const { level: name, video, text } = this.chosen;
+      const { explanation } = this.data;
+      const level = explanation.levels.find((one) => one.name === name);
+      this.status.textContent = level ? reading.selectionInWords(level, this.chosen, this.data) : "";
+      const detail = { level: name, video: [...video], text: [...text] };
+      this.told = detail;
+      this.send("hbi-select", detail);
+    }
+
+    seek(frame) {
+      const seconds = this.data.explanation.video.frame_times[frame];
+      this.send("hbi-seek", { frame, seconds });
+    }
+
+    /** Take other filters, from the form or from outside. */
+    filter(view) {
+      this.view = { ...this.view, ...view };
+      this.draw();
+      this.send("hbi-view", { ...this.view });
+    }
+
+    setView(view) {
+      setForm(this.form, { ...this.view, ...view });
+      this.filter(view);
+    }
+
+    send(name, detail) {
+      this.root.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+    }
+
+    playerElement(id) {
+      return this.levels.querySelector(`.hbi-player[data-id="${id}"]`);
+    }
+
+    listen() {
+      this.root.addEventListener("click", (event) => this.clicked(event));
+      this.root.addEventListener("keydown", (event) => globalThis.hbi.keyboard(this, event));
+      this.root.addEventListener("pointermove", (event) => this.pointed(event));
+      this.root.addEventListener("pointerleave", () => this.look(NOTHING));
+      this.root.addEventListener("focusin", ({ target }) => {
+        const player = target.closest(".hbi-player");
+        if (player?.matches(":focus-visible")) this.look(lookedAt(player.dataset.id));
+      });
+      this.root.addEventListener("hbi-select", ({ detail }) => {
+        if (detail !== this.told) this.select(detail); // another panel has chosen
+      });
+      this.root.addEventListener("focusout", () => this.look(NOTHING));
+    }
+
+    clicked(event) {
+      const { target } = event;
+      const toggle = target.closest("[data-toggle]")?.dataset.toggle;
+      if (toggle) this.toggle(toggle, target);
+      else if (target.closest("[data-clear]")) this.select(NOTHING);
+      else if (target.closest("[data-step]")) this.step(target.closest("[data-step]"));
+      else if (target.closest(".hbi-player")) this.clickedPlayer(event);
+      else if (target.closest(".hbi-picture")) this.clickedPicture(event);
+    }
+
+    clickedPlayer({ target, shiftKey, ctrlKey, metaKey }) {
+      const { id } = target.closest(".hbi-player").dataset;
+      this.choose(id, shiftKey || ctrlKey || metaKey || this.several);
+      const frame = target.closest("[data-frame]")?.dataset.frame ?? this.firstFrame(id);
+      if (frame !== undefined) this.seek(Number(frame));
+    }
+
+    firstFrame(id) {
+      const { level: name, side, index } = playerOf(id);
+      const level = this.data.explanation.levels.find((one) => one.name === name);
+      return side === "video" ? level.video_tokens[index].frames[0] : undefined;
+    }
+
+    clickedPicture(event) {
+      const drawn = this.drawingOf(event.target);
+      const link = drawing.linkAt(drawn, event);
+      if (link) this.select({ level: drawn.level.name, video: [link.first], text: [link.second] });
+      else this.select(NOTHING);
+    }
+
+    toggle(name, button) {
+      this[name] = !this[name];
+      button.closest("[data-toggle]").setAttribute("aria-pressed", `${this[name]}`);
+      if (name === "table") this.draw();
+    }
+
+    /** On a phone: the next or the previous word. */
+    step(button) {
+      const drawn = this.drawingOf(button);
+      const count = drawn.level.text_tokens.length;
+      const now = this.shownAt(drawn).text[0] ?? -1;
+      const index = (now + Number(button.dataset.step) + count) % count;
+      this.select({ level: drawn.level.name, video: [], text: [index] });
+    }
+
+    drawingOf(target) {
+      const name = target.closest("[data-level]").dataset.level;
+      return this.drawings.find(({ level }) => level.name === name);
+    }
+
+    pointed(event) {
+      if (event.pointerType === "touch" || !event.target.closest(".hbi-picture")) {
+        return this.look(NOTHING);
+      }
+      const player = event.target.closest(".hbi-player");
+      if (player) return this.look(lookedAt(player.dataset.id), player.getAttribute("aria-label"), event);
+      const drawn = this.drawingOf(event.target);
+      const link = drawing.linkAt(drawn, event);
+      const text = link && reading.linkInWords(link, drawn.level, this.data);
+      const both = link ? { level: drawn.level.name, video: [link.first], text: [link.second] } : NOTHING;
+      return this.look(both, text, event);
+    }
+
+    /** Preview what the pointer or the keyboard is at, beside a text. */
+    look(looked, text = "", event = null) {
+      this.tip.hidden = !text;
+      if (text) placeTip(this.tip, text, event, this.root);
+      if (JSON.stringify(looked) === JSON.stringify(this.looked)) return;
+      this.looked = looked;
+      if (!this.chosen.level) this.mark();
+    }
+  }
+
+  const playerOf = (id) => {
+    const [level, side, index] = id.split("/");
+    return { level, side, index: Number(index) };
+  };
+
+  const lookedAt = (id) => {
+    const { level, side, index } = playerOf(id);
+    return { level, video: [], text: [], [side]: [index] };
+  };
+
+  /** The links of what is shown stay, all others fade; numbers stand at their other ends. */
+  function markLinks(drawn, { video, text }) {
+    const keeps = ({ kind, first, second }) => {
+      if (kind !== "cross") return [first, second].some((i) => (kind === "video" ? video : text).includes(i));
+      return (!video.length || video.includes(first)) && (!text.length || text.includes(second));
+    };
+    const kept = drawn.links.filter(keeps);
+    const ids = new Set(kept.map(({ id }) => id));
+    for (const line of drawn.element.querySelectorAll(".hbi-link")) {
+      line.classList.toggle("hbi-kept", ids.has(line.dataset.id));
+    }
+    const cross = kept.filter(({ kind }) => kind === "cross");
+    if (text.length === 1) drawing.drawNumbers(drawn, cross, "video");
+    else drawing.drawNumbers(drawn, video.length === 1 && !text.length ? cross : [], "text");
+  }
+
+  function placeTip(tip, text, event, root) {
+    tip.textContent = text;
+    const box = root.getBoundingClientRect();
+    const x = Math.min(event.clientX - box.left + 14, box.width - tip.offsetWidth - 4);
+    tip.style.left = `${Math.max(0, x)}px`;
+    tip.style.top = `${event.clientY - box.top + 18}px`;
+  }
+
+  /** Fill an element with the view of an explanation; its `hbiView` is the view. */
+  return function coalitionView(root, data) {
+    root.hbiView ??= new View(root);
+    root.hbiView.show(data);
+    return root.hbiView;
+  };
+})();
