@@ -8,11 +8,13 @@ import shutil
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import gradio as gr
+from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from app.session import KEPT_SECONDS
@@ -50,8 +52,15 @@ def export_row(result: gr.State, name: str) -> None:
             scale=3,
         )
         button = gr.Button("Export", elem_id=name, scale=1)
+    download(button, export, [result, width], name)
+
+
+def download(
+    button: gr.Button, make: Callable[..., str], inputs: Sequence[Component], name: str
+) -> None:
+    """Let a click on a button download the file whose path `make` returns."""
     file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-file")
-    button.click(export, [result, width], file, api_visibility="private").success(
+    button.click(make, inputs, file, api_visibility="private").success(
         None, js=_DOWNLOAD.format(name=name)
     )
 
@@ -72,7 +81,7 @@ def export(result: Result | None, width: str, exports: Path | None = None) -> st
             raise InputError("Nothing to export yet: press Explain or Compare first.")
         with tempfile.TemporaryDirectory() as unpacked:
             files = result.save(unpacked, width)
-            archive = _new_folder(exports) / f"hbi-{_stem(result)}.zip"
+            archive = new_folder(exports) / f"hbi-{_stem(result)}.zip"
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
                 for file in files:
                     bundle.write(file, file.name)
@@ -92,19 +101,24 @@ def exported_figure(result: Result, format: str, width: str) -> Path:
     """
     with tempfile.TemporaryDirectory() as unpacked:
         (figure,) = [f for f in result.save(unpacked, width) if f.suffix == f".{format}"]
-        return figure.replace(_new_folder() / f"hbi-{_stem(result)}.{format}")
+        return figure.replace(new_folder() / f"hbi-{_stem(result)}.{format}")
 
 
 def _stem(result: Result) -> str:
     return re.sub(r"[^\w.-]+", "-", result.title)[:60]
 
 
-def _new_folder(exports: Path | None = None) -> Path:
-    """For one file, so that no two have the same path; old ones are deleted."""
+def new_folder(exports: Path | None = None) -> Path:
+    """For the files of one request, so that no two have the same path; old ones are deleted."""
+    return Path(tempfile.mkdtemp(dir=kept_folder(exports)))
+
+
+def kept_folder(exports: Path | None = None) -> Path:
+    """Of what this server makes for visitors; what nobody used for an hour is deleted."""
     exports = exports or Path(_exports_of_this_server().name)
     remove_old_exports()
     exports.mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
-    return Path(tempfile.mkdtemp(dir=exports))
+    return exports
 
 
 def remove_old_exports() -> None:

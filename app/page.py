@@ -8,6 +8,7 @@ from app.endpoints import Endpoints
 from app.examples import EXAMPLES
 from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab
 from app.stopping import stop
+from app.tabs.batch import Batch
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.uploads import GuardedBlocks
@@ -16,7 +17,7 @@ from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated)
+TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated, Batch)
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -81,11 +82,11 @@ def ask() -> Session:
                     stop, queue=False, api_visibility="private", show_progress="hidden"
                 )
                 opener = gr.UploadButton(
-                    "Open explanation.json",
+                    "Open explanation",
                     file_types=[".json"],
                     elem_id="open",
                     scale=1,
-                    min_width=230,
+                    min_width=200,
                 )
             message = gr.Markdown(elem_id="message")
     recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS, choose=choose_model)

@@ -136,24 +136,42 @@ def explained(
     """
     if not video:
         raise VideoError("Choose a video first: upload one, record one, or take an example.")
-    if encoder not in ENCODERS.values():
-        raise InputError(
-            f"There is no encoder {reprlib.repr(encoder)} here: use {', '.join(ENCODERS.values())}."
-        )
-    if isinstance(caption, str) and len(caption) > LONGEST_CAPTION:
-        raise CaptionError(
-            f"The caption has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
-            "Shorten it: 64 words are explained."
-        )
     return explain(
         uploaded_file(video),
-        "" if caption is None else caption,
-        encoder=encoder,
+        checked_caption(caption),
+        encoder=checked_encoder(encoder),
         frames=frames,
         weighting=weighting,
         progress=progress,
         recent=recent,
     )
+
+
+def checked_encoder(encoder: Any) -> str:
+    """One of the page's encoders.
+
+    Raises:
+        InputError: it is none.
+    """
+    if encoder not in ENCODERS.values():
+        raise InputError(
+            f"There is no encoder {reprlib.repr(encoder)} here: use {', '.join(ENCODERS.values())}."
+        )
+    return encoder
+
+
+def checked_caption(caption: Any) -> Any:
+    """A caption that is not too long; whether it is text at all, `parse_caption` tells.
+
+    Raises:
+        CaptionError: it is too long.
+    """
+    if isinstance(caption, str) and len(caption) > LONGEST_CAPTION:
+        raise CaptionError(
+            f"The caption has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
+            "Shorten it: 64 words are explained."
+        )
+    return "" if caption is None else caption
 
 
 def escaped(text: str) -> str:

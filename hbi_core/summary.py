@@ -140,7 +140,25 @@ def in_words(rows: Sequence[Row]) -> str:
 
 
 def write_summary(rows: Sequence[Row], folder: Path) -> Path:
-    """Write summary.csv, a line for each row; docs/formats.md tells its columns."""
+    """Write summary.csv, a line for each row; docs/formats.md tells its columns.
+
+    Args:
+        rows: of a batch.
+        folder: made if it is not there.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = write_summary([Row(Pair("none.mp4", "a cat"), error="None.")], Path(folder))
+        ...     len(file.read_text().splitlines())
+        2
+    """
     file = folder / SUMMARY
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -160,10 +178,10 @@ def _strongest(level: Level) -> Link:
 def _cells(row: Row) -> list[Any]:
     cells: list[Any] = [row.pair.video, row.pair.caption, row.folder]
     for level in LEVEL_NAMES:
-        if row.error:
-            cells += [""] * len(_OF_LEVELS)
-        else:
+        if level in row.scores:  # a model of one's own may have fewer
             link = row.strongest[level]
             frames = " ".join(map(str, link.frames))
             cells += [row.scores[level], link.text, frames, link.interaction]
+        else:
+            cells += [""] * len(_OF_LEVELS)
     return [*cells, row.error]

@@ -13,6 +13,7 @@ from app.examples import example_of
 from app.export import export_row
 from app.session import Session, Values, answered, escaped, explained
 from app.uploads import uploaded_file
+from explainers import WEIGHTINGS
 from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.explanation import Explanation
@@ -105,11 +106,10 @@ class Graphs:
 
     def _opened(self, explanation: Explanation) -> Values:
         """An explanation from a file, with what it was made of."""
-        return {
-            self.session.caption: explanation.caption,
-            self.session.weighting: explanation.weighting,
-            **self.show(explanation),
-        }
+        asked: Values = {self.session.caption: explanation.caption}
+        if explanation.weighting in WEIGHTINGS:  # others are of models of one's own
+            asked[self.session.weighting] = explanation.weighting
+        return asked | self.show(explanation)
 
     def show(self, explanation: Explanation) -> Values:
         """Any explanation, drawn and described; for all tabs."""

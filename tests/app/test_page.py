@@ -208,6 +208,28 @@ def test_exact_vs_estimated(page, tmp_path):
     assert page.locator("#scatter .js-plotly-plot").count() == 0
 
 
+def test_a_batch_is_stopped_and_goes_on(page, tmp_path):
+    """Rows appear one by one; the rest comes after Stop; the zip has a folder for each pair."""
+    table = tmp_path / "pairs.csv"
+    lines = [f"cafe.mp4,a cat and {number} cups" for number in range(6)]
+    table.write_text("\n".join(["video,caption", *lines, "none.mp4,a dog"]))
+    open_tab(page, "Batch")
+    page.set_input_files("#batch-table input[type=file]", table)
+    page.wait_for_selector("#batch-table :text('pairs.csv')")
+    page.click("#batch-start")
+    page.wait_for_selector("#batch-summary :text('0 cups')")
+    page.click("#batch-stop")
+    page.wait_for_selector("#batch-message:has-text('Stopped')")
+    page.click("#batch-start")
+    page.wait_for_selector("#batch-message:has-text('1 could not be explained')")
+    assert "explained before" in page.inner_text("#batch-message")
+    page.wait_for_selector("#batch-summary :text('none.mp4 is not among the videos')")
+    with exported(page, "#batch-export", "hbi-batch.zip", tmp_path) as archive:
+        names = archive.namelist()
+        assert "summary.csv" in names
+        assert sum(name.endswith("/explanation.json") for name in names) == 6
+
+
 def test_a_figure_drawn_in_a_hidden_tab_fills_its_width(page):
     open_tab(page, "Exact vs estimated")
     page.wait_for_selector("#compare")
