@@ -10,8 +10,9 @@ from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_html import view_head, view_json
 from hbi_core.figures.view import FigureView
 
-_TEMPLATE = '<div class="hbi-figure"></div>'
-# Filters go to Python, which exports what is seen; a chosen frame moves the player to its time.
+_TEMPLATE = '<div class="hbi-figure" data-asks></div>'
+# Filters go to Python, which exports what is seen; an edited caption goes there to be explained; a
+# chosen frame moves the player to its time.
 _START = """
 const root = element.querySelector(".hbi-figure");
 const draw = () => {
@@ -20,6 +21,7 @@ const draw = () => {
   hbi.coalitionView(root, { ...data, view: root.hbiView?.view ?? data.view });
 };
 root.addEventListener("hbi-view", ({ detail }) => trigger("filter", { view: detail }));
+root.addEventListener("hbi-caption", ({ detail }) => trigger("submit", detail));
 root.addEventListener("hbi-seek", ({ detail }) => {
   const player = document.querySelector("#video video");
   if (player) player.currentTime = detail.seconds;
@@ -30,7 +32,9 @@ draw();
 
 
 def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr.HTML:
-    """A component whose value is that of `drawn`, and whose event `filter` has the view chosen.
+    """A component whose value is that of `drawn`.
+
+    Its event `filter` brings the view that was chosen, `submit` a caption that was edited.
 
     Args:
         elem_id: of the component in the page.
@@ -60,3 +64,9 @@ def view_of(event: gr.EventData) -> FigureView:
     data = event._data  # of a request, so anything
     view: Any = data.get("view") if isinstance(data, dict) else data
     return FigureView.from_dict(view)
+
+
+def caption_of(event: gr.EventData) -> Any:
+    """The caption that an event `submit` brings; of a request, so of any type."""
+    data = event._data
+    return data.get("caption") if isinstance(data, dict) else None

@@ -21,5 +21,15 @@ globalThis.hbi.elements = (() => {
   const svg = (name, attributes = {}, ...children) =>
     filled(document.createElementNS(SVG, name), attributes, children);
 
-  return { html, svg };
+  /** An element that answers an event. */
+  const on = (type, act, element) => {
+    element.addEventListener(type, act);
+    return element;
+  };
+
+  /** Tell those who listen to an element, or to what it is in. */
+  const send = (element, name, detail) =>
+    element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+
+  return { html, svg, on, send };
 })();

@@ -47,7 +47,7 @@ globalThis.hbi.coalitionView = (() => {
       );
       filters.open = this.wide();
       this.draw();
-      globalThis.hbi.whatIf?.(this.root, data.explanation);
+      globalThis.hbi.whatIf(this.root, data.explanation);
       this.tell();
     }
 

@@ -2,13 +2,15 @@
 
     python -m benchmarks.page
 
-Starts `python app.py`, asks its endpoint like the button does, and watches the memory of the
-server with all its children. The video is 10 s of 1280×720 at 30 frames a second, made here.
+Starts `python app.py`, asks its endpoint like the button does, edits the caption and plays with the
+panel "What if" in a browser (Debian's chromium), and watches the memory of the server with all its
+children. The video is 10 s of 1280×720 at 30 frames a second, made here.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -24,6 +26,7 @@ import numpy as np
 import psutil
 from gradio_client import Client, handle_file
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from benchmarks.report import report
 from explainers.timing import seconds_in_words
@@ -35,6 +38,18 @@ from hbi_core.recent import RecentVideos
 ROOT = Path(__file__).parents[1]
 CAPTION = "A man in a suit passes parked cars, a taxi sign, a cyclist beside a bus, a bicycle."
 SECOND_CAPTION = "A woman crosses a street, a tram stops, a dog waits in front of a shop."
+
+LEAVE_OUT = """async () => {
+    const milliseconds = [];
+    const boxes = document.querySelectorAll(".hbi-what-if td:nth-child(2) input");
+    for (const box of [...boxes].slice(0, 5)) {
+        const started = performance.now();
+        box.click();
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+        milliseconds.push(performance.now() - started);
+    }
+    return milliseconds;
+}"""
 
 
 def make_video(path: Path, seconds: int = 10, rate: int = 30) -> Path:
@@ -103,6 +118,7 @@ def main() -> None:
 
             first = explain()
             later = [explain() for _ in range(5)]
+            seen = in_browser(address, video)
         finally:
             server.terminate()
             server.wait(20)
@@ -115,11 +131,49 @@ def main() -> None:
             ["page reachable after `python app.py`", seconds_in_words(reachable)],
             ["first explanation, asked at once", seconds_in_words(first)],
             ["later explanations (median of 5)", seconds_in_words(statistics.median(later))],
+            *([what, seconds_in_words(seconds)] for what, seconds in seen.items()),
             *([f"of it {step}", seconds_in_words(seconds)] for step, seconds in split.items()),
             *([what, seconds_in_words(seconds)] for what, seconds in figures.items()),
             ["peak memory of the server and its children", f"{memory.peak / 1e9:.2f} GB"],
         ],
     )
+
+
+def in_browser(address: str, video: Path) -> dict[str, float]:
+    """What a visitor waits for: an edited caption until it is drawn, and a word left out."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("Debian's chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        page.set_default_timeout(600_000)
+        page.goto(address, wait_until="domcontentloaded")
+        page.locator("#video button[aria-label='Clear']").first.click()
+        page.locator("#video input[type=file]").set_input_files(str(video))
+        page.wait_for_function(
+            "[...document.querySelectorAll('#video video')].some(v => v.src.includes('video.mp4'))"
+        )
+        caption = page.locator("textarea").first
+
+        def edit(word: str) -> float:
+            """Seconds from Enter until the new word is drawn."""
+            caption.fill(f"{CAPTION} {word}")
+            started = time.perf_counter()
+            caption.press("Enter")
+            page.wait_for_selector(f"#figure :text-is('{word}')")
+            return time.perf_counter() - started
+
+        edit("zero")
+        edited = statistics.median(map(edit, ("one", "two", "three", "four", "five")))
+        page.click(".hbi-what-if summary")
+        page.wait_for_selector(".hbi-what-if td")
+        left_out = page.evaluate(LEAVE_OUT)
+        browser.close()
+    return {
+        "caption edited, from Enter until it is drawn (median of 5)": edited,
+        "a word left out in the panel “What if” (median of 5)": statistics.median(left_out) / 1000,
+    }
 
 
 def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:

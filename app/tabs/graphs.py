@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import coalition_figure, drawn, view_of
+from app.coalition_figure import caption_of, coalition_figure, drawn, view_of
 from app.examples import example_of
 from app.export import export_row
 from app.session import Session, Values, answered, escaped, explained
@@ -63,6 +63,13 @@ class Graphs:
             api_visibility="private",
             show_progress_on=self.figure,
         )
+        self.figure.submit(
+            self.explain_edited,
+            [question for question in asked if question is not session.caption],
+            [session.caption, *shown],
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
         self.figure.filter(
             self.keep_view,
             None,
@@ -86,6 +93,20 @@ class Graphs:
         explanation = explained(video, caption, encoder, frames, weighting, progress, self.recent)
         progress(0.95, "Drawing")
         return self.show(explanation)
+
+    def explain_edited(
+        self,
+        video: Any,
+        encoder: Any,
+        frames: Any,
+        weighting: Any,
+        event: gr.EventData,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+    ) -> Values:
+        """The caption that was edited in the figure, which goes into the field above it, too."""
+        caption = caption_of(event)
+        answer = self.explain_and_draw(video, caption, encoder, frames, weighting, progress)
+        return {self.session.caption: caption, **answer}
 
     @answered
     def show_example(self, number: Any) -> Values:

@@ -31,9 +31,12 @@ SCRIPTS = (  # in the order that they need each other
     "coalition_notes.js",
     "coalition_controls.js",
     "coalition_keyboard.js",
+    "game.js",
+    "edit_caption.js",
+    "what_if.js",
     "coalition_view.js",
 )
-STYLE = "coalition_view.css"
+STYLES = ("coalition_view.css", "what_if.css")
 _ASPECTS = (0.5, 1.2)  # height by width of the thumbnails that are drawn
 
 
@@ -101,7 +104,7 @@ def view_json(explanation: Shown, view: FigureView | None = None) -> str:
 def view_head() -> str:
     """The scripts and the style that `hbi.coalitionView(root, data)` needs, as elements."""
     scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    style = (ASSETS / STYLE).read_text(encoding="utf-8")
+    style = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in STYLES)
     return f"<style>\n{style}</style>\n<script>\n{scripts}</script>"
 
 

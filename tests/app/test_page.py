@@ -6,6 +6,7 @@ import re
 import zipfile
 
 import pytest
+import torch
 
 from support.demo import CAFE, CAFE_CAPTION
 
@@ -163,6 +164,33 @@ def test_enter_explains_an_edited_caption(page):
     page.wait_for_selector("#figure :text('submarine')")
     assert "The video was read before." in page.inner_text("#notes")
     assert caption.input_value() == "A lone submarine dives,\na rocket"
+
+
+def test_what_if(page, explanation):
+    """Words are left out of the game without the server; an edited caption is read by the model."""
+    page.click("text=Cat, coffee")
+    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    page.fill("textarea", CAFE_CAPTION)
+    explain(page)
+    page.click(".hbi-what-if summary")
+    page.click("[aria-label='“cat” plays']")
+    entity = explanation.levels[0]
+    kept = torch.tensor([token.text != "cat" for token in entity.text_tokens])
+    everyone = torch.ones(len(entity.video_tokens), dtype=torch.bool)
+    game = entity.game(explanation.weighting)
+    before, after = float(game.grand_value()), float(game.value(everyone, kept))
+    similarity = page.inner_text(".hbi-what-if-number >> nth=0")
+    assert similarity.startswith(f"S = {before:.4f} → {after:.4f} ")
+
+    edited = page.locator("[aria-label='Edited caption']")
+    edited.fill("A dog sleeps under a table.")
+    edited.press("Enter")
+    page.wait_for_selector(f".hbi-what-if-caption:has-text('S with the edit: entity {before:.4f}')")
+    assert page.input_value("textarea") == "A dog sleeps under a table."
+    assert "The video was read before." in page.inner_text("#notes")
+    edited.fill("...")
+    edited.press("Enter")
+    page.wait_for_selector("#message:has-text('only punctuation')")
 
 
 def open_tab(page, name):
