@@ -59,11 +59,11 @@ globalThis.hbi.links = (() => {
   /** The cells of links of one kind, with value, place and reference each. */
   function cellsOf(level, view, data) {
     const values = measured(level, view.measure);
-    const name = level.name;
     const cross = values.flatMap((row, video) =>
       row.map((value, text) => ({ kind: "cross", first: video, second: text, value })),
     );
-    const within = view.sides && view.measure === "interaction" ? sidesOf(data.pairs[name]) : [];
+    const sides = view.sides && view.measure === "interaction" && data.pairs;
+    const within = sides ? sidesOf(data.pairs[level.name]) : [];
     const everything = [...cross, ...within.flat()].map(({ value }) => value);
     const reference = (some) => referenceOf(some, view.sign, data.grades);
     const ofLevel = reference(everything);

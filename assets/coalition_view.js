@@ -31,6 +31,7 @@ globalThis.hbi.coalitionView = (() => {
       this.data = data;
       this.view = data.view;
       this.chosen = this.looked = NOTHING;
+      this.left = null;
       const levels = data.explanation.levels.map(({ name }) => name);
       this.form = filterForm(this.view, levels, (view) => this.filter(view));
       this.key = html("div");
@@ -96,10 +97,34 @@ globalThis.hbi.coalitionView = (() => {
     }
 
     drawLevel(level, setting) {
-      const links = shownLinks(level, this.view, this.data);
-      return this.wide()
+      const left = this.left?.level === level.name ? this.left : null;
+      const links = left ? this.linksOfThoseLeft(level, left) : shownLinks(level, this.view, this.data);
+      const drawn = this.wide()
         ? drawing.drawLevel(level, this.data, this.view, setting, links)
         : phone.drawLevel(level, this.data, this.view, links);
+      for (const player of left ? drawn.element.querySelectorAll(".hbi-player") : []) {
+        const { side, index } = playerOf(player.dataset.id);
+        player.classList.toggle("hbi-out", !left[side].includes(index));
+      }
+      return drawn;
+    }
+
+    /** The links of a game that some players have left: those between the sides, which are new. */
+    linksOfThoseLeft(level, { video, text, values }) {
+      const interactions = values.map((row) => row.map((value) => value ?? 0));
+      const players = { video, text };
+      const view = { ...this.view, sides: false };
+      return shownLinks({ ...level, interactions }, view, this.data).filter(({ ends }) =>
+        ends.map(playerOf).every(({ side, index }) => players[side].includes(index)),
+      );
+    }
+
+    /** "What if": draw a level without those who were left out; all levels, where nobody was. */
+    play({ level: name, video, text, values }) {
+      const level = this.data.explanation.levels.find((one) => one.name === name);
+      const all = level.video_tokens.length + level.text_tokens.length;
+      this.left = video.length + text.length < all ? { level: name, video, text, values } : null;
+      this.draw();
     }
 
     sectionOf({ element, level, links }) {
@@ -234,6 +259,7 @@ globalThis.hbi.coalitionView = (() => {
         const player = target.closest(".hbi-player");
         if (player?.matches(":focus-visible")) this.look(lookedAt(player.dataset.id));
       });
+      this.root.addEventListener("hbi-what-if", ({ detail }) => this.play(detail));
       this.root.addEventListener("hbi-select", ({ detail }) => {
         if (detail !== this.told) this.select(detail); // another panel has chosen
       });

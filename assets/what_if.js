@@ -324,10 +324,13 @@ globalThis.hbi.whatIf = (() => {
     next.focus();
   }
 
+  const FUNCTION = "function"; // instead of a weighting: the game is a function of coalitions
   const panels = new WeakMap(); // what takes the panel of a root away
 
   return function whatIf(root, explanation) {
     panels.get(root)?.();
+    panels.delete(root);
+    if (explanation.model.weighting === FUNCTION) return; // only its model can play it
     const panel = new Panel(root, explanation);
     const follow = ({ detail }) => panel.select(detail);
     root.addEventListener("hbi-select", follow);

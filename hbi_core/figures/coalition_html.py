@@ -18,6 +18,7 @@ from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import GRADES, OUTLIER, Grade, key_label
 from hbi_core.figures.view import FigureView, faded_words
+from hbi_core.level import FUNCTION
 from hbi_core.shipped import ASSETS
 
 SCRIPTS = (  # in the order that they need each other
@@ -64,14 +65,15 @@ def view_data(explanation: Shown, view: FigureView | None = None) -> dict[str, A
 
     Returns:
         `explanation`, as in explanation.json; `pairs`, by level the interactions within the video
-        and within the text side; `grades` and `outlier`, how links are drawn; `faded_words`, the
-        indices of function words; `aspect` of thumbnails, height by width; and `view`, the filters.
+        and within the text side, None where only its model can play the game; `grades` and
+        `outlier`, how links are drawn; `faded_words`, the indices of function words; `aspect` of
+        thumbnails, height by width; and `view`, the filters.
     """
     _, height, width, _ = explanation.video.frames.shape
     lowest, highest = _ASPECTS
     return {
         "explanation": explanation.to_dict(),
-        "pairs": {level.name: _pairs(level, explanation.weighting) for level in explanation.levels},
+        "pairs": _pairs(explanation),
         "grades": [_drawn(grade, key_label(number)) for number, grade in enumerate(GRADES)],
         "outlier": _drawn(OUTLIER, "an outlier"),
         "faded_words": list(faded_words(explanation.words)),
@@ -80,13 +82,18 @@ def view_data(explanation: Shown, view: FigureView | None = None) -> dict[str, A
     }
 
 
-def _pairs(level: _Level, weighting: str) -> dict[str, list]:
-    values = closed_form(level.game(weighting), pairs="all").values
-    videos = len(level.video_tokens)
-    return {
-        "video": values[:videos, :videos].tolist(),
-        "text": values[videos:, videos:].tolist(),
-    }
+def _pairs(explanation: Shown) -> dict[str, dict[str, list]] | None:
+    if explanation.weighting == FUNCTION:
+        return None
+    pairs = {}
+    for level in explanation.levels:
+        values = closed_form(level.game(explanation.weighting), pairs="all").values
+        videos = len(level.video_tokens)
+        pairs[level.name] = {
+            "video": values[:videos, :videos].tolist(),
+            "text": values[videos:, videos:].tolist(),
+        }
+    return pairs
 
 
 def _drawn(grade: Grade, label: str) -> dict[str, Any]:

@@ -234,6 +234,24 @@ def test_what_is_explained_is_said(page, explanation):
         assert f"all pairs and players together {100 * (1 - shares['rest']):.0f} %" in said
 
 
+def test_those_who_are_left_out_lose_their_links_and_the_others_have_new_ones(page, explanation):
+    """What the panel "What if" sends is drawn."""
+    _, action, _ = explanation.levels
+    videos, texts = len(action.video_tokens), len(action.text_tokens)
+    left = {"level": "action", "video": list(range(videos)), "text": list(range(1, texts))}
+    values = [[None, *(0.5 + video for _ in range(1, texts))] for video in range(videos)]
+    send = """detail => document.getElementById("figure").dispatchEvent(
+        new CustomEvent("hbi-what-if", { detail }))"""
+    page.evaluate(send, left | {"values": values})
+    assert ids(page, ".hbi-out") == ["action/text/0"]
+    assert page.locator("[data-level=action] .hbi-link").count() == videos * (texts - 1)
+    page.click("[data-id='action/text/1']")
+    numbers = page.locator("[data-level=action] .hbi-number").all_text_contents()
+    assert sorted(numbers) == sorted(signed(row[1]) for row in values)
+    page.evaluate(send, left | {"text": list(range(texts)), "values": values})
+    assert not page.locator(".hbi-out").count()
+
+
 def test_on_a_phone_one_word_at_a_time(opened, document, explanation):
     page = opened(document, width=390, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -12,6 +12,7 @@ import pytest
 from explainers import closed_form
 from hbi_core.figures.coalition_html import coalition_html, notebook_html, view_data
 from hbi_core.figures.view import FigureView
+from hbi_core.level import FUNCTION
 
 
 def data_of(document: str) -> dict:
@@ -29,6 +30,10 @@ def test_the_data_are_the_explanation_and_the_pairs_within_a_side(explanation):
         videos = len(level.video_tokens)
         assert data["pairs"][level.name]["video"] == pairs[:videos, :videos].tolist()
         assert data["pairs"][level.name]["text"] == pairs[videos:, videos:].tolist()
+
+
+def test_a_game_that_only_its_model_can_play_has_no_pairs(explanation):
+    assert view_data(replace(explanation, weighting=FUNCTION))["pairs"] is None
 
 
 def test_nothing_is_fetched(explanation):
