@@ -18,6 +18,7 @@ lint: $(VENV)/.development
 
 bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.exactness
+	$(BIN)/python -m benchmarks.explained_variance
 	$(BIN)/python -m benchmarks.full_game
 	$(BIN)/python -m benchmarks.sampling
 	$(BIN)/python -m benchmarks.scaling

@@ -29,9 +29,10 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from explainers.closed_forms import all_differences
 from explainers.game import SimilarityGame, exact_precision, masked_softmax
 from explainers.indices import joining_probabilities
-from explainers.multilinear import STEP, all_differences, rates
+from explainers.multilinear import STEP, rates
 from explainers.settings import check_game
 
 

@@ -126,25 +126,6 @@ def coalition_interaction(
     return together - none - sum(value - none for value in alone)
 
 
-def all_differences(game: SimilarityGame, probability: float) -> Tensor:
-    """First and second differences of φ̄ where every player joins with one probability in (0, 1).
-
-    Returns:
-        float [..., N, N], video tokens first, zero for padding: on the diagonal what each player
-        adds to φ̄; off it, symmetric, what each pair adds beyond its two players. Detached. Takes
-        the memory of N evaluations of φ̄.
-    """
-    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
-        players = _real_players(game)
-        point = torch.full_like(players, probability, dtype=game.similarity.dtype).requires_grad_()
-        (first,) = torch.autograd.grad(_extension(game, point).sum(), point, create_graph=True)
-        one = torch.ones_like(point).diag_embed().movedim(-2, 0)  # [N, ..., N]
-        (second,) = torch.autograd.grad(first, point, one, is_grads_batched=True)
-    second = second.movedim(0, -2)
-    diagonal = torch.eye(players.shape[-1], dtype=torch.bool, device=players.device)
-    return torch.where(diagonal, first.unsqueeze(-1), 0.5 * (second + second.mT)).detach()
-
-
 def _extension(game: SimilarityGame, probability: Tensor) -> Tensor:
     """φ̄ at x, [..., N] with video tokens first."""
     with exact_precision(game.similarity):

@@ -124,13 +124,40 @@ def test_equals_shapiq(weighting, index, of_players, of_pairs):
 @every_weighting
 @pytest.mark.parametrize("probability", [1e-6, 0.001, 0.3, 0.999, 1 - 1e-6])
 def test_the_two_closed_forms_agree(weighting, probability):
-    """The factorised one for frame and word, and the second derivatives of φ̄."""
+    """Of frames and words, and of all players."""
     game = random_game(12, 24, weighting, spread=20.0)
     weighted = {"index": "weighted_banzhaf", "probability": probability}
     pairs = closed_form(game, pairs="all", **weighted).values
     assert (closed_form(game, **weighted).values - pairs[:12, 12:]).abs().max() < 1e-12
     assert torch.equal(pairs, pairs.mT)
     assert (pairs.diagonal() == 0).all()
+
+
+@every_weighting
+@pytest.mark.parametrize("probability", [0.001, 0.5, 0.9])
+def test_differences_of_the_extension(weighting, probability):
+    """φ̄ is linear in each player, so that its differences are exact; too many to enumerate."""
+    game = random_game(9, 11, weighting, spread=10.0)
+    players = game.players
+    exact = closed_form(game, pairs="all", index="weighted_banzhaf", probability=probability)
+
+    def extension(*fixed):
+        """φ̄ where each player i is set to x_i, for all players or all pairs of them."""
+        points = torch.full((len(fixed[0][0]), players), probability, dtype=torch.float64)
+        for who, value in fixed:
+            points[torch.arange(len(who)), who] = value
+        return multilinear_extension(game, *points.split([9, 11], -1))
+
+    everybody = torch.arange(players)
+    single = extension((everybody, 1.0)) - extension((everybody, 0.0))
+    assert (exact.player_values - single).abs().max() < 1e-10
+    i, j = torch.triu_indices(players, players, 1)
+    pair = sum(
+        (1 if one == other else -1) * extension((i, one), (j, other))
+        for one in (0.0, 1.0)
+        for other in (0.0, 1.0)
+    )
+    assert (exact.values[i, j] - pair).abs().max() < 1e-10
 
 
 @every_weighting
