@@ -13,6 +13,7 @@ import gradio as gr
 
 from app.compared import compared
 from app.export import FORMATS, exported_figure
+from app.searched import searched, uploaded_clips
 from app.session import Session, explained
 from app.uploads import refused_plainly
 from hbi_core.errors import InputError
@@ -26,7 +27,7 @@ class Endpoints:
 
     def __init__(self, session: Session) -> None:
         self._recent = session.recent
-        for answer in (self.explain, self.exact_vs_estimated, self.figure):
+        for answer in (self.explain, self.search, self.exact_vs_estimated, self.figure):
             gr.api(
                 answer,
                 api_name=answer.__name__,
@@ -60,6 +61,33 @@ class Endpoints:
         """
         with refused_plainly():
             return self._explained(video, caption, encoder, frames, weighting).to_dict()
+
+    def search(
+        self,
+        clips: list[gr.FileData],
+        query: str,
+        top: int = 10,
+        encoder: Literal["auto", "lite", "open_clip"] = "auto",
+        frames: int = 12,
+    ) -> dict:
+        """Rank video clips by how well they fit a sentence, by their similarity at three levels
+        (frames and words, clips and phrases, segments and sentences).
+
+        Args:
+            clips: video files or zip archives of them that were uploaded to this server, up to 500
+                clips; an empty list for the demo clips of the page.
+            query: one or several English sentences; 64 words are read.
+            top: how many clips are returned at most, 1 to 100.
+            encoder: as of /explain.
+            frames: how many frames of each clip are looked at, 1 to 64.
+
+        Returns:
+            The contents of search.json: the best clips first, each with its scores and the time of
+            the frame that fits best; and what was left out.
+        """
+        with refused_plainly():
+            found = uploaded_clips(clips)
+            return searched(found, query, top, encoder, frames, self._recent).to_dict()
 
     def exact_vs_estimated(
         self,

@@ -11,13 +11,14 @@ from app.stopping import stop
 from app.tabs.batch import Batch
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
+from app.tabs.search import Search
 from app.uploads import GuardedBlocks
 from app.zero_gpu import choose_model
 from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated, Batch)
+TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated, Search, Batch)
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is

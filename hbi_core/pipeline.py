@@ -1,14 +1,17 @@
-"""explain and contrast: one short function each, the one way through the house."""
+"""explain, contrast and search: one short function each, the one way through the house."""
 
 from __future__ import annotations
 
 import reprlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from explainers import WEIGHTINGS
 from explainers.timing import Progress, or_silence
+from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
+from hbi_core.data.clip_set import ClipSet, clips_in_folder
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -16,6 +19,7 @@ from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import VideoLimits, checked_file
 from hbi_core.predictor import checked_frames
 from hbi_core.recent import RecentVideos
+from hbi_core.search_result import SearchResult
 
 
 def explain(
@@ -146,3 +150,58 @@ def contrast(
 def _half(progress: Progress | None, which: str, start: float) -> Progress:
     tell = or_silence(progress)
     return lambda fraction, step: tell(start + fraction / 2, f"{which}: {step}")
+
+
+def search(
+    clips: str | Path | ClipSet,
+    query: str,
+    top: int = 10,
+    encoder: str = "auto",
+    frames: int | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+    limits: VideoLimits | None = None,
+    progress: Progress | None = None,
+    recent: RecentVideos | None = None,
+    cache: Path | None = None,
+) -> SearchResult:
+    """Rank clips by how well they fit a text.
+
+    What was encoded is kept on disk by its content, so that another query takes moments, and a
+    search that was stopped goes on where it was.
+
+    Args:
+        clips: a folder with video files, in folders of its own too, which are trusted; or a set
+            of files, which are not.
+        query: a text of at least one word.
+        top: hits at most, 1 to 100.
+        encoder, frames, checkpoint, device, limits: see `explain`.
+        progress: called with a fraction in [0, 1] and what is being done.
+        recent: whose model is taken if it is the one.
+        cache: folder of the features; None takes hbi in the user's folder for caches.
+
+    Returns:
+        The best clips with their scores at the levels entity, action and event.
+
+    Raises:
+        InputError: there is no clip that can be read, or the query, a setting or the model cannot
+            be used. A single file that cannot be read is skipped, and told.
+
+    Example:
+        >>> result = search("assets/clips", "a cup of coffee", top=2)
+        >>> [hit.name for hit in result.hits]
+        ['cafe.mp4', 'day.mp4']
+    """
+    tell = or_silence(progress)
+    parsed, top, frames = parse_caption(query), checked_top(top), checked_frames(frames)
+    found = clips if isinstance(clips, ClipSet) else clips_in_folder(clips)
+    predictor = (recent or RecentVideos(models=1)).model(
+        checkpoint, encoder, choose_device(device), progress
+    )
+    searched = ClipSearch(predictor, frames, cache, limits)
+    count = len(found.files)
+    for done, name in enumerate(searched.add(found.files, trusted=found is not clips), 1):
+        tell(0.1 + 0.85 * done / count, f"Reading the clips: {done} of {count}, {name}")
+    tell(0.95, "Ranking the clips")
+    result = searched.best(parsed, top)
+    return replace(result, skipped=found.skipped | result.skipped)

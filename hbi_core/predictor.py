@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
+from hbi_core.encoders.weights import weights_digest
 from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.inputs.video import Video, VideoLimits, read_video
@@ -201,6 +203,17 @@ class Predictor:
             notes=text.notes,
             seconds=seconds,
         )
+
+    @cached_property
+    def weights(self) -> str:
+        """The `weights_digest` of the encoder, which no predictor changes.
+
+        Example:
+            >>> from hbi_core.chosen_model import choose_model
+            >>> len(Predictor(*choose_model()).weights)
+            64
+        """
+        return weights_digest(self.encoder)
 
     @torch.inference_mode()
     def video_players(self, videos: Sequence[Tensor], frames: int) -> list[Players]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from explainers import coalition_graph, compare
 from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.export import CSV_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
+from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
 from support.demo import ROOT
 
@@ -27,8 +29,33 @@ def keys_of(value: object) -> set[str]:
     return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
 
 
+def block_of(schema: str) -> str:
+    """The block in which a schema is told."""
+    (block,) = re.findall(rf'^```\n(\{{"schema": "{schema}".*?)^```$', FORMATS, re.M | re.S)
+    return block
+
+
+def test_what_a_search_writes():
+    hit = Hit("cat.mp4", Path("cat.mp4"), 0.5, {"entity": 0.5}, 0, 1.5, 9.0, "")
+    result = SearchResult(
+        "a cat",
+        ("a",),
+        (),
+        (),
+        (hit,),
+        1,
+        {"a.txt": "no video"},
+        "lite",
+        "heads",
+        12,
+        {"entity": 1},
+    )
+    told = set(re.findall(r'"(\w+)":', block_of("hbi-search/1")))
+    assert told - {"action", "event"} == keys_of(result.to_dict())
+
+
 def test_the_formats_are_those_that_are_written(explanation):
-    (block,) = re.findall(r'^```\n(\{"schema": "hbi-explanation.*?)^```$', FORMATS, re.M | re.S)
+    block = block_of("hbi-explanation/1")
     assert set(re.findall(r'"(\w+)":', block)) == keys_of(explanation.to_dict())
     assert explanation.to_dict()["schema"] in block
 

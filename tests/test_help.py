@@ -27,7 +27,7 @@ def told(path) -> dict[str, str]:
 SENTENCE = re.compile(r"[A-Z\d].*\.")
 
 
-@pytest.mark.parametrize("name", ["explain", "contrast", "evaluate", "convert", "app"])
+@pytest.mark.parametrize("name", ["explain", "contrast", "search", "evaluate", "convert", "app"])
 def test_every_option_is_told_in_sentences(name):
     options = told(ROOT / "app/__main__.py" if name == "app" else ROOT / "hbi_core" / f"{name}.py")
     assert len(options) > 3

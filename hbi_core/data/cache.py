@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hbi_core.data.clips import Clip
 from hbi_core.encoders import Encoder
+from hbi_core.inputs.video import VideoLimits
 
 _VERSION = 2  # of what is encoded; another one where the frames, words or phrases of a file change
 
@@ -39,7 +40,25 @@ def file_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSett
     chosen = {name: value for name, value in vars(settings).items() if name != "missing"}
     if not settings.degraded:  # as before there were such views
         del chosen["degraded"]
-    by_encoder = [_VERSION, encoder.name, weights, encoder.widths]
-    everything = [*by_encoder, clip.id, files, clip.captions, chosen]
+    return _named(encoder, weights, [clip.id, files, clip.captions, chosen])
+
+
+def content_name(
+    encoder: Encoder, weights: str, content: str, frames: int, limits: VideoLimits
+) -> str:
+    """Of the file in a cache with the features of a video's frames, whatever the video is called.
+
+    Args:
+        encoder: its name and its widths count.
+        weights: its `weights_digest`.
+        content: a hash of the video file's content.
+        frames: that are looked at.
+        limits: the size that frames are scaled to counts.
+    """
+    return _named(encoder, weights, ["frames", content, frames, limits.short_side])
+
+
+def _named(encoder: Encoder, weights: str, others: list) -> str:
+    everything = [_VERSION, encoder.name, weights, encoder.widths, *others]
     digest = hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:24]
     return f"{digest}.safetensors"

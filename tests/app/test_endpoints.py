@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import zipfile
 
 import httpx
 import pytest
@@ -70,6 +71,28 @@ def test_endpoints_are_described(server):
         text = json.dumps(operation)
         assert "Args:" not in text, name
         assert len(operation.get("description") or operation["summary"]) > 60, name
+
+
+def test_clips_are_searched(client, tmp_path):
+    """Of uploads and archives; the demo clips without any."""
+    with zipfile.ZipFile(tmp_path / "clips.zip", "w") as bundle:
+        bundle.write(CAFE, "in/cafe.mp4")
+        bundle.writestr("notes.txt", b"")
+    uploads = [handle_file(str(tmp_path / "clips.zip")), handle_file(str(CAFE))]
+    query, asked = "a cup of coffee", {"frames": 2, "api_name": "/search"}
+    found = client.predict(uploads, query, **asked)
+    assert found["schema"] == "hbi-search/1"
+    assert sorted(hit["name"] for hit in found["hits"]) == ["cafe.mp4", "in/cafe.mp4"]
+    assert [one["name"] for one in found["skipped"]] == ["notes.txt"]
+    demo = client.predict([], query, top=1, **asked)
+    assert (demo["clips"], [hit["name"] for hit in demo["hits"]]) == (3, ["cafe.mp4"])
+    for clips, more, message in [
+        (uploads, {"query": "?"}, "only punctuation"),
+        ([{"path": "/etc/passwd"}], {"query": query}, "Only a file that was uploaded"),
+        ([], {"query": query, "top": 0}, "0 hits were asked for"),
+    ]:
+        with pytest.raises(AppError, match=message):
+            client.predict(clips, **more, **asked)
 
 
 def test_the_figure_is_a_file(client, asked, tmp_path):

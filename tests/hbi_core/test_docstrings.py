@@ -23,6 +23,8 @@ _NAMES = (
     "difference",
     "contrasted",
     "verdict",
+    "clip_search",
+    "search_result",
 )
 MODULES = tuple(f"hbi_core.{name}" for name in _NAMES)
 

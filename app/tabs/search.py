@@ -1,0 +1,158 @@
+"""The tab "Search": clips ranked by a text, as a contact sheet; a click explains one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app.searched import searched, uploaded_clips
+from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from app.stopping import StoppedError, stop
+from app.uploads import refused_plainly
+from explainers.timing import seconds_in_words
+from hbi_core.checks import whole_number
+from hbi_core.data.clip_set import ClipSet
+from hbi_core.errors import InputError
+from hbi_core.figures.contact_sheet import contact_sheet
+from hbi_core.search_result import SearchResult
+
+_INTRODUCTION = """Which clip fits a sentence? Clips are ranked by their similarity with it (the
+mean of three levels); the picture is the frame that fits best. Choose a clip to see why it was
+found.
+"""
+_QUERY = "A rocket lifts off in smoke and fire."
+_SKIPPED_SHOWN = 10
+_CHOOSE = """
+const choose = event => {
+    const card = event.target.closest('[data-rank]');
+    if (card) trigger('select', {rank: Number(card.dataset.rank)});
+};
+element.addEventListener('click', choose);
+"""
+_EXPLAIN = """() => setTimeout(() => {
+    document.querySelector('#graphs-button')?.click();
+    document.querySelector('#explain').click();
+    document.querySelector('#explain').scrollIntoView({block: 'center'});
+}, 300)"""
+
+
+@dataclass(frozen=True)
+class _Uploaded:
+    """The clips of these uploads, which are unpacked once."""
+
+    uploads: tuple[str, ...]
+    clips: ClipSet
+
+
+class Search:
+    """Clips, a query, and the contact sheet of what was found."""
+
+    title = "Search"
+    elem_id = "search"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        gr.Markdown(_INTRODUCTION)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=320):
+                uploads = gr.File(
+                    label="Video files or a zip; none: the demo clips",
+                    file_count="multiple",
+                    file_types=["video", ".zip"],
+                    height=180,
+                    elem_id="search-clips",
+                )
+            with gr.Column(scale=3, min_width=320):
+                query = gr.Textbox(_QUERY, label="Query", max_lines=4, elem_id="search-query")
+                top = gr.Slider(1, 50, 12, step=1, label="Clips shown at most")
+                with gr.Row():
+                    button = gr.Button("Search", variant="primary", elem_id="search-start")
+                    gr.Button("Stop", elem_id="search-stop").click(
+                        stop, queue=False, api_visibility="private", show_progress="hidden"
+                    )
+        self.message = gr.Markdown(elem_id="search-message")
+        self.notes = gr.Markdown(elem_id="search-notes")
+        self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")
+        self.uploaded = gr.State(time_to_live=KEPT_SECONDS)
+        self.result = gr.State(time_to_live=KEPT_SECONDS)
+        gr.on(
+            [button.click, query.submit],
+            self.search,
+            [uploads, self.uploaded, query, top, session.encoder, session.frames],
+            [self.uploaded, self.notes, self.sheet, self.result, self.message],
+            api_visibility="private",
+            show_progress_on=self.sheet,
+        )
+        self.sheet.select(
+            self.open_hit,
+            self.result,
+            [session.video, session.caption],
+            api_visibility="private",
+        ).success(None, js=_EXPLAIN)
+
+    @answered
+    def search(
+        self,
+        uploads: Any,
+        uploaded: _Uploaded | None,
+        query: Any,
+        top: Any,
+        encoder: Any,
+        frames: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+    ) -> Values:
+        """The Search button. Values as a request has them."""
+        started = time.perf_counter()
+        named = tuple(map(str, uploads or ()))
+        if uploaded is None or uploaded.uploads != named:
+            progress(0.0, "Unpacking")
+            uploaded = _Uploaded(named, uploaded_clips(uploads))
+        recent = self.session.recent
+        try:
+            result = searched(uploaded.clips, query, top, encoder, frames, recent, progress)
+        except StoppedError as error:
+            raise StoppedError(
+                "Stopped. What was encoded is kept: Search goes on from there."
+            ) from error
+        return {
+            self.uploaded: uploaded,
+            self.notes: describe(result, time.perf_counter() - started),
+            self.sheet: contact_sheet(result, clickable=True),
+            self.result: result,
+        }
+
+    def open_hit(self, result: SearchResult | None, event: gr.EventData) -> Values:
+        """A card of the contact sheet: its clip and the query become what is asked above."""
+        with refused_plainly():
+            if result is None:
+                raise InputError("What was found was deleted after an hour. Search again.")
+            rank = whole_number(event._data.get("rank"), "Clip {} was chosen", 1, len(result.hits))
+            hit = result.hits[rank - 1]
+            if not hit.file.is_file():
+                raise InputError(f"{hit.name} was deleted after an hour. Search again.")
+            return {self.session.video: str(hit.file), self.session.caption: result.query}
+
+
+def describe(result: SearchResult, seconds: float) -> str:
+    """What was searched by what, the time, and what was left out: a line each. Markdown."""
+    weights = result.level_weights
+    mean = ", ".join(level for level, weight in weights.items() if weight)
+    lines = [
+        f"**{len(result.hits)} of {result.clips:,} clips** for “{escaped(result.query)}”, by the "
+        f"mean of {mean}; encoder {escaped(result.encoder)}, heads "
+        f"{escaped(result.checkpoint)}, {result.frames} frames of each; "
+        f"{seconds_in_words(seconds)}.",
+    ]
+    if result.words_left_out:
+        lines.append(f"Words left out: “{escaped(' '.join(result.words_left_out))}”.")
+    lines += map(escaped, result.notes)
+    skipped = list(result.skipped.items())
+    lines += [
+        f"Left out: {escaped(name)}. {escaped(why)}" for name, why in skipped[:_SKIPPED_SHOWN]
+    ]
+    if len(skipped) > _SKIPPED_SHOWN:
+        lines.append(f"{len(skipped) - _SKIPPED_SHOWN:,} more were left out.")
+    return "  \n".join(lines)
