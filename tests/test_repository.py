@@ -124,6 +124,7 @@ LATE = {  # what a module imports inside a function, and why
     ("app.__main__", "hbi_core.devices"): _TO_SERVE,
     ("app.__main__", "hbi_core.encoders"): _TO_SERVE,
     ("app.__main__", "hbi_core.errors"): _TO_SERVE,
+    ("app.__main__", "hbi_core.own_model"): _TO_SERVE,
     ("app.__main__", "hbi_core.shipped"): _TO_SERVE,
     ("hbi_core.encoders.loading", "hbi_core.encoders.lite"): _OTHER_ENCODER,
     ("hbi_core.encoders.lite", "transformers"): _OTHER_ENCODER,
