@@ -18,6 +18,7 @@ from app.session import Session, explained
 from app.uploads import refused_plainly
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
+from hbi_core.figures.view import FigureView
 
 _AT_ONCE = 2  # requests of all these endpoints together; others wait in the queue
 
@@ -131,6 +132,8 @@ class Endpoints:
         caption: str,
         format: Literal["pdf", "svg", "png"] = "pdf",
         width: Literal["text", "column"] = "text",
+        font: Literal["sans", "serif"] = "sans",
+        view: str = "",
         encoder: Literal["auto", "lite", "open_clip"] = "auto",
         frames: int = 12,
         weighting: Literal["renormalised", "fixed"] = "renormalised",
@@ -142,6 +145,9 @@ class Endpoints:
             caption: one or several English sentences; 64 words are read.
             format: "pdf", "svg" or "png".
             width: "text" is 6.875 in, "column" 3.25 in.
+            font: "sans" or "serif", which goes with Times.
+            view: what is shown, as in the address of the page, such as "levels=entity&top=10" or
+                "measure=cosine&scale=word"; empty shows all links of all levels.
             encoder: as of /explain.
             frames: as of /explain.
             weighting: as of /explain.
@@ -152,8 +158,10 @@ class Endpoints:
         with refused_plainly():
             if format not in FORMATS:
                 raise InputError(f"There is no format {format!r}: use {', '.join(FORMATS)}.")
+            shown = FigureView.from_query(view, strict=True)
             explanation = self._explained(video, caption, encoder, frames, weighting)
-            return gr.FileData(path=str(exported_figure(explanation, format, width)))
+            file = exported_figure(explanation, format, width, font, shown)
+            return gr.FileData(path=str(file))
 
     def _explained(
         self, video: Any, caption: Any, encoder: Any, frames: Any, weighting: Any

@@ -1,4 +1,4 @@
-"""The Export buttons: width and download of a result, as a zip that is kept for an hour."""
+"""The Export buttons: width, font and download of a result, as a zip that is kept for an hour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -20,7 +20,8 @@ from gradio.utils import get_upload_folder
 from app.session import KEPT_SECONDS
 from app.uploads import refused_plainly
 from hbi_core.errors import InputError
-from hbi_core.figures.print_style import WIDTHS
+from hbi_core.figures.print_style import FONTS, WIDTHS
+from hbi_core.figures.view import FigureView
 
 FORMATS = ("pdf", "svg", "png")  # of a figure
 _FOLDER = "hbi-exports-"
@@ -34,25 +35,46 @@ class Result(Protocol):
     def title(self) -> str:
         """What its files are named after."""
 
-    def save(self, directory: str, width: str) -> list[Path]:
-        """Write its files for a figure of this width; returns them.
+    def save(self, directory: str, width: str, *, font: str) -> list[Path]:
+        """Write its files for a figure of this width and font; returns them.
 
         Raises:
-            InputError: there is no such width.
+            InputError: there is no such width or font.
         """
 
 
-def export_row(result: gr.State, name: str) -> None:
-    """Lay out width, button and download of a result; the button has the name as its id."""
+class Viewed(Result, Protocol):
+    """One whose figure has a view."""
+
+    def save(
+        self, directory: str, width: str, *, view: FigureView | None = None, font: str
+    ) -> list[Path]:
+        """Likewise, with what its figure shows.
+
+        Raises:
+            InputError: likewise, or it has none of the levels.
+        """
+
+
+def export_row(result: gr.State, name: str, view: gr.State | None = None) -> None:
+    """Lay out width, font, button and download of a result; the button has the name as its id.
+
+    Args:
+        result: what is exported.
+        name: of the button.
+        view: what its figure shows, a FigureView, for results that have one.
+    """
     with gr.Row(equal_height=True):
         width = gr.Radio(
             [(f"{name} width, {inches} in", name) for name, inches in WIDTHS.items()],
             value="text",
             label="Figure for papers",
             scale=3,
+            min_width=220,
         )
-        button = gr.Button("Export", elem_id=name, scale=1)
-    download(button, export, [result, width], name)
+        font = gr.Radio(list(FONTS), value="sans", label="Letters", scale=2, min_width=150)
+        button = gr.Button("Export", elem_id=name, scale=1, min_width=100)
+    download(button, export, [result, width, font, *([view] if view else [])], name)
 
 
 def download(
@@ -65,42 +87,54 @@ def download(
     )
 
 
-def export(result: Result | None, width: str, exports: Path | None = None) -> str:
-    """The path of a zip with the files of `result.save`.
+def export(
+    result: Result | None,
+    width: str,
+    font: str = "sans",
+    view: FigureView | None = None,
+    exports: Path | None = None,
+) -> str:
+    """The path of a zip with the files of `result.save`: the same ones give the same bytes.
 
     Args:
         result: of the last click; None before.
-        width: of the figure.
+        width, font: of the figure.
+        view: what its figure shows; None of results that have no view.
         exports: the folder of this server's exports; None takes one that is deleted at its end.
 
     Raises:
-        gr.Error: there is no result, or no such width.
+        gr.Error: there is no result, or no such width, font or view.
     """
     with refused_plainly():
         if result is None:
             raise InputError("Nothing to export yet: press Explain or Compare first.")
         with tempfile.TemporaryDirectory() as unpacked:
-            files = result.save(unpacked, width)
+            if view is None:
+                files = result.save(unpacked, width, font=font)
+            else:
+                files = cast(Viewed, result).save(unpacked, width, view=view, font=font)
             archive = new_folder(exports) / f"hbi-{_stem(result)}.zip"
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
                 for file in files:
-                    bundle.write(file, file.name)
+                    bundle.writestr(_entry(file.name), file.read_bytes())
     return str(archive)
 
 
-def exported_figure(result: Result, format: str, width: str) -> Path:
+def exported_figure(result: Viewed, format: str, width: str, font: str, view: FigureView) -> Path:
     """The figure alone, as a file that is kept as long as a zip.
 
     Args:
         result: of which there is a figure.
         format: "pdf", "svg" or "png".
-        width: of the figure.
+        width, font: of the figure.
+        view: what it shows.
 
     Raises:
-        InputError: there is no such width.
+        InputError: there is no such width or font, or the result has none of the levels.
     """
     with tempfile.TemporaryDirectory() as unpacked:
-        (figure,) = [f for f in result.save(unpacked, width) if f.suffix == f".{format}"]
+        files = result.save(unpacked, width, font=font, view=view)
+        (figure,) = [file for file in files if file.suffix == f".{format}"]
         return figure.replace(new_folder() / f"hbi-{_stem(result)}.{format}")
 
 
@@ -119,6 +153,14 @@ def kept_folder(exports: Path | None = None) -> Path:
     remove_old_exports()
     exports.mkdir(exist_ok=True)  # a server that was idle for an hour may have lost it
     return exports
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file in a zip, without the time at which it was written."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
 
 
 def remove_old_exports() -> None:

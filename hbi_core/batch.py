@@ -23,6 +23,7 @@ from hbi_core.errors import (
     VideoError,
 )
 from hbi_core.explanation import Explanation
+from hbi_core.figures.view import FigureView
 from hbi_core.inputs.video import VideoLimits, checked_file
 from hbi_core.latest import content_of
 from hbi_core.pipeline import explain
@@ -42,6 +43,8 @@ class Asked:
     Attributes:
         encoder, frames, checkpoint, weighting: the model and the game.
         width: of the figures, "text" or "column".
+        view: what they show; None shows all links.
+        font: of them, "sans" or "serif".
 
     Example:
         >>> Asked(frames=8).weighting
@@ -53,6 +56,8 @@ class Asked:
     checkpoint: str | None = None
     weighting: str = "renormalised"
     width: str = "text"
+    view: FigureView | None = None
+    font: str = "sans"
 
 
 def read_pairs(table: str | Path) -> list[Pair]:
@@ -171,7 +176,7 @@ def _explained(
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=out) as partial:
             written = Path(partial) / folder.name
-            explanation.save(written, asked.width)
+            explanation.save(written, asked.width, asked.view, asked.font)
             written.replace(folder)  # all of its files at once
     return Row.of(pair, explanation, folder.name, before)
 
@@ -184,7 +189,8 @@ def _folder_name(pair: Pair, file: Path, asked: Asked) -> str:
         for path in (file, checkpoint and Path(checkpoint), weights_file(encoder))
     ]
     frames = checked_frames(asked.frames)
-    made_of = [*contents, pair.caption, encoder, frames, asked.weighting, asked.width]
+    figure = [asked.width, (asked.view or FigureView()).to_query(), asked.font]
+    made_of = [*contents, pair.caption, encoder, frames, asked.weighting, *figure]
     digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
     stem = re.sub(r"[^\w.-]+", "-", Path(pair.video).stem)[:40].strip(".-") or "video"
     return f"{stem}-{digest[:12]}"

@@ -200,7 +200,7 @@ class Contrast:
         """
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
-    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
+    def save(self, directory: str | Path, width: str = "text", font: str = "sans") -> list[Path]:
         """Write contrast.json, contrast.pdf, .svg, .png, contrast.csv and contrast_links.csv.
 
         All of them, or none where the folder cannot be written.
@@ -208,12 +208,13 @@ class Contrast:
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+            font: of the figure, "sans" or "serif".
 
         Returns:
             The files.
 
         Raises:
-            InputError: there is no such width, or the directory cannot be written.
+            InputError: there is no such width or font, or the directory cannot be written.
 
         Example:
             >>> import tempfile
@@ -223,4 +224,4 @@ class Contrast:
         """
         from hbi_core.export import save_contrast  # matplotlib takes its time
 
-        return save_contrast(self, directory, width)
+        return save_contrast(self, directory, width, font)

@@ -82,19 +82,20 @@ class LevelComparison:
         records = self.comparison.table()
         return to_csv(list(records[0]), [list(record.values()) for record in records])
 
-    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
+    def save(self, directory: str | Path, width: str = "text", font: str = "sans") -> list[Path]:
         """Write comparison.pdf, .svg, .png, .csv and .json.
 
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+            font: of the figure, "sans" or "serif".
 
         Returns:
             The files.
         """
         from hbi_core.export import save_comparison  # matplotlib takes its time
 
-        return save_comparison(self, directory, width)
+        return save_comparison(self, directory, width, font)
 
 
 def compare_level(

@@ -17,7 +17,8 @@ from hbi_core.command_line import command, parsed, text_of
 from hbi_core.encoders import download_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.explanation import Explanation
-from hbi_core.figures.print_style import WIDTHS, without_font
+from hbi_core.figures.print_style import FONTS, WIDTHS, without_font
+from hbi_core.figures.view import FigureView
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
 from hbi_core.summary import SUMMARY, Row, in_words
@@ -35,8 +36,9 @@ _OF_THE_MODEL = ("encoder", "checkpoint", "download", "frames", "weighting")
 class Arguments:
     """Explain how a video and a caption fit together, at three levels.
 
-    It writes explanation.json, figure.pdf, figure.svg, figure.png, interactions.csv, players.csv,
-    levels.csv and graph.graphml. The exit status is 0, or 2 for input that cannot be used.
+    It writes explanation.json, interactions.csv, players.csv, levels.csv and graph.graphml, which
+    have everything; figure.pdf, .svg, .png, .html and .csv, which have what the view shows;
+    figure.tex and references.bib. The exit status is 0, or 2 for input that cannot be used.
     """
 
     video: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")] = None
@@ -72,9 +74,21 @@ class Arguments:
     tokens (fixed)."""
     width: Annotated[str, metavar_of(WIDTHS)] = "text"
     """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
+    font: Annotated[str, metavar_of(FONTS)] = "sans"
+    """The figure has letters without serifs, or those that go with Times."""
+    view: Annotated[str | None, tyro.conf.arg(metavar="QUERY")] = None
+    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
+    example. docs/figures.md lists the settings. Without it, a video is shown with all its links,
+    and an explanation.json as it says itself."""
 
     def __post_init__(self) -> None:
-        check(self, weighting=one_of(WEIGHTINGS), width=one_of(tuple(WIDTHS)))
+        check(
+            self,
+            weighting=one_of(WEIGHTINGS),
+            width=one_of(tuple(WIDTHS)),
+            font=one_of(tuple(FONTS)),
+        )
+        _ = self.shown  # refused before the video is read
         if self.batch is not None:
             if self.video is not None:
                 raise SettingsError("--batch has its videos and captions: leave out VIDEO.")
@@ -94,6 +108,15 @@ class Arguments:
             )
 
     @property
+    def shown(self) -> FigureView | None:
+        """What the figure shows; None leaves it to the explanation.
+
+        Raises:
+            SettingsError: there is no such view.
+        """
+        return None if self.view is None else FigureView.from_query(self.view, strict=True)
+
+    @property
     def opens_again(self) -> bool:
         """Whether an explanation.json is opened rather than a video explained."""
         return self.video is not None and self.video.lower().endswith(".json")
@@ -108,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
         _explain_batch(arguments, arguments.batch)
         return
     explanation = _explanation(arguments)
-    written = explanation.save(arguments.out, arguments.width)
+    written = explanation.save(arguments.out, arguments.width, arguments.shown, arguments.font)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
     for remark in remarks(explanation):
@@ -140,6 +163,8 @@ def _explain_batch(arguments: Arguments, table: Path) -> None:
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
         width=arguments.width,
+        view=arguments.shown,
+        font=arguments.font,
     )
     rows = []
     for row in explain_pairs(pairs, arguments.out, asked, find=table.parent.joinpath):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from explainers import WEIGHTINGS
-from hbi_core.errors import ExplanationError
+from hbi_core.errors import ExplanationError, SettingsError
+from hbi_core.figures.view import FigureView
 from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
 from hbi_core.json_reading import Json, JsonError, parse_json
@@ -37,6 +38,7 @@ class Explanation:
             the encoder cannot read, then those beyond a limit.
         words_unreadable: the first of these.
         notes: sentences on how the caption was read.
+        view: what its figure shows.
         seconds: wall-clock time of each step that was taken for it: decoding, encoding, merging,
             game. A video that was known before is not decoded again.
 
@@ -62,6 +64,7 @@ class Explanation:
     seconds: dict[str, float] = field(default_factory=dict)
     words_unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    view: FigureView = field(default_factory=FigureView)
 
     @property
     def title(self) -> str:
@@ -131,6 +134,7 @@ class Explanation:
                 "weighting": self.weighting,
             },
             "levels": [level.to_dict() for level in self.levels],
+            **({} if self.view == FigureView() else {"view": self.view.to_dict()}),
         }
 
     def to_json(self, thumbnails: bool = True) -> str:
@@ -214,31 +218,44 @@ class Explanation:
             raise ExplanationError(f"{path} cannot be read. Choose an explanation.json.") from error
         return cls.from_json(document, path.name)
 
-    def save(self, directory: str | Path, width: str = "text") -> list[Path]:
-        """Write explanation.json, figure.pdf, .svg, .png, three tables and graph.graphml.
+    def save(
+        self,
+        directory: str | Path,
+        width: str = "text",
+        view: FigureView | None = None,
+        font: str = "sans",
+    ) -> list[Path]:
+        """Write the numbers, the graph, and the figure with what a paper wants beside it.
 
-        The tables are interactions.csv, players.csv and levels.csv. All files are written, or none
-        where the folder cannot be written.
+        explanation.json, graph.graphml and the tables interactions.csv, players.csv and levels.csv
+        have everything; figure.pdf, .svg, .png, .html and .csv what the view shows; figure.tex is
+        an environment with a caption, whose citations are in references.bib. All of them, or none
+        where the folder cannot be written. The same explanation, width, view and font give the
+        same bytes.
 
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
+            view: what the figure shows, and explanation.json tells; None takes that of the
+                explanation.
+            font: of the figure, "sans" or "serif".
 
         Returns:
             The files.
 
         Raises:
-            InputError: there is no such width, or the directory cannot be written.
+            InputError: there is no such width, font or level, or the directory cannot be written.
 
         Example:
             >>> import tempfile
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     sorted(file.name for file in explanation.save(folder, "column"))[:2]
-            ['explanation.json', 'figure.pdf']
+            ['explanation.json', 'figure.csv']
         """
         from hbi_core.export import save_explanation  # matplotlib takes its time
 
-        return save_explanation(self, directory, width)
+        shown = self if view is None else replace(self, view=view)
+        return save_explanation(shown, directory, width, font)
 
     def _repr_html_(self) -> str:
         """The graph that answers, where a notebook shows an explanation."""
@@ -276,7 +293,17 @@ def _read(document: Json) -> Explanation:
         words_left_out=left_out,
         words_unreadable=unreadable,
         notes=notes.labels() if notes else (),
+        view=_read_view(document.get("view")),
     )
+
+
+def _read_view(json: Json | None) -> FigureView:
+    if json is None:
+        return FigureView()
+    try:
+        return FigureView.from_dict(json.value)
+    except SettingsError as error:
+        json.fail(f"shows no figure: {error}")
 
 
 def _read_words(document: Json) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,17 +15,21 @@ from typing import Any, Protocol
 import networkx as nx
 from torch import Tensor
 
-from explainers import ExplainedVariance, coalition_graph, ranks
+from explainers import ExplainedVariance, SimilarityGame, closed_form, coalition_graph, ranks
 from explainers.coalition_graph import GameLevel
 from hbi_core import contrast_tables
 from hbi_core.errors import InputError
+from hbi_core.figures.coalition_html import Shown, coalition_html
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.contrast_print import contrast_print
 from hbi_core.figures.contrast_view import Contrasted
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.latex import Told, latex_figure
 from hbi_core.figures.methods_print import methods_print
 from hbi_core.figures.methods_view import Compared
-from hbi_core.figures.print_style import WIDTHS, save_figure
+from hbi_core.figures.print_style import FONTS, WIDTHS, save_figure
+from hbi_core.figures.view import FigureView, shown_levels, shown_links
+from hbi_core.shipped import ASSETS
 
 CSV_COLUMNS = (
     "level",
@@ -48,6 +54,21 @@ LEVEL_COLUMNS = (
     "r_squared",
     "variance",
 )
+FIGURE_COLUMNS = (
+    "level",
+    "kind",
+    "first",
+    "first_text",
+    "second",
+    "second_text",
+    "value",
+    "interaction",
+    "similarity",
+    "rank",
+    "share",
+    "grade",
+)
+_REFERENCES = "references.bib"
 # How formulas begin, in full width too, and what a spreadsheet skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -62,10 +83,15 @@ class _Level(GameLevel, Protocol):
     @property
     def explained(self) -> ExplainedVariance | None: ...
 
+    def game(self, weighting: str) -> SimilarityGame: ...
 
-class _Explanation(Explained, Protocol):
+
+class _Explanation(Told, Shown, Protocol):
     @property
     def levels(self) -> Sequence[_Level]: ...
+
+    @property
+    def view(self) -> FigureView: ...
 
     def to_json(self) -> str: ...
 
@@ -82,12 +108,23 @@ class _Contrast(Contrasted, Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-def save_explanation(explanation: _Explanation, directory: str | Path, width: str) -> list[Path]:
+def save_explanation(
+    explanation: _Explanation, directory: str | Path, width: str, font: str
+) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
-    with _folder(directory, width) as (folder, written):
+    view = explanation.view
+    pairs = {
+        level.name: closed_form(level.game(explanation.weighting), pairs="all").values
+        for level in shown_levels(explanation.levels, view)
+        if view.shows_sides
+    }
+    with _folder(directory, width, font) as (folder, written):
         numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
-        table = folder / "interactions.csv"
+        figure = coalition_print(explanation, width, view, font, pairs)
+        figures = save_figure(figure, folder / "figure", _settings(explanation, width, font), font)
+        links, table = folder / "figure.csv", folder / "interactions.csv"
+        write_csv(links, to_csv(FIGURE_COLUMNS, _links(explanation, pairs)))
         write_csv(table, to_csv(CSV_COLUMNS, _interactions(explanation)))
         players = folder / "players.csv"
         write_csv(players, to_csv(PLAYER_COLUMNS, _players(explanation)))
@@ -95,39 +132,64 @@ def save_explanation(explanation: _Explanation, directory: str | Path, width: st
         write_csv(levels, to_csv(LEVEL_COLUMNS, _levels(explanation)))
         graph = folder / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
-        figures = save_figure(coalition_print(explanation, width), folder / "figure")
-        written += [numbers, *figures, table, players, levels, graph]
+        snippet, references = folder / "figure.tex", folder / _REFERENCES
+        snippet.write_text(latex_figure(explanation, view, width), encoding="utf-8")
+        shutil.copyfile(ASSETS / _REFERENCES, references)
+        document = folder / "figure.html"
+        document.write_text(coalition_html(explanation, view), encoding="utf-8")
+        written += [numbers, *figures, document, links, table, players, levels, graph]
+        written += [snippet, references]
     return written
 
 
-def save_comparison(comparison: _Comparison, directory: str | Path, width: str) -> list[Path]:
+def _settings(explanation: _Explanation, width: str, font: str) -> str:
+    """What the figure was made of and with, for the metadata of its files: JSON in ASCII."""
+    settings = {
+        "video": explanation.video.name,
+        "caption": explanation.caption,
+        "frames": len(explanation.video.times),
+        "encoder": explanation.encoder,
+        "checkpoint": explanation.checkpoint,
+        "weighting": explanation.weighting,
+        "width": width,
+        "font": font,
+        "view": explanation.view.to_dict(),
+    }
+    return json.dumps(settings)
+
+
+def save_comparison(
+    comparison: _Comparison, directory: str | Path, width: str, font: str
+) -> list[Path]:
     """Write all files of `LevelComparison.save`; see there."""
-    with _folder(directory, width) as (folder, written):
+    with _folder(directory, width, font) as (folder, written):
         numbers = folder / "comparison.json"
         numbers.write_text(comparison.to_json() + "\n", encoding="utf-8")
         table = folder / "comparison.csv"
         write_csv(table, comparison.to_csv())
-        figures = save_figure(methods_print(comparison, width), folder / "comparison")
+        figures = save_figure(
+            methods_print(comparison, width, font), folder / "comparison", font=font
+        )
         written += [numbers, *figures, table]
     return written
 
 
-def save_contrast(contrast: _Contrast, directory: str | Path, width: str) -> list[Path]:
+def save_contrast(contrast: _Contrast, directory: str | Path, width: str, font: str) -> list[Path]:
     """Write all files of `Contrast.save`; see there."""
-    with _folder(directory, width) as (folder, written):
+    with _folder(directory, width, font) as (folder, written):
         numbers = folder / "contrast.json"
         numbers.write_text(contrast.to_json() + "\n", encoding="utf-8")
         levels = contrast.to_dict()["levels"]
         players, links = folder / "contrast.csv", folder / "contrast_links.csv"
         write_csv(players, to_csv(contrast_tables.PLAYER_COLUMNS, contrast_tables.players(levels)))
         write_csv(links, to_csv(contrast_tables.LINK_COLUMNS, contrast_tables.links(levels)))
-        figures = save_figure(contrast_print(contrast, width), folder / "contrast")
+        figures = save_figure(contrast_print(contrast, width, font), folder / "contrast", font=font)
         written += [numbers, *figures, players, links]
     return written
 
 
 @contextmanager
-def _folder(directory: str | Path, width: str) -> Iterator[tuple[Path, list[Path]]]:
+def _folder(directory: str | Path, width: str, font: str) -> Iterator[tuple[Path, list[Path]]]:
     """A folder to write to and a list of what was written; all of it is moved to the directory.
 
     The directory is made if it is not there. What cannot be written is the user's to mend; the
@@ -135,6 +197,8 @@ def _folder(directory: str | Path, width: str) -> Iterator[tuple[Path, list[Path
     """
     if width not in WIDTHS:
         raise InputError(f"The figure's width is {width!r}; use one of {', '.join(WIDTHS)}.")
+    if font not in FONTS:
+        raise InputError(f"The figure's font is {font!r}; use one of {', '.join(FONTS)}.")
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -222,3 +286,35 @@ def _levels(explanation: _Explanation) -> list[tuple]:
         )
         for level in explanation.levels
     ]
+
+
+def _links(explanation: _Explanation, pairs: Mapping[str, Tensor]) -> list[tuple]:
+    """One row per line of the figure, level by level, the strongest first."""
+    table = []
+    for level in shown_levels(explanation.levels, explanation.view):
+        texts = [token.text for token in level.text_tokens]
+        videos = [
+            "frames " + " ".join(str(frame) for frame in token.frames)
+            for token in level.video_tokens
+        ]
+        sides = {"cross": (videos, texts), "video": (videos, videos), "text": (texts, texts)}
+        links = shown_links(level, explanation.view, pairs.get(level.name))
+        for link in sorted(links, key=lambda link: -link.share):
+            first, second = sides[link.kind]
+            table.append(
+                (
+                    level.name,
+                    link.kind,
+                    link.first,
+                    first[link.first],
+                    link.second,
+                    second[link.second],
+                    link.value,
+                    link.interaction,
+                    link.similarity,
+                    link.rank,
+                    link.share,
+                    link.grade.name,
+                )
+            )
+    return table

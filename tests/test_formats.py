@@ -8,7 +8,7 @@ from pathlib import Path
 from explainers import coalition_graph, compare
 from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
-from hbi_core.export import CSV_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
+from hbi_core.export import CSV_COLUMNS, FIGURE_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
 from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
 from support.demo import ROOT
@@ -60,6 +60,7 @@ def test_the_formats_are_those_that_are_written(explanation):
     assert explanation.to_dict()["schema"] in block
 
     assert row_of("interactions.csv") == list(CSV_COLUMNS)
+    assert row_of("figure.csv") == list(FIGURE_COLUMNS)
     assert row_of("summary.csv") == list(COLUMNS)
     assert row_of("players.csv") == list(PLAYER_COLUMNS)
     assert row_of("levels.csv") == list(LEVEL_COLUMNS)

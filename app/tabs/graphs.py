@@ -38,7 +38,7 @@ class Graphs:
         self.view = session.view
         self.figure = coalition_figure("figure", first)
         self.notes = gr.Markdown(describe(first), elem_id="notes")
-        export_row(session.explanation, "export")
+        export_row(session.explanation, "export", session.view)
         shown = [self.figure, self.notes, self.explanation, self.message]
         asked = [session.video, session.caption, session.encoder, session.frames, session.weighting]
         gr.on(

@@ -6,55 +6,125 @@ players their own, on their box, or on their word or thumbnail where there is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
 from PIL import Image, ImageOps
+from torch import Tensor
 
+from explainers import player_id
+from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
-from hbi_core.figures.layout import (
-    FigureLayout,
-    LevelLayout,
-    Link,
-    lay_out,
-    links_of,
-)
+from hbi_core.figures.grades import GRADES, KEY_TITLE, OUTLIER, Grade
+from hbi_core.figures.layout import FigureLayout, LevelLayout, lay_out
+from hbi_core.figures.lines import Link, links_of
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
+from hbi_core.figures.view import FigureView, faded_words, shown_levels
+from hbi_core.figures.view_in_words import KEY, in_words, key_of, key_title
 
 _SMALLEST_FONT = 5.0
 _THUMBNAIL_DPI = 300
+_FADED = 0.35  # of the opacity of a link
+_FADED_WORD = "0.6"
+_LINE = 1.5  # em between lines below the key
+_CHARACTER = 0.52  # em, the mean width of one in these lines
+_ARC_AGAINST = {
+    "edgecolor": "0.55",
+    "linewidth": 0.6,
+}  # negative ones: most arcs are, and stand alone
 
 
-def coalition_print(explanation: Explained, width: str = "text") -> Figure:
+def coalition_print(
+    explanation: Explained,
+    width: str = "text",
+    view: FigureView | None = None,
+    font: str = "sans",
+    pairs: Mapping[str, Tensor] | None = None,
+) -> Figure:
     """Draw an explanation.
 
     Args:
         explanation: what to draw.
         width: "text" (6.875 in) or "column" (3.25 in).
+        view: which levels and links are shown; None shows all links across the sides.
+        font: "sans" or "serif".
+        pairs: of each level that is shown, by its name, as `shown_links` needs them for the links
+            within a side.
+
+    Raises:
+        InputError: the explanation has none of the levels.
     """
-    inches = WIDTHS[width]
-    layout = lay_out(explanation, inches * POINTS, EM[width], _SMALLEST_FONT)
-    figure = Figure(figsize=(inches, layout.height / POINTS))
-    with print_style():
+    view = view or FigureView()
+    inches, em = WIDTHS[width], EM[width]
+    layout = lay_out(explanation, inches * POINTS, em, _SMALLEST_FONT, view)
+    drawn = [
+        (level, placed, links_of(level, placed, view, (pairs or {}).get(level.name)))
+        for level, placed in zip(shown_levels(explanation.levels, view), layout.levels, strict=True)
+    ]
+    told = _told(view, {level.name: links for level, _, links in drawn}, layout.width, 0.8 * em)
+    height = layout.height + _LINE * 0.8 * em * len(told)
+    figure = Figure(figsize=(inches, height / POINTS))
+    words = faded_words(explanation.words) if view.fade else ()
+    with print_style(font):
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
+        axes.set(xlim=(0, layout.width), ylim=(height, 0))
         axes.axis("off")
-        for level, placed in zip(explanation.levels, layout.levels, strict=True):
+        for level, placed, links in drawn:
             if placed is not layout.levels[0]:
-                y = placed.top - 0.8 * layout.em
+                y = placed.top - 0.8 * em
                 axes.axhline(y, color="0.25", lw=0.8, dashes=(5, 3))
             title = f"{level.name.capitalize()} level", f"S = {level.score:.3f}"
-            draw_title(axes, placed, title, layout.em)
-            draw_links(axes, links_of(level, placed), layout.em)
-            draw_players(axes, placed, layout, explanation.video.frames)
-        draw_key(axes, layout.width, layout.height - 0.8 * layout.em, layout.em)
+            draw_title(axes, placed, title, em)
+            draw_links(axes, links, em, _faded_players(level, words))
+            draw_players(axes, placed, layout, explanation.video.frames, faded=words)
+        y = layout.height - 0.8 * em
+        draw_key(axes, layout.width, y, em, key_title(view), key_of(view))
+        for number, line in enumerate(told, 1):
+            axes.text(
+                0.4 * em,
+                y + number * _LINE * 0.8 * em,
+                line,
+                va="center",
+                fontsize=0.8 * em,
+                color="0.25",
+            )
     return figure
+
+
+def _told(
+    view: FigureView, links: Mapping[str, Sequence[Link]], width: float, em: float
+) -> list[str]:
+    """Lines below the key: what the view changes, and how many links lie above the scale."""
+    told = list(in_words(view))
+    outliers = {
+        name: count
+        for name, shown in links.items()
+        if (count := sum(link.grade.name == OUTLIER.name for link in shown))
+    }
+    if outliers:
+        counts = ", ".join(f"{count} at the {name} level" for name, count in outliers.items())
+        told.append(f"darkest: above the scale ({counts})")
+    if not told:
+        return []
+    text = "; ".join(told)
+    characters = int((width - em) / (_CHARACTER * em))
+    return textwrap.wrap(text[0].upper() + text[1:] + ".", characters)
+
+
+def _faded_players(level: GameLevel, words: Collection[int]) -> frozenset[str]:
+    """The text players of a level that are faded words alone, by their names."""
+    return frozenset(
+        player_id(level.name, "text", number)
+        for number, token in enumerate(level.text_tokens)
+        if words and set(token.words) <= set(words)
+    )
 
 
 def draw_title(axes: Axes, level: LevelLayout, lines: tuple[str, str], em: float) -> None:
@@ -68,20 +138,26 @@ def draw_title(axes: Axes, level: LevelLayout, lines: tuple[str, str], em: float
         axes.text(x, middle, line, rotation=90, ha="center", va="center", **style)
 
 
-def draw_links(axes: Axes, links: Iterable[Link], em: float) -> None:
-    """The lines of a level, in their order."""
+def draw_links(axes: Axes, links: Iterable[Link], em: float, faded: Collection[str] = ()) -> None:
+    """The lines of a level, in their order; those of faded players, by name, are lighter."""
     for link in links:
-        axes.add_collection(
-            LineCollection(
-                [(link.start, link.end)],
-                colors=link.grade.colour,
-                linewidths=link.grade.width * em / EM["text"],
-                alpha=link.grade.opacity,
-                linestyles=[_style(link.grade)],
-                capstyle="round",
-                gid=link.id,
-            )
-        )
+        style: dict[str, Any] = {
+            "linestyle": _style(link.grade),
+            "linewidth": link.grade.width * em / EM["text"],
+            "alpha": link.grade.opacity * (_FADED if {*link.ends} & {*faded} else 1.0),
+            "capstyle": "round",
+            "gid": link.id,
+        }
+        colour = link.grade.colour
+        if link.kind == "cross":
+            style["linestyle"] = [style["linestyle"]]
+            axes.add_collection(LineCollection([(link.start, link.end)], colors=colour, **style))
+        else:
+            (left, y), (right, _) = link.start, link.end
+            over = ((left + right) / 2, y + 2 * link.bend)  # the arc goes half as far
+            path = Path([link.start, over, link.end], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+            style |= {"edgecolor": colour} | (_ARC_AGAINST if link.grade is GRADES[-1] else {})
+            axes.add_patch(PathPatch(path, fill=False, **style))
 
 
 def draw_players(
@@ -90,6 +166,7 @@ def draw_players(
     layout: FigureLayout,
     frames: np.ndarray,
     colours: Mapping[str, str] | None = None,
+    faded: Collection[int] = (),
 ) -> None:
     """The words, thumbnails and boxes of a level.
 
@@ -99,6 +176,7 @@ def draw_players(
         layout: the whole one.
         frames: uint8 [F, H, W, 3].
         colours: of words and of boxes, by the player's name; others are black, and grey.
+        faded: words that are drawn lighter, as indices.
     """
     colours, em = colours or {}, layout.em
     boxed = {token.id for token in level.boxes}
@@ -121,7 +199,7 @@ def draw_players(
             cell.label.replace("$", r"\$"),
             ha="center",
             fontsize=layout.font,
-            color=colours.get(cell.id, "black"),
+            color=colours.get(cell.id, _FADED_WORD if cell.index in faded else "black"),
             gid=None if cell.id in boxed else cell.id,
             **upright,
         )
@@ -144,14 +222,21 @@ def _style(grade: Grade) -> str | tuple:
     return (0, (3, 3)) if grade.dotted else "solid"
 
 
-def draw_key(axes: Axes, width: float, y: float, em: float, title: str = KEY_TITLE) -> None:
-    """What the colours mean, in one line around y."""
+def draw_key(
+    axes: Axes,
+    width: float,
+    y: float,
+    em: float,
+    title: str = KEY_TITLE,
+    grades: Sequence[tuple[Grade, str]] = KEY,
+) -> None:
+    """What the colours mean, in one line around y: grades with their labels."""
     small = 0.8 * em
     style: dict[str, Any] = {"va": "center", "fontsize": small, "color": "0.25"}
     axes.text(0.5 * small, y, title, **style)
-    start = (2.0 + 0.53 * len(title)) * small
-    step = (width - start) / len(GRADES)
-    for number, grade in enumerate(GRADES):
+    start = max(10.0, 2.0 + 0.53 * len(title)) * small
+    step = (width - start) / len(grades)
+    for number, (grade, label) in enumerate(grades):
         x = start + number * step
         axes.plot(
             [x, x + 1.5 * small],
@@ -162,7 +247,7 @@ def draw_key(axes: Axes, width: float, y: float, em: float, title: str = KEY_TIT
             ls=_style(grade),
             solid_capstyle="round",
         )
-        axes.text(x + 2.2 * small, y, key_label(number), **style)
+        axes.text(x + 2.2 * small, y, label, **style)
 
 
 def thumbnail(frame: np.ndarray, width: float, height: float, dpi: float) -> np.ndarray:

@@ -51,15 +51,16 @@ _BARS_KEY = (
 _LINES_KEY = f"(the {MOST} widest of a level, from {100 * WEAKEST:.0f} % on)"
 
 
-def contrast_print(contrast: Contrasted, width: str = "text") -> Figure:
+def contrast_print(contrast: Contrasted, width: str = "text", font: str = "sans") -> Figure:
     """Draw a contrast.
 
     Args:
         contrast: what to draw.
         width: "text" (6.875 in); or "column" (3.25 in), which has room for the differences only.
+        font: "sans" or "serif".
     """
     drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside=width == "text")
-    with print_style():
+    with print_style(font):
         return drawing.figure()
 
 

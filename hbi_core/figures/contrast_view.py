@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import Grade, grade_of, reference_of
-from hbi_core.figures.layout import Cell, LevelLayout, Link, Token, links_of
+from hbi_core.figures.layout import Cell, LevelLayout, Token
+from hbi_core.figures.lines import Link, links_of
 
 FOR_A, FOR_B = "#b35806", "#542788"  # told apart in grey and by colour-blind readers
 WEAKEST = 0.25  # share of the level's widest difference; weaker lines are not drawn

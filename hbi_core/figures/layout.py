@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from explainers import player_id
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.labels import length_in_em, shortened
-from hbi_core.figures.view import FigureView, ShownLink, shown_links
+from hbi_core.figures.view import FigureView, shown_levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +50,18 @@ class Token:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link(ShownLink):
-    """The line of a link that is shown."""
-
-    start: tuple[float, float]
-    end: tuple[float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
 class LevelLayout:
-    """Where the players of one level stand; `links_of` draws lines between them.
+    """Where the players of one level stand; `lines.links_of` draws lines between them.
 
-    `boxes` are the players that boxes are drawn around.
+    `boxes` are the players that boxes are drawn around; `arcs` is the room above the words and
+    below the frames, for links within a side.
     """
 
     name: str
     score: float
     top: float
     bottom: float
+    arcs: float
     words: tuple[Cell, ...]
     frames: tuple[Cell, ...]
     text_tokens: tuple[Token, ...]
@@ -94,9 +86,16 @@ _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
 _PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
 _PAD = 0.35  # em between a box and its cells
+_ARCS = 3.2  # em above words and below frames, where links within a side are shown
 
 
-def lay_out(explanation: Explained, width: float, em: float, smallest_font: float) -> FigureLayout:
+def lay_out(
+    explanation: Explained,
+    width: float,
+    em: float,
+    smallest_font: float,
+    view: FigureView | None = None,
+) -> FigureLayout:
     """Place the players of an explanation.
 
     Args:
@@ -105,14 +104,21 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
         em: the unit of all distances, and the size of the words where they fit, points.
         smallest_font: how small words are set before they are turned by 90 degrees, points. Turned
             words are set as small as they must be.
+        view: which levels there are, and whether there is room for links within a side; None: all
+            levels and none.
+
+    Raises:
+        InputError: the explanation has none of these levels.
     """
+    view = view or FigureView()
     labels = [shortened(word) for word in explanation.words]
-    entity, *above = explanation.levels
+    entity, *_ = explanation.levels
+    shown = shown_levels(explanation.levels, view)
     row = width - (_MARGIN + 0.5) * em
-    gaps = max(_GAP * len(level.text_tokens) for level in above or [entity])
-    if len(entity.text_tokens) < len(labels):
-        gaps = max(gaps, _PHRASE_GAP * len(entity.text_tokens))
-    room = row - em * gaps
+    gaps = [_GAP * len(level.text_tokens) for level in shown if level is not entity]
+    if entity in shown and len(entity.text_tokens) < len(labels):
+        gaps.append(_PHRASE_GAP * len(entity.text_tokens))
+    room = row - em * max(gaps, default=0.0)
 
     lengths = [length_in_em(label) + 0.9 for label in labels]
     vertical = room / _longest_row(explanation.levels, lengths) < smallest_font
@@ -124,7 +130,7 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
     _, pixel_height, pixel_width, _ = explanation.video.frames.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
     height, levels = 0.4 * em, []
-    for level in explanation.levels:
+    for level in shown:
         layout = _lay_out_level(
             level,
             level is entity,
@@ -137,6 +143,7 @@ def lay_out(explanation: Explained, width: float, em: float, smallest_font: floa
             word_height=word_height,
             frame_aspect=aspect,
             em=em,
+            arcs=_ARCS * em if view.shows_sides else 0.0,
         )
         levels.append(layout)
         height = layout.bottom + 1.6 * em
@@ -171,11 +178,12 @@ def _lay_out_level(
     word_height: float,
     frame_aspect: float,
     em: float,
+    arcs: float,
 ) -> LevelLayout:
     merged = len(level.text_tokens) < len(labels) or len(level.video_tokens) < len(times)
     pad = _PAD * em if merged else 0.0
     gap = (_PHRASE_GAP if is_entity else _GAP) * em if merged else 0.0
-    word_top = top + pad
+    word_top = top + arcs + pad
     words, text_tokens = _lay_out_row(
         level.name,
         "text",
@@ -216,7 +224,8 @@ def _lay_out_level(
         name=level.name,
         score=level.score,
         top=top,
-        bottom=frame_top + frame_height + video_pad,
+        bottom=frame_top + frame_height + video_pad + arcs,
+        arcs=arcs,
         words=words,
         frames=frames,
         text_tokens=text_tokens,
@@ -275,25 +284,3 @@ def _lay_out_row(
         )
         x += between
     return tuple(cells), tuple(tokens)
-
-
-def links_of(
-    level: GameLevel,
-    layout: LevelLayout,
-    view: FigureView | None = None,
-    pairs: Tensor | None = None,
-) -> tuple[Link, ...]:
-    """The lines between the players of a level, the weakest first: the order to draw them in.
-
-    Args:
-        level: with its interactions.
-        layout: where its players stand.
-        view, pairs: as for `shown_links`; None shows all cross links.
-    """
-    places = {token.id: (token.middle, token.top) for token in layout.video_tokens} | {
-        token.id: (token.middle, token.top + token.height) for token in layout.text_tokens
-    }
-    return tuple(
-        Link(**vars(link), start=places[link.ends[1]], end=places[link.ends[0]])
-        for link in shown_links(level, view or FigureView(), pairs)
-    )

@@ -39,18 +39,19 @@ _SHOWN_NEGATIVE = 0.05  # of the limit
 """Below it a cell has no minus: it would be noise on white."""
 
 
-def methods_print(comparison: Compared, width: str = "text") -> Figure:
+def methods_print(comparison: Compared, width: str = "text", font: str = "sans") -> Figure:
     """Draw a comparison: estimates against exact values, error against time, heat maps.
 
     Args:
         comparison: what to draw.
         width: "text" (6.875 in) or "column" (3.25 in).
+        font: "sans" or "serif".
     """
     view, em = view_of(comparison), EM[width]
     inches = WIDTHS[width]
     sheet = _Sheet(inches * POINTS, em, view)
     figure = Figure(figsize=(inches, sheet.height / POINTS))
-    with print_style():
+    with print_style(font):
         scatter, cost, *maps = (
             figure.add_axes(
                 (

@@ -18,8 +18,9 @@ from hbi_core.figures.explained import Explained
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
 POINTS = 72.0
 EM = {"text": 8.0, "column": 6.0}  # points
-# matplotlib brings DejaVu; the others draw the scripts that it lacks, where they are installed.
-_FONTS = (
+# matplotlib brings DejaVu and STIX, which goes with Times; the others draw the scripts that these
+# lack, where they are installed.
+_SANS = (
     "DejaVu Sans",
     "Noto Sans",
     "Noto Sans CJK SC",
@@ -34,11 +35,15 @@ _FONTS = (
     "Segoe UI Symbol",
     "Symbola",
 )
+FONTS = {
+    "sans": _SANS,
+    "serif": ("STIXGeneral", "DejaVu Serif", "Noto Serif", "Noto Serif CJK SC", *_SANS),
+}
 
 
 def without_font(explanation: Explained) -> str:
     """Characters of the caption that no installed font can draw; a figure shows boxes for them."""
-    fonts = [get_font(findfont(font)) for font in _installed_fonts()]
+    fonts = [get_font(findfont(font)) for font in _installed_fonts("sans")]
     characters = sorted(set("".join(explanation.words)))
     return "".join(
         character
@@ -47,32 +52,53 @@ def without_font(explanation: Explained) -> str:
     )
 
 
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time."""
+def save_figure(figure: Figure, stem: Path, settings: str = "", font: str = "sans") -> list[Path]:
+    """Write stem.pdf, stem.svg and stem.png; the same figure gives the same bytes every time.
+
+    Args:
+        figure: drawn within `print_style(font)`.
+        stem: path without a suffix.
+        settings: what the metadata of the files tell as their subject or description; ASCII.
+        font: of the figure.
+    """
     formats: dict[str, dict[str, Any]] = {
-        ".pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
-        ".svg": {"metadata": {"Date": None, "Creator": None}},
-        ".png": {"dpi": 300, "metadata": {"Software": None}},
+        ".pdf": {
+            "metadata": {
+                "CreationDate": None,
+                "Producer": None,
+                "Creator": None,
+                "Subject": settings or None,
+            }
+        },
+        ".svg": {"metadata": {"Date": None, "Creator": None, "Description": settings or None}},
+        ".png": {
+            "dpi": 300,
+            "metadata": {"Software": None, **({"Description": settings} if settings else {})},
+        },
     }
     written = []
     for suffix, options in formats.items():
-        with print_style():
+        with print_style(font):
             figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
         written.append(stem.with_suffix(suffix))
     return written
 
 
-def _installed_fonts() -> list[str]:
+def _installed_fonts(font: str) -> list[str]:
     installed = {font.name for font in fontManager.ttflist}
-    return [font for font in _FONTS if font in installed]
+    return [name for name in FONTS[font] if name in installed]
 
 
 @contextmanager
-def print_style() -> Iterator[None]:
-    """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either."""
+def print_style(font: str = "sans") -> Iterator[None]:
+    """Fonts embedded as TrueType in PDF and as outlines in SVG, and nothing random in either.
+
+    Args:
+        font: "sans" or "serif".
+    """
     style = mpl.rc_context(
         {
-            "font.family": _installed_fonts(),
+            "font.family": _installed_fonts(font),
             "pdf.fonttype": 42,
             "svg.fonttype": "path",
             "svg.hashsalt": "hbi",

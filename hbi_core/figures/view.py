@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from explainers import player_id, ranks
 from explainers.coalition_graph import GameLevel
-from hbi_core.errors import SettingsError
+from hbi_core.errors import InputError, SettingsError
 from hbi_core.figures.grades import Grade, grade_of, reference_of
 from hbi_core.inputs.function_words import function_words, looks_english
 from hbi_core.settings import COUNT, SHARE, Allowed, check, distinct, from_plain, one_of, optional
@@ -25,6 +25,7 @@ LEVELS = ("entity", "action", "event")
 SIGNS = ("both", "positive", "negative")
 MEASURES = ("interaction", "cosine", "difference")
 SCALES = ("level", "word", "frame")
+Named = TypeVar("Named", bound=GameLevel)
 _FLAG = Allowed("true or false", lambda value: isinstance(value, bool))
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
@@ -93,6 +94,11 @@ class FigureView:
         object.__setattr__(self, "levels", ordered)
         object.__setattr__(self, "threshold", float(self.threshold))
 
+    @property
+    def shows_sides(self) -> bool:
+        """Whether there are links within a side: only interactions have them."""
+        return self.sides and self.measure == "interaction"
+
     def to_dict(self) -> dict[str, Any]:
         """All settings, as "view" in explanation.json has them."""
         return plain_settings(self)
@@ -127,18 +133,23 @@ class FigureView:
         return urlencode(texts, safe=",")
 
     @classmethod
-    def from_query(cls, query: str | Mapping[str, str]) -> FigureView:
-        """The settings among the parameters of an address; others are not looked at.
+    def from_query(cls, query: str | Mapping[str, str], strict: bool = False) -> FigureView:
+        """The settings among the parameters of an address.
 
         Args:
             query: "top=10&sign=positive", with or without a question mark, or by name.
+            strict: whether other parameters are refused; they are not looked at else.
 
         Raises:
-            SettingsError: one has a value that it cannot have.
+            SettingsError: one has a value that it cannot have, or, if strict, is none of a view.
         """
         if isinstance(query, str):
             query = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
-        known = {field.name for field in fields(cls)}
+        known = [field.name for field in fields(cls)]
+        if strict and (wrong := [name for name in query if name not in known]):
+            raise SettingsError(
+                f"A view has no setting {', '.join(wrong)}; there are {', '.join(known)}."
+            )
         return cls(**{name: _read(name, text) for name, text in query.items() if name in known})
 
 
@@ -200,8 +211,26 @@ def measured(level: GameLevel, measure: str) -> np.ndarray:
     return cosine if measure == "cosine" else _standard(interaction) - _standard(cosine)
 
 
+def shown_levels(levels: Sequence[Named], view: FigureView) -> tuple[Named, ...]:
+    """The levels that a view shows, in their order.
+
+    Raises:
+        InputError: none of them.
+    """
+    shown = tuple(level for level in levels if level.name in view.levels)
+    if not shown:
+        there = ", ".join(level.name for level in levels)
+        raise InputError(
+            f"The figure would have no level: {', '.join(view.levels)} is to be shown, and there "
+            f"is {there}. Choose one of these."
+        )
+    return shown
+
+
 def shown_links(
-    level: GameLevel, view: FigureView, pairs: Tensor | None = None
+    level: GameLevel,
+    view: FigureView,
+    pairs: Tensor | None = None,
 ) -> tuple[ShownLink, ...]:
     """The links of a level that a view shows, whether or not it shows the level.
 
@@ -220,7 +249,7 @@ def shown_links(
     """
     values = measured(level, view.measure)
     sides = []
-    if view.sides and view.measure == "interaction":
+    if view.shows_sides:
         if pairs is None:
             raise ValueError("Links within a side need the interactions of all pairs.")
         sides = _sides(_numbers(pairs), len(values))

@@ -33,6 +33,8 @@ ENDPOINTS = {
     "/figure": {
         "format": {"enum": ["pdf", "svg", "png"]},
         "width": {"enum": ["text", "column"]},
+        "font": {"enum": ["sans", "serif"]},
+        "view": {"type": "string"},
         **ASKED,
     },
 }
@@ -96,13 +98,16 @@ def test_clips_are_searched(client, tmp_path):
 
 
 def test_the_figure_is_a_file(client, asked, tmp_path):
-    file = client.predict(**asked, width="column", api_name="/figure")
+    asked |= {"width": "column", "font": "serif", "view": "levels=event"}
+    file = client.predict(**asked, api_name="/figure")
     page = PdfReader(file).pages[0]
     assert float(page.mediabox.width) == pytest.approx(3.25 * 72)
+    with pytest.raises(AppError, match="top is 0: use"):
+        client.predict(**asked | {"view": "top=0"}, api_name="/figure")
     with pytest.raises(AppError, match="no format 'gif': use pdf, svg, png"):
         client.predict(**asked, format="gif", api_name="/figure")
     with pytest.raises(AppError, match="width"):
-        client.predict(**asked, width="page", api_name="/figure")
+        client.predict(**asked | {"width": "page"}, api_name="/figure")
 
 
 def test_methods_are_compared(client, asked):

@@ -26,7 +26,7 @@ def test_old_exports_are_deleted(tmp_path, monkeypatch):
     class Result:
         title = "../a b"
 
-        def save(self, folder, width):
+        def save(self, folder, width, font):
             file = Path(folder) / "numbers.txt"
             file.write_text(width)
             return [file]
@@ -38,13 +38,13 @@ def test_old_exports_are_deleted(tmp_path, monkeypatch):
     for folder in (left / "x", running / "y", uploads / "z"):
         folder.mkdir(parents=True)
         (folder / "hbi-a.zip").write_bytes(b"")
-    first = Path(export(Result(), "column", own))
+    first = Path(export(Result(), "column", exports=own))
     assert first.name == "hbi-..-a-b.zip"
     for path in (left / "x", left, running / "y", uploads / "z", uploads, first.parent):
         then = path.stat().st_mtime - KEPT_SECONDS - 1
         os.utime(path, (then, then))
-    second = Path(export(Result(), "column", own))
-    third = Path(export(Result(), "text", own))
+    second = Path(export(Result(), "column", exports=own))
+    third = Path(export(Result(), "text", exports=own))
     assert len({second.parent, third.parent, own}) == 3
     assert second.exists()
     assert third.exists()
@@ -54,4 +54,4 @@ def test_old_exports_are_deleted(tmp_path, monkeypatch):
     assert not (running / "y").exists()
     assert (uploads / "z" / "hbi-a.zip").exists()
     shutil.rmtree(own)  # as another server does when this one was idle
-    assert Path(export(Result(), "text", own)).exists()
+    assert Path(export(Result(), "text", exports=own)).exists()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import networkx as nx
 import pytest
+from PIL import Image
+from pypdf import PdfReader
 
-from explainers import coalition_graph
+from explainers import closed_form, coalition_graph
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.export import to_csv
+from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.view import FigureView, shown_links
 from hbi_core.pipeline import explain
 from support.demo import CAFE, CAFE_CAPTION, SAVED
 from support.printed import assert_for_print
@@ -152,10 +157,77 @@ def test_graph(explanation, saved):
             assert graph.has_edge(f"entity/video/{frame}", f"action/video/{index}")
 
 
+@pytest.mark.parametrize("font", ["sans", "serif"])
 @pytest.mark.parametrize(("width", "inches"), [("text", 6.875), ("column", 3.25)])
-def test_figure_for_papers(explanation, tmp_path, width, inches):
-    explanation.save(tmp_path, width)
+def test_figure_for_papers(explanation, tmp_path, width, inches, font):
+    explanation.save(tmp_path, width, font=font)
     assert_for_print(tmp_path / "figure", inches)
+
+
+VIEW = FigureView(levels=("entity", "action"), top=12, scale="word", sides=True)
+
+
+@pytest.fixture(scope="module")
+def viewed(explanation, tmp_path_factory):
+    """Saved with a view, and letters that files of no format like."""
+    folder = tmp_path_factory.mktemp("viewed")
+    replace(explanation, caption="<a> & é\x00 \U0001f600").save(folder, "column", VIEW, "serif")
+    return folder
+
+
+def test_the_links_of_the_figure_are_a_table(explanation, viewed):
+    with (viewed / "figure.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    expected = {}
+    for level in explanation.levels[:2]:
+        pairs = closed_form(level.game(explanation.weighting), pairs="all").values
+        for link in shown_links(level, VIEW, pairs):
+            expected[level.name, link.kind, str(link.first), str(link.second)] = link
+    assert len(rows) == len(expected)
+    for row in rows:
+        link = expected[row["level"], row["kind"], row["first"], row["second"]]
+        assert (float(row["value"]), float(row["share"])) == (link.value, link.share)
+        assert row["grade"] == link.grade.name
+        assert row["rank"] == ("" if link.rank is None else str(link.rank))
+
+
+def test_the_figure_says_what_it_was_made_of(explanation, viewed):
+    """In the metadata of each of its files; and the same files of the same once more."""
+    subject = PdfReader(viewed / "figure.pdf").metadata["/Subject"]
+    settings = json.loads(subject)
+    assert FigureView.from_dict(settings["view"]) == VIEW
+    assert settings["caption"] == "<a> & é\x00 \U0001f600"
+    assert settings["weighting"] == explanation.weighting
+    assert (settings["width"], settings["font"]) == ("column", "serif")
+    assert Image.open(viewed / "figure.png").text["Description"] == subject
+    description = "{http://purl.org/dc/elements/1.1/}description"
+    (told,) = ET.parse(viewed / "figure.svg").iter(description)
+    assert told.text == subject
+
+
+def test_a_view_is_kept_in_the_explanation(viewed, tmp_path):
+    opened = Explanation.from_file(viewed / "explanation.json")
+    assert opened.view == VIEW
+    opened.save(tmp_path, "column", font="serif")
+    for name in SAVED - {"figure.pdf", "figure.svg", "figure.png"}:  # frames are thumbnails now
+        assert (tmp_path / name).read_bytes() == (viewed / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("width", "font"), [("page", "sans"), ("text", "gothic")])
+def test_a_figure_that_cannot_be_is_told(explanation, tmp_path, width, font):
+    with pytest.raises(InputError, match="use one of"):
+        explanation.save(tmp_path / "new", width, font=font)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("width", ["text", "column"])
+def test_thumbnails_have_300_pixels_an_inch(explanation, tmp_path, width):
+    """As the PDF has them, at the size at which they are printed."""
+    explanation.save(tmp_path, width)
+    pixels = {one.image.width for one in PdfReader(tmp_path / "figure.pdf").pages[0].images}
+    (axes,) = coalition_print(explanation, width).axes
+    extents = [image.get_extent() for image in axes.images]
+    assert {round((right - left) / 72 * 300) for left, right, _, _ in extents} == pixels
 
 
 @pytest.mark.parametrize(

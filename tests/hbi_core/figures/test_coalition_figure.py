@@ -9,7 +9,8 @@ import pytest
 
 from explainers import ranks
 from hbi_core.figures.grades import GRADES, grade_of, key_label
-from hbi_core.figures.layout import lay_out, links_of
+from hbi_core.figures.layout import lay_out
+from hbi_core.figures.lines import links_of
 
 
 @pytest.fixture(scope="module")

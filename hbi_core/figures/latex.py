@@ -1,0 +1,122 @@
+"""The figure environment that shows an exported figure in a paper."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from typing import Protocol
+
+from hbi_core.figures.explained import Explained, Frames
+from hbi_core.figures.print_style import WIDTHS
+from hbi_core.figures.view import FigureView, shown_levels
+from hbi_core.figures.view_in_words import in_words
+
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    **{character: f"\\{character}" for character in "{}$&#_%"},
+}
+_MOST = 300  # characters of a caption or a name
+
+
+class Clip(Frames, Protocol):
+    """Frames of a video that has a name."""
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+
+
+class Told(Explained, Protocol):
+    """An explanation and what it was made with."""
+
+    @property
+    def video(self) -> Clip:
+        """What was looked at."""
+
+    @property
+    def title(self) -> str:
+        """What its files are named after."""
+
+    @property
+    def caption(self) -> str:
+        """As it was given."""
+
+    @property
+    def encoder(self) -> str:
+        """Of frames and words."""
+
+    @property
+    def checkpoint(self) -> str:
+        """Trained heads."""
+
+    @property
+    def weighting(self) -> str:
+        """Of the game."""
+
+
+def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
+    """A figure environment with figure.pdf in its width, whose caption says what is shown how.
+
+    It wants graphicx and, for its citations, references.bib. pdfLaTeX has no letters for most
+    scripts but Latin: captions in these ask for LuaLaTeX or XeLaTeX.
+    """
+    environment = "figure*" if width == "text" else "figure"
+    label = re.sub(r"[^A-Za-z0-9]+", "-", explanation.title).strip("-")
+    caption = textwrap.fill(_caption(explanation, view), 96, break_long_words=False)
+    return f"""\
+% \\usepackage{{graphicx}}; the entries of the citations are in references.bib.
+% View: {view.to_query() or "the default"}
+\\begin{{{environment}}}[t]
+  \\centering
+  \\includegraphics[width={WIDTHS[width]}in]{{figure.pdf}}
+  \\caption{{%
+{textwrap.indent(caption, "    ")}%
+  }}
+  \\label{{fig:hbi-{label}}}
+\\end{{{environment}}}
+"""
+
+
+def _caption(explanation: Told, view: FigureView) -> str:
+    names = [level.name for level in shown_levels(explanation.levels, view)]
+    levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
+    frames = len(explanation.video.times)
+    lines = {
+        "interaction": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi}",
+        "cosine": "Lines are cosine similarities",
+        "difference": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi} less "
+        "cosine similarities, each in standard deviations of its level",
+    }[view.measure]
+    highest = "lowest" if view.sign == "negative" else "highest"
+    said = in_words(view)[view.measure != "interaction" :]
+    filters = escaped("; ".join(said))
+    shown = f" Shown: {filters}." if said else ""
+    return (
+        f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
+        f"({frames} frame{'s' * (frames != 1)}) and the caption "
+        f"``{_short(explanation.caption)}'' at the {levels}. {lines}; colours are shares of the "
+        f"{highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
+        f"{_short(explanation.checkpoint)}, {explanation.weighting} weights."
+    )
+
+
+def escaped(text: str) -> str:
+    """Text of a user inside LaTeX: one line, without characters that end a run."""
+    printable = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text)
+    return "".join(_ESCAPED.get(c, c) for c in " ".join(printable.split()))
+
+
+def _short(text: str) -> str:
+    return escaped(text if len(text) <= _MOST else text[: _MOST - 1] + "…")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,57 @@
+"""What a view shows, for readers: the key of its colours, and what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
+from hbi_core.figures.view import FigureView
+
+_MEASURES = {
+    "cosine": "lines are cosine similarities",
+    "difference": "lines are the interaction less the cosine, each in standard deviations",
+}
+_SIGNS = {"positive": "positive links alone", "negative": "negative links alone"}
+KEY = tuple((grade, key_label(number)) for number, grade in enumerate(GRADES))
+
+
+def key_title(view: FigureView) -> str:
+    """What shares are taken of: "Of the highest:"."""
+    return "Of the lowest:" if view.sign == "negative" else KEY_TITLE
+
+
+def key_of(view: FigureView) -> tuple[tuple[Grade, str], ...]:
+    """The grades that links of a view can have, with their labels, the strongest first."""
+    if view.sign == "both":
+        return KEY
+    dotted = view.sign == "negative"
+    return tuple((replace(grade, dotted=dotted), label) for grade, label in KEY[:-1])
+
+
+def in_words(view: FigureView) -> tuple[str, ...]:
+    """What a view changes of the default but its levels: phrases without a capital or a stop.
+
+    Example:
+        >>> in_words(FigureView(top=10, sign="positive"))
+        ('positive links alone', 'the 10 strongest of a level')
+        >>> in_words(FigureView())
+        ()
+    """
+    said = []
+    if view.measure != "interaction":
+        said.append(_MEASURES[view.measure])
+    if view.sign != "both":
+        said.append(_SIGNS[view.sign])
+    if view.top is not None:
+        said.append(f"the {view.top} strongest of a level")
+    if view.top_per_word is not None:
+        said.append(f"the {view.top_per_word} strongest of a word or phrase")
+    if view.threshold > 0:
+        said.append(f"{100 * view.threshold:.3g} % of the scale and more")
+    if view.scale != "level":
+        said.append(f"each {view.scale} has a scale of its own")
+    if view.shows_sides:
+        said.append("arcs are interactions within a side")
+    if view.fade:
+        said.append("function words are lighter")
+    return tuple(said)

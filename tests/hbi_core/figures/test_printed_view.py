@@ -1,0 +1,98 @@
+"""Print draws what a view shows, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+
+from explainers import closed_form
+from hbi_core.errors import InputError
+from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.view import FigureView, faded_words, shown_links
+
+VIEWS = [
+    FigureView(),
+    FigureView(levels=("event",)),
+    FigureView(levels=("entity", "event"), top_per_word=2, sign="positive", scale="word"),
+    FigureView(top=9, measure="difference", scale="frame", fade=True),
+    FigureView(sign="negative", threshold=0.3, measure="cosine"),
+    FigureView(top=8, sides=True),
+]
+
+
+def printed(explanation, view, width="text"):
+    """The axes, and the lines in them by name."""
+    pairs = {
+        level.name: closed_form(level.game(explanation.weighting), pairs="all").values
+        for level in explanation.levels
+    }
+    (axes,) = coalition_print(explanation, width, view, pairs=pairs).axes
+    drawn = [*axes.collections, *axes.patches]
+    return axes, {one.get_gid(): one for one in drawn if "--" in one.get_gid()}, pairs
+
+
+@pytest.mark.parametrize("width", ["text", "column"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_links_of_the_view_are_drawn(explanation, view, width):
+    axes, lines, pairs = printed(explanation, view, width)
+    links = [
+        link
+        for level in explanation.levels
+        if level.name in view.levels
+        for link in shown_links(level, view, pairs[level.name])
+    ]
+    assert set(lines) == {link.id for link in links}
+    for link in links:
+        if link.kind == "cross":
+            (colour,) = lines[link.id].get_colors()
+            assert to_hex(colour) == link.grade.colour
+    titles = [text.get_text() for text in axes.texts if text.get_text().endswith(" level")]
+    assert titles == [f"{name.capitalize()} level" for name in view.levels]
+
+
+@pytest.mark.parametrize("width", ["text", "column"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_said_stands_on_the_paper(explanation, view, width):
+    """No text leaves the figure, and none of the key stands on another."""
+    axes, _, _ = printed(explanation, view, width)
+    figure = axes.figure
+    page, renderer = figure.bbox, FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in axes.texts]
+    for text, box in zip(axes.texts, boxes, strict=True):
+        assert box.x0 >= 0, text
+        assert box.x1 <= page.x1, text
+        assert box.y0 >= 0, text
+    below = [box for box in boxes if box.y1 < 0.1 * page.y1]
+    for number, one in enumerate(below):
+        assert not any(one.overlaps(other) for other in below[number + 1 :])
+
+
+def test_arcs_stay_between_their_players_and_the_edge(explanation):
+    axes, lines, _ = printed(explanation, FigureView(sides=True))
+    bottom, top = axes.get_ylim()
+    arcs = [line for name, line in lines.items() if name.count("/video/") != 1]
+    assert arcs
+    for arc in arcs:
+        (points,) = arc.get_path().to_polygons(closed_only=False)
+        ys = points[:, 1]
+        assert ys.min() >= top
+        assert ys.max() <= bottom
+
+
+def test_function_words_are_lighter(explanation):
+    axes, _, _ = printed(explanation, FigureView(fade=True))
+    faded = faded_words(explanation.words)
+    assert faded
+    entity = explanation.levels[0]
+    for number, token in enumerate(entity.text_tokens):
+        (drawn,) = [text for text in axes.texts if text.get_gid() == f"entity/text/{number}"][:1]
+        assert (drawn.get_color() != "black") == (set(token.words) <= set(faded))
+
+
+def test_a_figure_of_no_level_is_refused(explanation):
+    entity = replace(explanation, levels=explanation.levels[:1])
+    with pytest.raises(InputError, match="event is to be shown, and there is entity"):
+        coalition_print(entity, view=FigureView(levels=("event",)))
