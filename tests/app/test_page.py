@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import torch
 
-from support.demo import CAFE, CAFE_CAPTION
+from support.demo import CAFE, CAFE_CAPTION, SAVED
 
 LONG = 600.0  # seconds, for what takes a few on an idle machine
 
@@ -140,16 +140,7 @@ def test_other_example_and_export(page, tmp_path):
     assert "espresso" in figure_texts(page)
     page.click("label:has-text('column width')")
     with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
-        assert set(archive.namelist()) == {
-            "explanation.json",
-            "figure.pdf",
-            "figure.svg",
-            "figure.png",
-            "interactions.csv",
-            "players.csv",
-            "levels.csv",
-            "graph.graphml",
-        }
+        assert set(archive.namelist()) == SAVED
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]
 
 
