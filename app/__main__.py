@@ -76,6 +76,7 @@ def main() -> None:
         max_file_size=settings.max_file_size,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css_paths=ASSETS / "style.css",
+        head=f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
         ssr_mode=False,
         mcp_server=settings.mcp,
         prevent_thread_lock=True,

@@ -6,7 +6,8 @@ import gradio as gr
 
 from app.endpoints import Endpoints
 from app.examples import EXAMPLES
-from app.session import ENCODERS, KEPT_SECONDS, MOST_VIDEOS, Session, Tab
+from app.linking import Linking
+from app.session import ENCODERS, KEPT_SECONDS, MOST_FRAMES, MOST_VIDEOS, Session, Tab
 from app.stopping import stop
 from app.tabs.batch import Batch
 from app.tabs.exact_vs_estimated import ExactVsEstimated
@@ -38,7 +39,8 @@ def build_page() -> gr.Blocks:
     ) as page:
         gr.Markdown(_TITLE)
         session = ask()
-        with gr.Tabs() as tabs:
+        Linking(page, session)
+        with gr.Tabs(elem_id="tabs") as tabs:
             for tab in TABS:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
                     tab(session)
@@ -82,13 +84,15 @@ def ask() -> Session:
                 gr.Button("Stop", elem_id="stop", scale=1, min_width=80).click(
                     stop, queue=False, api_visibility="private", show_progress="hidden"
                 )
+            with gr.Row(elem_id="kept"):
                 opener = gr.UploadButton(
                     "Open explanation",
                     file_types=[".json"],
                     elem_id="open",
-                    scale=1,
-                    min_width=200,
+                    size="sm",
+                    min_width=150,
                 )
+                link = gr.Button("Copy link", elem_id="copy-link", size="sm", min_width=120)
             message = gr.Markdown(elem_id="message")
     recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS, choose=choose_model)
     return Session(
@@ -100,6 +104,7 @@ def ask() -> Session:
         button=button,
         examples=examples,
         opener=opener,
+        link=link,
         message=message,
         explanation=gr.State(
             first.explanation,
@@ -119,7 +124,7 @@ def _settings() -> tuple[gr.Dropdown, gr.Slider, gr.Radio]:
             label="Encoder",
             info="open_clip needs its weights in the local cache.",
         )
-        frames = gr.Slider(1, 24, 12, step=1, label="Frames")
+        frames = gr.Slider(1, MOST_FRAMES, 12, step=1, label="Frames")
         weighting = gr.Radio(
             list(WEIGHTINGS),
             value=WEIGHTINGS[0],

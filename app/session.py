@@ -22,6 +22,7 @@ from hbi_core.recent import RecentVideos
 
 KEPT_SECONDS = 3600  # what a visitor made is deleted after it
 MOST_VIDEOS = 8  # kept of all visitors
+MOST_FRAMES = 24  # that the page looks at; as an endpoint it takes 64
 LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 ENCODERS = {
     "Automatic: lite, no download": "auto",
@@ -51,6 +52,7 @@ class Session:
         button: asks for the explanation, as Enter in the caption does.
         examples: shows one that we ship, explained; its value is a number of EXAMPLES.
         opener: shows an explanation.json that is uploaded.
+        link: copies the address that shows the same.
         message: tells what is wrong with what was asked.
         explanation: of what was asked last, or was chosen; None when it was deleted.
         view: the filters of its figure, a FigureView.
@@ -66,6 +68,7 @@ class Session:
     button: gr.Button
     examples: gr.Dataset
     opener: gr.UploadButton
+    link: gr.Button
     message: gr.Markdown
     explanation: gr.State
     view: gr.State
@@ -93,20 +96,28 @@ class Tab(Protocol):
 
 
 Values = dict[Component, Any]
-_Tab = TypeVar("_Tab", bound=Tab)
+
+
+class Telling(Protocol):
+    """What tells errors in a message of its own, as a tab does."""
+
+    message: gr.Markdown
+
+
+_Telling = TypeVar("_Telling", bound=Telling)
 _Inputs = ParamSpec("_Inputs")
 
 
 def answered(
-    click: Callable[Concatenate[_Tab, _Inputs], Values],
-) -> Callable[Concatenate[_Tab, _Inputs], Values]:
+    click: Callable[Concatenate[_Telling, _Inputs], Values],
+) -> Callable[Concatenate[_Telling, _Inputs], Values]:
     """What a click returns, with an empty message. The Stop button ends it.
 
     Input that cannot be used is answered by the tab's message; the rest of the page stays as it is.
     """
 
     @functools.wraps(click)
-    def with_message(tab: _Tab, *inputs: _Inputs.args, **more: _Inputs.kwargs) -> Values:
+    def with_message(tab: _Telling, *inputs: _Inputs.args, **more: _Inputs.kwargs) -> Values:
         try:
             return click(tab, *map(_stoppable, inputs), **more) | {tab.message: ""}
         except InputError as error:

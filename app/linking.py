@@ -1,0 +1,119 @@
+"""The page and its address: what a link asks is shown, and what is shown is in the link."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from app.address import read_address, write_address
+from app.session import Session, Values, answered
+from hbi_core.figures.view import FigureView
+
+_NOT_IN_IT = (
+    "Your own video is not in the link, since nobody else may see it: whoever opens the link "
+    "uploads it again."
+)
+_UPLOAD = (
+    "This link was made with a visitor's own video, which is not in it. Upload that video, then "
+    "press Explain."
+)
+
+
+class Linking:
+    """Reads the address when the page is opened, keeps it true, and copies it.
+
+    Attributes:
+        message: tells what is wrong with an address.
+    """
+
+    def __init__(self, page: gr.Blocks, session: Session) -> None:
+        self.session, self.message = session, session.message
+        self.link = gr.Textbox(
+            visible=False,
+            show_label=False,
+            container=False,
+            interactive=False,
+            buttons=["copy"],
+            elem_id="link",
+        )
+        self.note = gr.Markdown(elem_id="link-note")
+        self.query = gr.Textbox(visible=False)
+        self.view = gr.Textbox(visible=False)  # of an address, for the figure
+        asked = [session.video, session.caption, session.encoder, session.frames]
+        asked += [session.weighting, session.view]
+        quiet: dict[str, Any] = {
+            "queue": False,
+            "api_visibility": "private",
+            "show_progress": "hidden",
+        }
+        page.load(self.read, None, [*asked, self.view, self.message], **quiet).then(
+            None, self.view, None, js="hbiPage.opened"
+        )
+        gr.on(
+            [session.explanation.change, session.view.change],
+            self.write,
+            asked,
+            [self.query, self.message],
+            **quiet,
+        ).success(None, self.query, None, js="hbiPage.address")
+        session.explanation.change(None, js="() => hbiPage.redrawn()")
+        session.link.click(
+            self.offer, asked, [self.query, self.link, self.note, self.message], **quiet
+        ).success(None, self.query, self.link, js="hbiPage.copied")
+
+    @answered
+    def read(self, request: gr.Request) -> Values:
+        """What the address asks, shown."""
+        asked = read_address(dict(request.query_params))
+        session = self.session
+        values: Values = {
+            session.view: asked.view,
+            self.view: json.dumps(asked.view.to_dict()) if asked.view != FigureView() else "",
+        }
+        for component, value in (
+            (session.caption, asked.caption),
+            (session.encoder, asked.encoder),
+            (session.frames, asked.frames),
+            (session.weighting, asked.weighting),
+        ):
+            if value is not None:
+                values[component] = value
+        if asked.video is not None:
+            values[session.video] = str(asked.video)
+        if asked.own_video:
+            values[session.video] = None
+            gr.Info(_UPLOAD, duration=20)
+        return values
+
+    @answered
+    def write(
+        self,
+        video: Any,
+        caption: Any,
+        encoder: Any,
+        frames: Any,
+        weighting: Any,
+        view: FigureView,
+    ) -> Values:
+        """What is shown, as a query."""
+        return {self.query: write_address(video, caption, encoder, frames, weighting, view)[0]}
+
+    @answered
+    def offer(
+        self,
+        video: Any,
+        caption: Any,
+        encoder: Any,
+        frames: Any,
+        weighting: Any,
+        view: FigureView,
+    ) -> Values:
+        """The Copy link button."""
+        query, has_video = write_address(video, caption, encoder, frames, weighting, view)
+        return {
+            self.query: query,
+            self.link: gr.Textbox(visible=True),
+            self.note: "" if has_video else _NOT_IN_IT,
+        }

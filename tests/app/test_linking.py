@@ -1,0 +1,64 @@
+"""A link shows what was shown where it was copied; a video that does not play is explained."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+LONG = 600.0
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(1000 * LONG)
+    yield page
+    page.close()
+
+
+def opened(page, address):
+    page.goto(address, wait_until="domcontentloaded")
+    page.wait_for_selector("#explain")
+
+
+def copied(page):
+    """The link that the button gives; the address of the page is the same then."""
+    page.click("#copy-link")
+    page.wait_for_function("document.querySelector('#link textarea, #link input')?.value")
+    link = page.input_value("#link textarea, #link input")
+    assert page.evaluate("location.href") == link
+    return link
+
+
+def test_a_link_shows_the_same_again(page, server):
+    query = "video=cafe&caption=a+cat+%26+a+cup&encoder=auto&frames=2&weighting=fixed&explain=1"
+    opened(page, f"{server}/?{query}&top=5&tab=comparison")
+    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')", state="attached")
+    assert page.inner_text("button[role=tab][aria-selected=true]") == "Exact vs estimated"
+    assert page.input_value("textarea >> nth=0") == "a cat & a cup"
+    link = copied(page)
+    assert parse_qs(urlsplit(link).query) == parse_qs(f"{query}&top=5&tab=comparison")
+    page.fill("textarea >> nth=0", "a cup")
+    page.click("#explain")
+    page.wait_for_function("location.search.includes('caption=a+cup')")
+
+
+def test_an_address_that_is_wrong_is_told(page, server):
+    opened(page, f"{server}/?frames=9999")
+    page.wait_for_selector("#message:has-text('asks for 9999 frames')")
+
+
+def test_a_video_that_does_not_play_is_explained(page, server, tmp_path):
+    """And a visitor's own video is in no link."""
+    opened(page, server)
+    fake = tmp_path / "cafe.mp4"
+    fake.write_text("This is not a video.\n" * 100)
+    page.locator("#video button[aria-label='Clear']").first.click()
+    page.locator("#video input[type=file]").set_input_files(str(fake))
+    page.wait_for_selector("#codec-note:has-text('no decoder')")
+    assert "video=own" in copied(page)
+    page.wait_for_selector("#link-note:has-text('not in the link')")
+    page.click("text=Four scenes")
+    page.wait_for_selector("#codec-note", state="detached")
+    page.wait_for_function("location.search.includes('video=day')")
