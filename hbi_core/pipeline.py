@@ -188,9 +188,9 @@ def search(
             be used. A single file that cannot be read is skipped, and told.
 
     Example:
-        >>> result = search("assets/clips", "a cup of coffee", top=2)
+        >>> result = search("assets/clips", "a cup of coffee", top=1)
         >>> [hit.name for hit in result.hits]
-        ['cafe.mp4', 'day.mp4']
+        ['cafe.mp4']
     """
     tell = or_silence(progress)
     parsed, top, frames = parse_caption(query), checked_top(top), checked_frames(frames)
