@@ -39,13 +39,13 @@ def build_page() -> gr.Blocks:
     ) as page:
         gr.Markdown(_TITLE)
         session = ask()
+        Endpoints(session)  # first: what comes later may not take their names
         Linking(page, session)
         with gr.Tabs(elem_id="tabs") as tabs:
             for tab in TABS:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
                     tab(session)
         tabs.select(None, js=_FIT)
-        Endpoints(session)
     return page
 
 
