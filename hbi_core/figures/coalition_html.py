@@ -1,4 +1,4 @@
-"""The coalition graph that answers: drawn in the browser, by the scripts in assets/, from JSON.
+"""The coalition graph that answers: drawn in the browser, by scripts of ours, from JSON.
 
 The same scripts and the same JSON make the figure of the page, a file that opens without a network,
 and what a notebook shows. Players and links have the names of the coalition graph as their data-id.
@@ -38,6 +38,7 @@ SCRIPTS = (  # in the order that they need each other
     "coalition_view.js",
 )
 STYLES = ("coalition_view.css", "what_if.css")
+_FOLDER = ASSETS / "view"
 _ASPECTS = (0.5, 1.2)  # height by width of the thumbnails that are drawn
 
 
@@ -110,8 +111,8 @@ def view_json(explanation: Shown, view: FigureView | None = None) -> str:
 @cache
 def view_head() -> str:
     """The scripts and the style that `hbi.coalitionView(root, data)` needs, as elements."""
-    scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    style = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in STYLES)
+    scripts = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    style = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     return f"<style>\n{style}</style>\n<script>\n{scripts}</script>"
 
 

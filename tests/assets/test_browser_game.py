@@ -1,4 +1,4 @@
-"""The game in the browser (assets/game.js) against `explainers`."""
+"""The game in the browser (assets/view/game.js) against `explainers`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMPUTE = """([level, weighting, kept, members]) => {
 def compute(browser):
     """A function of a game, the players kept and a set of them: what game.js makes of these."""
     page = browser.new_page()
-    page.add_script_tag(path=ROOT / "assets" / "game.js")
+    page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
 
     def in_browser(game, kept, members):
         level = {
@@ -213,7 +213,7 @@ def test_an_unknown_weighting_is_refused(browser):
     from playwright.sync_api import Error
 
     page = browser.new_page()
-    page.add_script_tag(path=ROOT / "assets" / "game.js")
+    page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
     with pytest.raises(Error, match="must be one of renormalised,fixed"):
         page.evaluate("hbi.game.similarityGame({}, 'equal')")
     page.close()
