@@ -83,8 +83,8 @@ class SearchResult:
     Example:
         >>> from hbi_core.pipeline import search
         >>> result = search("assets/clips", "a cup of coffee", top=1)
-        >>> result.clips, [hit.name for hit in result.hits]
-        (3, ['cafe.mp4'])
+        >>> result.clips, len(result.hits)
+        (3, 1)
     """
 
     query: str

@@ -71,8 +71,9 @@ def check_installed(wanted: list[str]) -> None:
         if before == "-r":
             assert (ROOT / name).is_file()
         elif name != "-r":
-            extra = re.fullmatch(r"\.(?:\[(\w+)\])?", name).group(1)
-            assert not extra or f"\n{extra} = {{ file" in (ROOT / "pyproject.toml").read_text()
+            extras = re.fullmatch(r"\.(?:\[(\w+(?:,\w+)*)\])?", name).group(1) or ""
+            for extra in filter(None, extras.split(",")):
+                assert f"\n{extra} = {{ file" in (ROOT / "pyproject.toml").read_text()
 
 
 def check_options(module: str, options: list[str], monkeypatch) -> None:
