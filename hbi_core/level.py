@@ -77,10 +77,11 @@ class Level:
 
     Example:
         >>> action = explanation.levels[1]  # of what `explain` returned
-        >>> action.name, len(action.video_tokens), len(action.text_tokens)
-        ('action', 3, 6)
-        >>> tuple(action.interactions.values.shape)
-        (3, 6)
+        >>> action.name, action.interactions.method
+        ('action', 'closed_form')
+        >>> players = len(action.video_tokens), len(action.text_tokens)
+        >>> tuple(action.interactions.values.shape) == players
+        True
     """
 
     name: str

@@ -64,8 +64,10 @@ def explain(
 
     Example:
         >>> explanation = explain("assets/clips/cafe.mp4", "A tabby cat, a cup of espresso.")
-        >>> [(level.name, tuple(level.interactions.values.shape)) for level in explanation.levels]
-        [('entity', (12, 7)), ('action', (3, 6)), ('event', (2, 3))]
+        >>> [level.name for level in explanation.levels]
+        ['entity', 'action', 'event']
+        >>> explanation.words
+        ('A', 'tabby', 'cat', 'a', 'cup', 'of', 'espresso')
     """
     if weighting not in WEIGHTINGS:  # all that is cheap to check comes before the costly half
         raise InputError(

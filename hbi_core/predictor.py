@@ -112,8 +112,8 @@ class Predictor:
             >>> from hbi_core.chosen_model import choose_model
             >>> predictor = Predictor(*choose_model())
             >>> predictor.set_video(read_video("assets/clips/cafe.mp4", frames=3))
-            >>> [len(level.video_tokens) for level in predictor.explain("a cat").levels]
-            [3, 3, 2]
+            >>> [token.frames for token in predictor.explain("a cat").levels[0].video_tokens]
+            [(0,), (1,), (2,)]
         """
         tell = or_silence(progress)
         seconds: dict[str, float] = {}
@@ -171,8 +171,8 @@ class Predictor:
             >>> predictor = Predictor(*choose_model())
             >>> predictor.set_video("assets/clips/cafe.mp4", frames=2)
             >>> explanation = predictor.explain("a cup of coffee", weighting="fixed")
-            >>> [token.text for token in explanation.levels[0].text_tokens]
-            ['a', 'cup', 'of', 'coffee']
+            >>> " ".join(token.text for token in explanation.levels[0].text_tokens)
+            'a cup of coffee'
         """
         if self.video is None:
             raise RuntimeError("set_video comes before explain")

@@ -8,8 +8,10 @@ import zipfile
 import pytest
 import torch
 
+from app.examples import EXAMPLES
 from support.demo import CAFE, CAFE_CAPTION, SAVED
 
+FIRST = EXAMPLES[0].explanation  # of what is asked when the page opens
 LONG = 600.0  # seconds, for what takes a few on an idle machine
 
 
@@ -67,7 +69,9 @@ def test_an_example_is_explained(page):
     tip = page.locator("#figure .hbi-tip")
     tip.wait_for()
     said = tip.text_content()
-    assert re.search(r"frames [\d–]+ .*: interaction [+−]\d\.\d{4} \(rank 1 of 6\)", said), said
+    pairs = FIRST.levels[-1].similarity.numel()
+    rank = rf"\(rank 1 of {pairs}\)"
+    assert re.search(rf"frames [\d–]+ .*: interaction [+−]\d\.\d{{4}} {rank}", said), said
     assert re.search(r"cosine similarity [+−]\d\.\d{3}", said), said
 
 
@@ -82,14 +86,14 @@ def test_a_chosen_frame_moves_the_player_and_filters_stay(page):
         arg=times[6],
     )
     lines = "document.querySelectorAll('#figure [data-level=entity] .hbi-link').length"
+    words = "[...document.querySelectorAll('#figure [data-level=entity] .hbi-word')]"
+    words += ".map(word => word.textContent).join(' ')"
     with page.expect_response(lambda answer: "queue/join" in answer.url or "/run/" in answer.url):
         page.fill("#figure [name=top]", "5")
     assert page.evaluate(lines) == 5
     page.fill("textarea", "a rocket and a woman")
     explain(page)
-    page.wait_for_function(
-        "document.querySelectorAll('#figure [data-level=entity] .hbi-text').length == 5"
-    )
+    page.wait_for_function(f"{words} === 'a rocket and a woman'")
     assert page.evaluate(lines) == 5
 
 
@@ -164,9 +168,11 @@ def test_what_if(page, explanation):
     page.fill("textarea", CAFE_CAPTION)
     explain(page)
     page.click(".hbi-what-if summary")
-    page.click("[aria-label='“cat” plays']")
     entity = explanation.levels[0]
-    kept = torch.tensor([token.text != "cat" for token in entity.text_tokens])
+    cat = explanation.words.index("cat")
+    kept = torch.tensor([cat not in token.words for token in entity.text_tokens])
+    (left_out,) = (token.text for token in entity.text_tokens if cat in token.words)
+    page.click(f"[aria-label='“{left_out}” plays']")
     everyone = torch.ones(len(entity.video_tokens), dtype=torch.bool)
     game = entity.game(explanation.weighting)
     before, after = float(game.grand_value()), float(game.value(everyone, kept))
@@ -194,16 +200,23 @@ def compare(page):
     page.wait_for_selector("#heat-maps .js-plotly-plot .heatmaplayer")
 
 
+def players_of(level):
+    """How many of each side, and how the page says it."""
+    video, text = len(level.video_tokens), len(level.text_tokens)
+    return video, text, f"{video} video + {text} text tokens = {video + text} players"
+
+
 def test_exact_vs_estimated(page, tmp_path):
     """The defaults; every level; the export; a new explanation clears it."""
     open_tab(page, "Exact vs estimated")
     compare(page)
     assert not page.inner_text("#comparison-message").strip()
     notes = page.inner_text("#comparison-notes")
-    assert "12 video + 21 text tokens = 33 players" in notes
-    assert "8,589,934,592 coalitions" in notes
+    frames, words, players = players_of(FIRST.levels[0])
+    assert players in notes
+    assert f"{2 ** (frames + words):,} coalitions" in notes
     assert re.search(r"CPU \(\d+ threads?; no GPU was found\)|GPU \(", notes)
-    for plot, points in (("#scatter", 2 * 12 * 21), ("#cost", 14)):
+    for plot, points in (("#scatter", 2 * frames * words), ("#cost", 14)):
         page.wait_for_selector(f"{plot} .scatterlayer")
         assert page.locator(f"{plot} .scatterlayer .points path.point").count() >= points
     page.wait_for_function(
@@ -212,7 +225,8 @@ def test_exact_vs_estimated(page, tmp_path):
 
     page.click("#comparison label:has-text('Event')")
     page.click("#compare")
-    page.wait_for_selector("#comparison-notes:has-text('5 players')")
+    *_, players = players_of(FIRST.levels[-1])
+    page.wait_for_selector(f"#comparison-notes:has-text('{players}')")
     page.click("#comparison label:has-text('column width')")
     with exported(page, "#comparison-export", "hbi-space-event.zip", tmp_path) as archive:
         assert b'width="234pt"' in archive.read("comparison.svg")[:2000]
@@ -220,7 +234,7 @@ def test_exact_vs_estimated(page, tmp_path):
     page.click("#budgets .remove-all")
     page.click("#compare")
     page.wait_for_selector("#comparison-message:has-text('at least one sampling budget')")
-    assert "5 players" in page.inner_text("#comparison-notes")
+    assert players in page.inner_text("#comparison-notes")
 
     page.click("#explain")
     page.wait_for_function("!document.querySelector('#comparison-notes')?.innerText.trim()")

@@ -206,10 +206,10 @@ def test_a_session_exports_what_it_explained(server, server_files, endpoints, up
     file = {"path": uploaded} | MARKED
     call(server, numbers["explain_and_draw"], [file, "a cat", "auto", 1, "fixed"], **session)
     before = set(server_files.rglob("*.zip"))
-    path = call(server, numbers["export"], [None, "column"], **session)[0]["path"]
+    path = call(server, numbers["export"], [None, "column", "sans", None], **session)[0]["path"]
     assert set(server_files.rglob("*.zip")) - before == {Path(path)}
     assert len(HTTP.get(f"{server}/gradio_api/file={path}").content) > 1000
-    other = call(server, numbers["export"], [None, "column"])
+    other = call(server, numbers["export"], [None, "column", "sans", None])
     assert other == "Nothing to export yet: press Explain or Compare first."
 
 

@@ -26,7 +26,9 @@ def test_json_schema(explanation):
         "checkpoint": "lite_heads.safetensors",
         "weighting": "renormalised",
     }
-    assert data["levels"][0]["text_tokens"][1] == {"words": [1], "text": "tabby"}
+    tokens = data["levels"][0]["text_tokens"]
+    words = [explanation.words[index] for token in tokens for index in token["words"]]
+    assert " ".join(token["text"] for token in tokens) == " ".join(words)
     for level in data["levels"]:
         assert set(level) == {
             "name",
@@ -162,7 +164,7 @@ def changed(explanation, path, value):
         (["levels", 1, "score"], 10**400, r"levels\[1\]\.score .* is not finite"),
         (["levels", 1, "name"], "entity", "two levels of one name"),
         (["levels", 0, "similarity"], [[0.0]], r"similarity has 1 elements instead of 12"),
-        (["levels", 0, "similarity", 3], [0.0] * 15, r"similarity\[3\] has 15 elements"),
+        (["levels", 0, "similarity", 3], [0.0] * 99, r"similarity\[3\] has 99 elements"),
         (["levels", 0, "interactions", 3, 4], None, r"interactions\[3\]\[4\] \(None\)"),
         (["levels", 0, "video_logits"], [0.0], "video_logits has 1 elements"),
         (["levels", 0, "values", "text"], [0.0], r"values\.text has 1 elements"),
@@ -173,7 +175,6 @@ def changed(explanation, path, value):
         (["levels", 2, "video_tokens", 0, "frames"], [1, 1], "does not increase"),
         (["levels", 2, "video_tokens", 0, "frames"], [1.0], "is no whole number"),
         (["levels", 2, "text_tokens", 0, "text"], "a\x00", "control characters"),
-        (["levels", 0, "text_tokens", 1, "words"], [2], r"is not \[1\]"),
         (["video", "frame_times", 1], -1, "is less than 0"),
         (["video", "frame_times", 1], 99, "does not increase"),
         (["video", "thumbnails", 1], "https://example.com/a.jpg", "does not begin with data:"),
@@ -188,6 +189,18 @@ def changed(explanation, path, value):
 def test_a_broken_file_is_told_with_its_place(explanation, path, value, message):
     with pytest.raises(ExplanationError, match=f"broken.json cannot be opened: .*{message}"):
         Explanation.from_json(changed(explanation, path, value), "broken.json")
+
+
+def test_without_a_list_of_words_each_is_a_token(explanation):
+    document = json.loads(explanation.to_json())
+    document.pop("words", None)
+    for index, token in enumerate(document["levels"][0]["text_tokens"]):
+        token["words"] = [index]
+    words = Explanation.from_json(json.dumps(document)).words
+    assert words == tuple(token.text for token in explanation.levels[0].text_tokens)
+    document["levels"][0]["text_tokens"][1]["words"] = [2]
+    with pytest.raises(ExplanationError, match=r"text_tokens\[1\]\.words .*is not \[1\]"):
+        Explanation.from_json(json.dumps(document))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_what_is_opened_again_writes_the_same_numbers(saved, tmp_path):
 def test_csv(explanation, saved):
     with (saved / "interactions.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 12 * 16 + 3 * 6 + 2 * 3
+    assert len(rows) == sum(level.similarity.numel() for level in explanation.levels)
     for row in rows:
         level = next(level for level in explanation.levels if level.name == row["level"])
         cell = int(row["video_token"]), int(row["text_token"])
@@ -143,15 +143,17 @@ def test_graph(explanation, saved):
     made = coalition_graph(explanation.levels)
     assert graph.nodes == made.nodes
     assert graph.adj == made.adj
-    assert len(graph) == 12 + 16 + 3 + 6 + 2 + 3
+    players = [sum(level.similarity.shape) for level in explanation.levels]
+    assert len(graph) == sum(players)
     action = explanation.levels[1]
     edge = graph.edges["action/video/1", "action/text/2"]
     assert edge["relation"] == "interaction"
     assert edge["interaction"] == float(action.interactions.values[1, 2])
     assert edge["similarity"] == float(action.similarity[1, 2])
     kinds = [kind for _, _, kind in graph.edges(data="relation")]
-    assert kinds.count("interaction") == 12 * 16 + 3 * 6 + 2 * 3
-    assert kinds.count("membership") == 12 + 16 + 3 + 6  # each player but those of the top level
+    pairs = [level.similarity.numel() for level in explanation.levels]
+    assert kinds.count("interaction") == sum(pairs)
+    assert kinds.count("membership") == sum(players[:-1])  # each but those of the top level
     for index, token in enumerate(action.video_tokens):
         for frame in token.frames:
             assert graph.has_edge(f"entity/video/{frame}", f"action/video/{index}")

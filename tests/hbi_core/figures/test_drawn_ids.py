@@ -29,8 +29,10 @@ def links(graph):
 
 @pytest.fixture(scope="module")
 def merged(graph, explanation):
-    """Players of the upper levels, which have boxes."""
-    return {player for player, level in graph.nodes(data="level") if level != "entity"}
+    """Players of the upper levels, and phrases, which have boxes."""
+    boxed = {player for player, level in graph.nodes(data="level") if level != "entity"}
+    phrases = len(explanation.levels[0].text_tokens) < len(explanation.words)
+    return boxed | {player for player in graph if phrases and player.startswith("entity/text/")}
 
 
 def test_ids_in_print(explanation, graph, links, tmp_path):

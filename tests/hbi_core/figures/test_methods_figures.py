@@ -81,7 +81,8 @@ def test_what_the_figures_show(comparison):
     assert (maps[2].values == off).all()
     assert (maps[2].drawn == maps[2].zoom * off).all()
     assert view.limit / 2.5 < abs(maps[2].drawn).max() <= view.limit
-    assert f"difference × {maps[2].zoom}, at most {abs(off).max():.2g}" == maps[2].title
+    times = f" × {maps[2].zoom:,}" if maps[2].zoom > 1 else ""
+    assert f"difference{times}, at most {abs(off).max():.2g}" == maps[2].title
     for label, token in zip(view.rows, comparison.level.video_tokens, strict=True):
         assert label.startswith("frame " if len(token.frames) == 1 else "frames ")
         assert str(token.frames[0] + 1) in label

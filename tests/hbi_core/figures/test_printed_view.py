@@ -83,13 +83,15 @@ def test_arcs_stay_between_their_players_and_the_edge(explanation):
 
 
 def test_function_words_are_lighter(explanation):
-    axes, _, _ = printed(explanation, FigureView(fade=True))
+    axes, _, _ = printed(explanation, FigureView(levels=("entity",), fade=True))
     faded = faded_words(explanation.words)
     assert faded
-    entity = explanation.levels[0]
-    for number, token in enumerate(entity.text_tokens):
-        (drawn,) = [text for text in axes.texts if text.get_gid() == f"entity/text/{number}"][:1]
-        assert (drawn.get_color() != "black") == (set(token.words) <= set(faded))
+    order = [word for token in explanation.levels[0].text_tokens for word in token.words]
+    drawn = [text for text in axes.texts if text.get_text() in explanation.words]
+    drawn.sort(key=lambda text: text.get_position()[0])
+    for word, text in zip(order, drawn, strict=True):
+        assert text.get_text() == explanation.words[word]
+        assert (text.get_color() != "black") == (word in faded)
 
 
 def test_a_figure_of_no_level_is_refused(explanation):
