@@ -32,6 +32,7 @@ COMPUTE = """([level, weighting, kept, members]) => {
 def compute(browser):
     """A function of a game, the players kept and a set of them: what game.js makes of these."""
     page = browser.new_page()
+    page.set_default_timeout(600_000)
     page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
 
     def in_browser(game, kept, members):
@@ -213,6 +214,7 @@ def test_an_unknown_weighting_is_refused(browser):
     from playwright.sync_api import Error
 
     page = browser.new_page()
+    page.set_default_timeout(600_000)
     page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
     with pytest.raises(Error, match="must be one of renormalised,fixed"):
         page.evaluate("hbi.game.similarityGame({}, 'equal')")
