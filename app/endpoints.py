@@ -12,6 +12,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from app.compared import compared
+from app.contrasted import contrasted
 from app.export import FORMATS, exported_figure
 from app.searched import searched, uploaded_clips
 from app.session import Session, explained
@@ -28,7 +29,14 @@ class Endpoints:
 
     def __init__(self, session: Session) -> None:
         self._recent = session.recent
-        for answer in (self.explain, self.search, self.exact_vs_estimated, self.figure):
+        answers = (
+            self.explain,
+            self.contrast,
+            self.search,
+            self.exact_vs_estimated,
+            self.figure,
+        )
+        for answer in answers:
             gr.api(
                 answer,
                 api_name=answer.__name__,
@@ -89,6 +97,48 @@ class Endpoints:
         with refused_plainly():
             found = uploaded_clips(clips)
             return searched(found, query, top, encoder, frames, self._recent).to_dict()
+
+    def contrast(
+        self,
+        video: gr.FileData,
+        caption: str,
+        other_caption: str = "",
+        other_video: gr.FileData | None = None,
+        other_encoder: Literal["same", "auto", "lite", "open_clip"] = "same",
+        encoder: Literal["auto", "lite", "open_clip"] = "auto",
+        frames: int = 12,
+        weighting: Literal["renormalised", "fixed"] = "renormalised",
+    ) -> dict[str, Any]:
+        """Say which frames and words speak for A, a video and a caption, rather than for B, which
+        has another caption, another video or another encoder: why did the wrong one win? Each
+        frame and word has a Shapley value; their differences add up to that of the scores.
+
+        Args:
+            video: the video file of A, which was uploaded to this server.
+            caption: of A; one or several English sentences, of which 64 words are read.
+            other_caption: of B; empty takes that of A.
+            other_video: the video file of B; none takes that of A.
+            other_encoder: of B; "same" takes that of A.
+            encoder: of A, as of /explain.
+            frames: of each video, as of /explain.
+            weighting: as of /explain.
+
+        Returns:
+            The contents of contrast.json: a sentence, both explanations, and for each level the
+            players of both with their numbers in A, in B and their difference.
+        """
+        with refused_plainly():
+            return contrasted(
+                video,
+                caption,
+                encoder,
+                frames,
+                weighting,
+                other_caption,
+                other_video,
+                other_encoder,
+                recent=self._recent,
+            ).to_dict()
 
     def exact_vs_estimated(
         self,

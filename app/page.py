@@ -10,6 +10,7 @@ from app.linking import Linking
 from app.session import ENCODERS, KEPT_SECONDS, MOST_FRAMES, MOST_VIDEOS, Session, Tab
 from app.stopping import stop
 from app.tabs.batch import Batch
+from app.tabs.contrast import ContrastTab
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.tabs.search import Search
@@ -19,7 +20,7 @@ from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ExactVsEstimated, Search, Batch)
+TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, ExactVsEstimated, Search, Batch)
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is

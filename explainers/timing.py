@@ -45,3 +45,15 @@ def _two_digits(value: float) -> str:
 def or_silence(progress: Progress | None) -> Progress:
     """What is told goes nowhere if None. Not `progress or ...`: gradio's is false without a bar."""
     return (lambda fraction, step: None) if progress is None else progress
+
+
+def half_of(progress: Progress | None, name: str, start: float) -> Progress:
+    """The bar of one of two halves, each of whose steps is told with the name of the half.
+
+    Args:
+        progress: of both halves, or None.
+        name: of the half.
+        start: 0 or ½, where it begins.
+    """
+    tell = or_silence(progress)
+    return lambda fraction, step: tell(start + fraction / 2, f"{name}: {step}")

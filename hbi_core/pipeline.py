@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from explainers import WEIGHTINGS
-from explainers.timing import Progress, or_silence
+from explainers.timing import Progress, half_of, or_silence
 from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
 from hbi_core.data.clip_set import ClipSet, clips_in_folder
@@ -137,21 +137,16 @@ def contrast(
         recent=recent or RecentVideos(videos=2, models=2),
     )
     a = explained(
-        video, caption, encoder, checkpoint=checkpoint, progress=_half(progress, "A", 0.0)
+        video, caption, encoder, checkpoint=checkpoint, progress=half_of(progress, "A", 0.0)
     )
     b = explained(
         video if other_video is None else other_video,
         caption if other_caption is None else other_caption,
         other_encoder or "auto",
         checkpoint=other_checkpoint,
-        progress=_half(progress, "B", 0.5),
+        progress=half_of(progress, "B", 0.5),
     )
     return Contrast(a, b)
-
-
-def _half(progress: Progress | None, which: str, start: float) -> Progress:
-    tell = or_silence(progress)
-    return lambda fraction, step: tell(start + fraction / 2, f"{which}: {step}")
 
 
 def search(

@@ -22,6 +22,11 @@ ASKED = {
 }
 ENDPOINTS = {
     "/explain": ASKED,
+    "/contrast": {
+        "other_caption": {"type": "string"},
+        "other_encoder": {"enum": ["same", "auto", "lite", "open_clip"]},
+        **ASKED,
+    },
     "/exact_vs_estimated": {
         "level": {"enum": ["entity", "action", "event"]},
         "budgets": {"type": "array", "items": {"type": "integer"}},
@@ -56,8 +61,18 @@ def test_endpoints_tell_their_arguments(client):
         video, caption, *others = told[name]["parameters"]
         assert video["parameter_name"] == "video"
         assert caption["type"] == {"type": "string"}
-        assert {one["parameter_name"]: one["type"] for one in others} == types
+        found = {one["parameter_name"]: one["type"] for one in others}
+        found.pop("other_video", None)  # a file, as the first one is
+        assert found == types
         assert all(one["parameter_has_default"] for one in others)
+
+
+def test_a_contrast(client, asked):
+    result = client.predict(**asked, other_caption="a rocket", frames=2, api_name="/contrast")
+    assert result["schema"] == "hbi-contrast/1"
+    assert result["differs"] == ["caption"]
+    with pytest.raises(AppError, match="A and B are the same"):
+        client.predict(**asked, frames=2, api_name="/contrast")
 
 
 def test_endpoints_are_described(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 
@@ -267,6 +268,25 @@ def test_a_batch_is_stopped_and_goes_on(page, tmp_path):
         names = archive.namelist()
         assert "summary.csv" in names
         assert sum(name.endswith("/explanation.json") for name in names) == 6
+
+
+def test_contrast(page, tmp_path):
+    """From the page as it opens to the PDF of a contrast: three clicks."""
+    open_tab(page, "Contrast")
+    page.click("#contrast")
+    page.wait_for_selector("#contrast-figure img[alt^='A scores ']")
+    page.wait_for_function("document.querySelector('#contrast-figure img').naturalWidth > 400")
+    sentence = page.get_attribute("#contrast-figure img", "alt")
+    assert page.inner_text("#contrast-sentence").strip() == sentence
+    assert "Entity level: A scores" in page.inner_text("#contrast-notes")
+    with exported(page, "#contrast-export", "hbi-space-contrast.zip", tmp_path) as archive:
+        assert archive.read("contrast.pdf").startswith(b"%PDF")
+        assert json.loads(archive.read("contrast.json"))["sentence"] == sentence
+
+    page.fill("#other-caption textarea", "")
+    page.click("#contrast")
+    page.wait_for_selector("#contrast-message:has-text('A and B are the same')")
+    assert page.get_attribute("#contrast-figure img", "alt") == sentence
 
 
 def test_a_figure_drawn_in_a_hidden_tab_fills_its_width(page):

@@ -1,0 +1,141 @@
+"""The tab "Contrast": why A scores higher than B, or lower."""
+
+from __future__ import annotations
+
+import base64
+import html
+from typing import Any
+
+import gradio as gr
+
+from app.contrasted import SAME, contrasted
+from app.export import export_row
+from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, escaped
+from hbi_core.contrasted import Contrast
+from hbi_core.figures.contrast_print import contrast_print
+from hbi_core.figures.print_style import svg_of
+from hbi_core.verdict import matching, of_level
+
+_INTRODUCTION = """**A** is the video and the caption above, **B** has another caption, another
+video or another model. Which scores higher, and which frames and words make the difference?
+"""
+_FIRST = (
+    "A man in a blue suit smiles, a train leaves a station in smoke, fish swim in the deep sea."
+)
+_TOLD = """The bars below each pair of graphs say how much a frame or a word speaks for A (up) or
+for B (down); those of a level add up to the difference of the scores. They say what moves the
+scores of this model, not what is in the video.
+"""
+_HEADERS = ("level", "frames or words", "in A", "in B", "A − B")
+
+
+class ContrastTab:
+    """Sentence, figure and table of A beside B."""
+
+    title = "Contrast"
+    elem_id = "contrasts"
+
+    def __init__(self, session: Session) -> None:
+        self.recent = session.recent
+        gr.Markdown(_INTRODUCTION)
+        other_caption = gr.Textbox(
+            _FIRST,
+            label="Another caption, B",
+            info="Enter contrasts. Leave it empty for the caption of A.",
+            lines=1,  # with more, gradio takes Enter for a line break
+            max_lines=8,
+            elem_id="other-caption",
+        )
+        with gr.Accordion("Another video or another model", open=False):
+            other_video = gr.Video(
+                label="Video of B, if it is another", sources=["upload"], elem_id="other-video"
+            )
+            other_encoder = gr.Dropdown(
+                [("As A", SAME), *ENCODERS.items()], value=SAME, label="Encoder of B"
+            )
+        button = gr.Button("Contrast", variant="primary", elem_id="contrast")
+        self.message = gr.Markdown(elem_id="contrast-message")
+        self.sentence = gr.Markdown(elem_id="contrast-sentence")
+        self.figure = gr.HTML(elem_id="contrast-figure")
+        self.notes = gr.Markdown(elem_id="contrast-notes")
+        self.contrast = gr.State(time_to_live=KEPT_SECONDS)
+        export_row(self.contrast, "contrast-export")
+        with gr.Accordion("All frames and words", open=False):
+            self.table = gr.Dataframe(
+                headers=list(_HEADERS),
+                interactive=False,
+                elem_id="contrast-table",
+                label="Shapley values: parts of the scores",
+            )
+        asked = [session.video, session.caption, session.encoder, session.frames, session.weighting]
+        gr.on(
+            [button.click, other_caption.submit],
+            self.contrast_both,
+            [*asked, other_caption, other_video, other_encoder],
+            [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message],
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
+
+    @answered
+    def contrast_both(
+        self,
+        video: Any,
+        caption: Any,
+        encoder: Any,
+        frames: Any,
+        weighting: Any,
+        other_caption: Any,
+        other_video: Any,
+        other_encoder: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+    ) -> Values:
+        """The Contrast button. Values as a request has them."""
+        contrast = contrasted(
+            video,
+            caption,
+            encoder,
+            frames,
+            weighting,
+            other_caption,
+            other_video,
+            other_encoder,
+            progress,
+            self.recent,
+        )
+        progress(0.95, "Drawing")
+        return {
+            self.sentence: f"**{escaped(contrast.sentence)}**",
+            self.figure: _figure(contrast),
+            self.notes: describe(contrast),
+            self.table: _rows(contrast),
+            self.contrast: contrast,
+        }
+
+
+def describe(contrast: Contrast) -> str:
+    """How to read the figure, each level in words, and what is to be known besides. Markdown."""
+    lines = [_TOLD, *map(escaped, contrast.notes)]
+    for name, one in (("A", contrast.a), ("B", contrast.b)):
+        for reason, words in one.left_out_why.items():
+            lines.append(
+                f"{name}: {escaped(reason)}, left out: “{escaped(' '.join(words)[:200])}”."
+            )
+        lines += [f"{name}: {escaped(note)}" for note in one.notes]
+    lines += [escaped(f"{of_level(level)} {matching(level)}") for level in contrast.levels]
+    return "\n\n".join(lines)
+
+
+def _figure(contrast: Contrast) -> str:
+    """The figure for print, as a picture that says its sentence to those who do not see it."""
+    picture = base64.b64encode(svg_of(contrast_print(contrast))).decode()
+    told = html.escape(contrast.sentence, quote=True)
+    return f'<img src="data:image/svg+xml;base64,{picture}" alt="{told}">'
+
+
+def _rows(contrast: Contrast) -> list[list[Any]]:
+    return [
+        [level.name, player.name, *(round(x, 4) for x in (*player.shares, player.difference))]
+        for level in contrast.levels
+        for player in level.players
+    ]
