@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -292,7 +293,9 @@ def test_progress_and_cancellation():
 def test_a_side_without_tokens(empty):
     """Of one game of the batch; nothing can be gained in it."""
     game = random_game(3, 4, batch=(2,))
-    getattr(game, empty)[1] = False
+    mask = getattr(game, empty).clone()
+    mask[1] = False
+    game = replace(game, **{empty: mask})
     result = enumerate_coalitions(game, pairs="all")
     expected = closed_form(game, pairs="all")
     assert difference(result, expected) < 1e-13
