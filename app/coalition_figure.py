@@ -18,7 +18,8 @@ const root = element.querySelector(".hbi-figure");
 const draw = () => {
   if (!props.value) return;
   const data = JSON.parse(props.value);
-  hbi.coalitionView(root, { ...data, view: root.hbiView?.view ?? data.view });
+  const view = data.explanation.view ?? root.hbiView?.view ?? data.view;
+  hbi.coalitionView(root, { ...data, view });
 };
 root.addEventListener("hbi-view", ({ detail }) => trigger("filter", { view: detail }));
 root.addEventListener("hbi-caption", ({ detail }) => trigger("submit", detail));
@@ -51,7 +52,7 @@ def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr
 
 
 def drawn(explanation: Explanation) -> str:
-    """The value that shows an explanation; the filters of the visitor stay."""
+    """The value that shows an explanation; filters stay, unless a file brings others."""
     return view_json(explanation)
 
 

@@ -56,6 +56,7 @@ class Linking:
             self.write,
             asked,
             [self.query, self.message],
+            trigger_mode="always_last",
             **quiet,
         ).success(None, self.query, None, js="hbiPage.address")
         session.explanation.change(None, js="() => hbiPage.redrawn()")

@@ -25,7 +25,7 @@ _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
 its share of the highest of its level. From top to bottom: words and frames, phrases and clips,
-sentences and segments. Point at a line to read it.
+sentences and segments.
 """
 # A plot drawn in a tab that was hidden had no width to fill.
 _FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"

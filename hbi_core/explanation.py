@@ -261,7 +261,7 @@ class Explanation:
         """The graph that answers, where a notebook shows an explanation."""
         from hbi_core.figures.coalition_html import notebook_html  # not everybody is in a notebook
 
-        return notebook_html(self)
+        return notebook_html(self, self.view)
 
 
 def _read(document: Json) -> Explanation:

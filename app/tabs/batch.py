@@ -72,7 +72,7 @@ class Batch:
                 elem_id="batch-table",
             )
             videos = gr.File(
-                label="Its videos (none: the demo clips)",
+                label="Its videos (none: demo clips)",
                 file_count="multiple",
                 file_types=["video"],
                 height=175,

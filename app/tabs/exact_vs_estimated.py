@@ -87,7 +87,7 @@ class ExactVsEstimated:
             seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
             first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
             limit = gr.Slider(
-                0, LONGEST_ENUMERATION, 3, step=1, label="Limit of enumeration, s (0 runs none)"
+                0, LONGEST_ENUMERATION, 3, step=1, label="Enumeration limit, s (0: none)"
             )
         return [level, budgets, seeds, first_seed, limit]
 

@@ -18,6 +18,7 @@ from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import without_font
+from hbi_core.figures.view import FigureView
 from hbi_core.predictor import USUAL_FRAMES
 
 _WORDS_SHOWN = 30
@@ -59,7 +60,7 @@ class Graphs:
         session.opener.upload(
             self.open_file,
             session.opener,
-            [*asked, *shown],
+            [*asked, *shown, self.view],
             api_visibility="private",
             show_progress_on=self.figure,
         )
@@ -77,6 +78,7 @@ class Graphs:
             api_visibility="private",
             queue=False,
             show_progress="hidden",
+            trigger_mode="always_last",  # filters follow each other faster than they are kept
         )
 
     @answered
@@ -123,7 +125,10 @@ class Graphs:
     def open_file(self, file: Any) -> Values:
         """An explanation.json. Its video is not in it: the player is emptied."""
         explanation = Explanation.from_file(uploaded_file(file))
-        return {self.session.video: None, **self._opened(explanation)}
+        filters: Values = {}
+        if explanation.view != FigureView():  # the file has filters
+            filters = {self.view: explanation.view}
+        return {self.session.video: None, **filters, **self._opened(explanation)}
 
     def _opened(self, explanation: Explanation) -> Values:
         """An explanation from a file, with what it was made of."""

@@ -59,7 +59,7 @@ class Search:
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 uploads = gr.File(
-                    label="Video files or a zip; none: the demo clips",
+                    label="Clips or a zip (none: demo clips)",
                     file_count="multiple",
                     file_types=["video", ".zip"],
                     height=180,

@@ -158,6 +158,14 @@ globalThis.hbi.coalitionView = (() => {
         if (drawn.narrow) phone.show(drawn, shown, this.data);
         else markLinks(drawn, shown);
       }
+      this.placeStatus();
+    }
+
+    /** What is said of the choice stands below the picture that it was made in. */
+    placeStatus() {
+      const drawn = this.drawings?.find(({ level }) => level.name === this.chosen.level);
+      if (drawn) drawn.element.after(this.status);
+      else this.levels.after(this.status);
     }
 
     markPlayers({ element, level }, shown) {

@@ -158,6 +158,6 @@ _NOTEBOOK = """<iframe srcdoc="{document}" style="width: 100%; height: 900px; bo
  title="Coalition graph"></iframe>"""
 
 
-def notebook_html(explanation: Shown) -> str:
+def notebook_html(explanation: Shown, view: FigureView | None = None) -> str:
     """The same inside a notebook, apart from its styles and scripts."""
-    return _NOTEBOOK.format(document=html.escape(coalition_html(explanation)))
+    return _NOTEBOOK.format(document=html.escape(coalition_html(explanation, view)))

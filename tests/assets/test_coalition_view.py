@@ -1,4 +1,4 @@
-"""The coalition graph that answers (assets/coalition_*.js), in a browser, without a server."""
+"""The coalition graph that answers (assets/view/), in a browser, without a server."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from explainers import closed_form
-from hbi_core.figures.coalition_html import coalition_html, notebook_html, view_data
+from hbi_core.figures.coalition_html import coalition_html, view_data
 from hbi_core.figures.view import FigureView
 from hbi_core.level import FUNCTION
 
@@ -51,9 +51,8 @@ def test_a_caption_stays_text(explanation, text):
     assert f"<title>{html.escape(text)}</title>" in document
 
 
-def test_a_notebook_shows_the_same_document(explanation):
-    frame = explanation._repr_html_()
-    assert frame == notebook_html(explanation)
-    assert html.unescape(re.search(r'srcdoc="([^"]*)"', frame).group(1)) == coalition_html(
-        explanation
-    )
+@pytest.mark.parametrize("view", [FigureView(), FigureView(top=3, levels=("action",))])
+def test_a_notebook_shows_the_same_document(explanation, view):
+    frame = replace(explanation, view=view)._repr_html_()
+    document = html.unescape(re.search(r'srcdoc="([^"]*)"', frame).group(1))
+    assert document == coalition_html(replace(explanation, view=view), view)
