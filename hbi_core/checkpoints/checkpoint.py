@@ -164,7 +164,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         task = TaskState(
             **settings.get("task", {}), tensors={k: tensors.pop(_TASK_PREFIX + k) for k in of_task}
         )
-        hierarchy.load_state_dict(tensors)
+        hierarchy.load_state_dict(_with_scales(tensors))
         return Checkpoint(
             encoder=settings["encoder"],
             config=config,
@@ -175,6 +175,16 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             training=settings["training"],
             task=task,
         )
+
+
+def _with_scales(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With a scale of each feature; earlier files had one for all features of a projection."""
+    return {
+        name: value.expand_as(tensors[name.removesuffix("scale") + "centre"])
+        if name.endswith(".scale") and value.dim() == 0
+        else value
+        for name, value in tensors.items()
+    }
 
 
 def _settings(path: Path, metadata: dict) -> tuple[dict, ModelConfig, RetrievalSettings]:

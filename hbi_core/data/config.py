@@ -33,8 +33,8 @@ class DataConfig:
         validation_parts: Each montage that is validated on has so many photographs; with 1, there
             are single ones.
         views: The training frames are chosen from so many random views of each photograph.
-        degraded: This share of the views looks like frames of a video: of low resolution, blurred
-            and compressed.
+        degraded: This share of the views are as frames of a video: one shot whose camera moves over
+            the photograph, of low resolution, blurred and compressed.
         dissolves: In a montage of random views, the last view of a photograph is mixed with one of
             the next photograph in this share of the cuts. Frozen features are mixed, not pixels,
             which is near enough: the two pictures of a dissolve are seen one in the other.

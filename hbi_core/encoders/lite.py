@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ import timm
 import torch
 from safetensors.torch import load_file
 from timm.data import ImageNetInfo
+from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hbi_core.encoders.base import Encoder, TextFeatures
 from hbi_core.encoders.phrases import phrase_players
@@ -40,6 +43,8 @@ from hbi_core.shipped import ASSETS
 
 FRAME_SIZE = 260  # pixels; what EfficientNet-Lite2 was trained with
 TOP_CLASSES = 10
+STAGES = (3, 4, 5, 6)  # of EfficientNet-Lite2's seven, whose statistics a frame has
+_CHANNELS = (88, 120, 208, 352)
 _NO_PADDING = "compatibility=published needs a CLIP; the encoder lite gives padding no features."
 # MiniLM's embeddings of `class_prompts`, made by assets/make_class_embeddings.py.
 CLASS_EMBEDDINGS = ASSETS / "class_embeddings.safetensors"
@@ -61,9 +66,11 @@ MINILM = (
 class LiteEncoder(Encoder):
     """Frames by EfficientNet-Lite2 and ConSE, words by MiniLM.
 
-    A frame is its ConSE vector (384 features, unit length) and the network's pooled features
-    (1,280, unit length). A word has MiniLM's 384, unit length. Untrained heads read the first 384
-    of a frame, which share a space with the words; trained ones read everything.
+    A frame is its ConSE vector (384 features, unit length), the network's pooled features (1,280,
+    unit length), and mean and standard deviation of the channels of its last four stages (1,536):
+    what a classifier of things throws away, colours and textures, is still there. A word has
+    MiniLM's 384, unit length. Untrained heads read the first 384 of a frame, which share a space
+    with the words; trained ones read everything.
 
     A caption is encoded clause by clause: MiniLM mixes the words that it reads together, and
     what a clause says about one scene is not to colour the words of another. A word is the mean of
@@ -77,7 +84,7 @@ class LiteEncoder(Encoder):
     """
 
     name = architecture = "lite"
-    widths = (384 + 1280, 384)
+    widths = (384 + 1280 + 2 * sum(_CHANNELS), 384)
     image_network: Any  # timm and transformers have no types for what they build
     text_network: Any
     origin: Tensor
@@ -104,15 +111,23 @@ class LiteEncoder(Encoder):
         return prepare_frames(torch.tensor(frames))
 
     def frame_features(self, pixels: Tensor) -> Tensor:
-        """float [F, 3, 260, 260] -> float [F, 1664]: ConSE and pooled features."""
+        """float [F, 3, 260, 260] -> float [F, 3200]: ConSE, pooled features, and of the stages."""
+        network = self.image_network
         pixels = pixels.to(self.origin.device, memory_format=torch.channels_last)
-        pooled = self.image_network.forward_head(
-            self.image_network.forward_features(pixels), pre_logits=True
-        )
-        probabilities, top = self.image_network.classifier(pooled).softmax(-1).topk(TOP_CLASSES)
+        x = network.bn1(network.conv_stem(pixels))
+        means, deviations = [], []
+        for number, stage in enumerate(network.blocks):
+            x = stage(x)
+            if number in STAGES:
+                deviation, mean = torch.std_mean(x, (-2, -1), correction=0)
+                means.append(mean)
+                deviations.append(deviation)
+        pooled = network.forward_head(network.bn2(network.conv_head(x)), pre_logits=True)
+        probabilities, top = network.classifier(pooled).softmax(-1).topk(TOP_CLASSES)
         weights = probabilities / probabilities.sum(-1, keepdim=True)
         conse = (weights.unsqueeze(-1) * self.classes[top]).sum(-2)
-        return torch.cat([functional.normalize(x, dim=-1) for x in (conse, pooled)], dim=-1)
+        directions = [functional.normalize(x, dim=-1) for x in (conse, pooled)]
+        return torch.cat([*directions, *means, *deviations], dim=-1)
 
     def frame_padding(self) -> Tensor:
         raise InputError(_NO_PADDING)
@@ -231,7 +246,18 @@ def load_efficientnet() -> nn.Module:
     own = network.state_dict()
     names = [key for key in own if not key.endswith("num_batches_tracked")]
     network.load_state_dict(own | dict(zip(names, stored, strict=True)))
-    return network.eval()
+    _fuse(network.eval())
+    return network
+
+
+def _fuse(network: nn.Module) -> None:
+    """Put each batch normalisation into the convolution before it: a fifth of the time less."""
+    for module in list(network.modules()):
+        children = list(module.named_children())
+        for (convolution, before), (normalisation, after) in pairwise(children):
+            if isinstance(before, nn.Conv2d) and isinstance(after, BatchNormAct2d):
+                setattr(module, convolution, fuse_conv_bn_eval(before, after))
+                setattr(module, normalisation, after.act)
 
 
 def _verified(package: str, file: str, sha256: str) -> Path:

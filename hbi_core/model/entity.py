@@ -18,10 +18,11 @@ CLIP_BLOCK = {
     "norm1.": "ln_1.",
     "norm2.": "ln_2.",
 }
+_LEAST_SCALE = 0.01  # of the median
 
 
 class Projection(nn.Module):
-    """Features, centred and scaled, into the joint space by a linear map. Tokens -> Tokens.
+    """Features, each centred and scaled, into the joint space by a linear map. Tokens -> Tokens.
 
     Starts as the identity on the first features, so that an encoder which already shares a space
     there is understood before any training. `fit` sets centre and scale.
@@ -39,7 +40,7 @@ class Projection(nn.Module):
     def __init__(self, inputs: int, width: int, noise: float = 0.0, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(inputs))
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("scale", torch.ones(inputs))
         self.noise = noise
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(inputs, width)
@@ -48,9 +49,15 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor) -> None:
-        """Take centre and scale (one for all features) from features [N, inputs]."""
-        self.centre.copy_(features.mean(0))
-        self.scale.copy_((features - self.centre).square().mean().sqrt())
+        """Take centre and scale of each feature from features [N, inputs].
+
+        One that hardly varies here is not blown up where it does: no scale is below a hundredth of
+        the median.
+        """
+        deviation, mean = torch.std_mean(features, 0, correction=0)
+        self.centre.copy_(mean)
+        self.scale.copy_(deviation.clamp(min=_LEAST_SCALE * deviation.median()))
+        self.scale[self.scale == 0] = 1.0
 
     def forward(self, tokens: Tokens) -> Tokens:
         features = (tokens.features - self.centre) / self.scale

@@ -22,6 +22,7 @@ from hbi_core.checkpoints.checkpoint import (
 )
 from hbi_core.chosen_model import choose_model
 from hbi_core.encoders import loading
+from hbi_core.encoders.lite import LiteEncoder
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
@@ -148,7 +149,7 @@ def test_wrong_input():
 def test_checkpoints(tmp_path):
     path = tmp_path / "heads.safetensors"
     config = ModelConfig(
-        1664, 384, 128, projection=True, video_clusters=(4, 1), text_clusters=(0.5, 2)
+        *LiteEncoder.widths, 128, projection=True, video_clusters=(4, 1), text_clusters=(0.5, 2)
     )
     retrieval = RetrievalSettings(4, 64, (1.0, 1.0, 1.0))  # 12 are looked at all the same
     save_checkpoint(path, Checkpoint("lite", config, build_hierarchy(config), retrieval, ""))
@@ -187,7 +188,7 @@ def test_wrong_checkpoints(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="no checkpoint of this program"):
         load_checkpoint(path)
-    save_checkpoint(path, untrained("lite", (1664, 384)))
+    save_checkpoint(path, untrained("lite", LiteEncoder.widths))
     tensors = {"unknown.weight": torch.zeros(1)}
     from safetensors import safe_open
 

@@ -94,6 +94,19 @@ def test_files_from_before_text_players_had_context(saved):
     assert load_checkpoint(rewritten(saved, as_before)).config == SMALL
 
 
+def test_files_whose_projections_have_one_scale(tmp_path):
+    config = replace(SMALL, projection=True)
+    hierarchy = build_hierarchy(config)
+    path = tmp_path / "small.safetensors"
+    save_checkpoint(path, Checkpoint("toy", config, hierarchy, RETRIEVAL, ""))
+    scales = {name: torch.tensor(0.25) for name in load_file(path) if name.endswith(".scale")}
+    assert len(scales) == 2
+    read = load_checkpoint(rewritten(path, tensors=scales)).hierarchy.state_dict()
+    for name in scales:
+        assert read[name].shape == hierarchy.state_dict()[name].shape
+        assert (read[name] == 0.25).all()
+
+
 @pytest.mark.parametrize(
     ("training", "expected"),
     [

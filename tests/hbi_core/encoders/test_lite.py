@@ -64,7 +64,7 @@ def test_frames_land_near_their_class_names(encoder):
     frames = [data.coffee()[:, 100:500], data.chelsea()[:, 75:375]]
     features = torch.cat([encode_frames(encoder, frame[None]) for frame in frames])
     words = encode_text(encoder, parse_caption("coffee, cat")).features
-    conse, pooled = features.split([384, 1280], -1)
+    conse, pooled, _ = features.split([384, 1280, 1536], -1)
     similarity = conse @ words.T
     assert similarity.diagonal().min() > 0.3
     assert (similarity.diagonal() - similarity.flip(-1).diagonal()).min() > 0.2
@@ -72,11 +72,31 @@ def test_frames_land_near_their_class_names(encoder):
         assert torch.allclose(part.norm(dim=-1), torch.ones(2))
 
 
+def test_stages_of_a_frame(encoder):
+    """Mean and standard deviation of each channel of the last four stages."""
+    frames = np.random.default_rng(0).integers(0, 255, (2, 90, 160, 3)).astype(np.uint8)
+    pixels = encoder.prepare_frames(frames)
+    kept = {}
+    hooks = [
+        stage.register_forward_hook(lambda _, __, out, n=number: kept.update({n: out.numpy()}))
+        for number, stage in enumerate(encoder.image_network.blocks)
+    ]
+    with torch.inference_mode():
+        encoder.image_network.forward_features(pixels)
+    for hook in hooks:
+        hook.remove()
+    maps = [kept[number].reshape(2, kept[number].shape[1], -1) for number in (3, 4, 5, 6)]
+    expected = np.concatenate([m.mean(-1) for m in maps] + [m.std(-1) for m in maps], -1)
+    found = encode_frames(encoder, frames)[:, 384 + 1280 :].numpy()
+    assert found.shape == (2, 2 * (88 + 120 + 208 + 352))
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_frames_of_a_batch_are_independent(encoder):
     frames = np.random.default_rng(0).integers(0, 255, (3, 90, 160, 3)).astype(np.uint8)
     together = encode_frames(encoder, frames)
     alone = torch.cat([encode_frames(encoder, frame[None]) for frame in frames])
-    assert (together - alone).abs().max() < 1e-4
+    assert torch.allclose(together, alone, rtol=1e-4, atol=1e-4)
 
 
 def test_words_are_the_means_of_their_tokens(encoder):

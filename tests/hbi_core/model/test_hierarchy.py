@@ -236,7 +236,7 @@ def test_the_next_level_is_made_of_what_pairing_gives():
         {"video_clusters": (2.5, 2)},
         {"video_clusters": (4, 3, 2), "text_clusters": (4, 3, 2)},
         {"attention_heads": 7},
-        {"video_width": 1664},
+        {"video_width": 1280},
         {"head": "transformer"},
         {"text_context": 4},
         {"text_context": 4, "projection": True, "video_clusters": (), "text_clusters": ()},
