@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explainers import SimilarityGame
+from explainers.all_pairs import grand_values
 from explainers.game import exact_precision
 from explainers.prediction_head import CellNetwork
 from hbi_core.errors import NotFiniteError
@@ -51,11 +52,7 @@ class LevelTokens:
         Raises:
             NotFiniteError: a token that is no padding has features or a logit that are not finite.
         """
-        for side, (tokens, logits) in (("video", self.video), ("text", self.text)):
-            if not (tokens.features.isfinite().all(-1) & logits.isfinite() | ~tokens.mask).all():
-                raise NotFiniteError(
-                    f"The model's {side} tokens of the {self.name} level are not finite."
-                )
+        self._check_finite()
         with exact_precision(self.video.logits):
             video, video_mask, video_logits = _directions(self.video)
             text, text_mask, text_logits = _directions(self.text)
@@ -68,6 +65,27 @@ class LevelTokens:
             return SimilarityGame(
                 similarity, video_logits, text_logits, video_mask, text_mask, weighting=weighting
             )
+
+    def scores(self) -> Tensor:
+        """Eq. 1 of every video with every text, float [A, B], as the games of all pairs give it.
+
+        In half the time, for training and retrieval, which need no more of those games.
+
+        Raises:
+            NotFiniteError: a token that is no padding has features or a logit that are not finite.
+        """
+        self._check_finite()
+        with exact_precision(self.video.logits):
+            video, video_mask, video_logits = _directions(self.video)
+            text, text_mask, text_logits = _directions(self.text)
+            return grand_values(video, text, video_logits, text_logits, video_mask, text_mask)
+
+    def _check_finite(self) -> None:
+        for side, (tokens, logits) in (("video", self.video), ("text", self.text)):
+            if not (tokens.features.isfinite().all(-1) & logits.isfinite() | ~tokens.mask).all():
+                raise NotFiniteError(
+                    f"The model's {side} tokens of the {self.name} level are not finite."
+                )
 
 
 class Level(nn.Module):

@@ -67,6 +67,9 @@ class PublishedLevelTokens(LevelTokens):
             weighting=weighting,
         )
 
+    def scores(self) -> Tensor:
+        return self.game(all_pairs=True).grand_value()
+
 
 class PublishedLevel(Level):
     """A level where padding plays."""

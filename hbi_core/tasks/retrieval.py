@@ -153,11 +153,10 @@ class RetrievalTask(Task):
     def _scores(self, level: LevelTokens) -> Tensor:
         """S of every video with every text of all processes, [B, B]."""
         try:
-            game = _of_all_processes(level).game(self.loss.weighting, all_pairs=True)
+            return _of_all_processes(level).scores()
         except NotFiniteError as error:
             names = [f"loss/{n}" for n in self.losses if level.name in re.split("[/>]", n)]
             raise NotFiniteError(f"Not finite: {', '.join(names)}. {error}") from error
-        return game.grand_value()
 
     def _pointing(self, level: LevelTokens, batch: Batch, videos: Tokens, texts: Tokens) -> Tensor:
         """The pointing loss of the montages of a batch; 0 where it has none.

@@ -118,8 +118,7 @@ def similarity_scores(
                     players.map(lambda x, chosen=chosen: x[chosen].to(device))
                     for players, chosen in ((video, v), (text, t))
                 )
-                block = level.pair(rows, columns).game(all_pairs=True)
-                scores[v, t] += weight * block.grand_value().cpu()
+                scores[v, t] += weight * level.pair(rows, columns).scores().cpu()
     return scores
 
 

@@ -171,15 +171,17 @@ def test_logits_without_a_bound():
         assert own.grad.any()
 
 
-def test_all_pairs():
+@pytest.mark.parametrize("compatibility", ["paper", "published"])
+def test_all_pairs(compatibility):
     """The diagonal of the games of all pairs are the games of each with its own."""
-    levels = randomised(build_hierarchy(CONFIG))(
+    levels = randomised(build_hierarchy(replace(CONFIG, compatibility=compatibility)))(
         Tokens.original(random_points(3, 6)), Tokens.original(random_points(3, 8, seed=1))
     )
     for level in levels:
         pairs = level.game(all_pairs=True).grand_value()
         assert pairs.shape == (3, 3)
         assert torch.allclose(pairs.diagonal(), level.game().grand_value())
+        assert torch.allclose(level.scores(), pairs, atol=1e-12)
 
 
 @pytest.mark.parametrize("compatibility", ["paper", "published"])

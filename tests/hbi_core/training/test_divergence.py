@@ -234,9 +234,12 @@ def test_a_level_that_is_not_finite_has_no_game():
     level.text.logits[0, 3] = NAN
     level.video.tokens.features[0, 2] = NAN
     assert level.game().grand_value().isfinite().all()
+    assert level.scores().isfinite().all()
     level.text.logits[0, 1] = float("inf")
     with pytest.raises(NotFiniteError, match="text tokens of the event level"):
         level.game()
     level.video.tokens.features[0, 1, 2] = NAN
     with pytest.raises(NotFiniteError, match="video tokens of the event level"):
         level.game(all_pairs=True)
+    with pytest.raises(NotFiniteError, match="video tokens of the event level"):
+        level.scores()
