@@ -70,6 +70,31 @@ def estimate(units: Sequence[Count], seed: int = 0) -> Estimate:
     return Estimate(float(hits / of), float(low), float(high), len(counts))
 
 
+def difference(runs: Sequence[Sequence[Count]], others: Sequence[Sequence[Count]]) -> Estimate:
+    """How much larger the share is in one kind of run than in another, in shares of 1.
+
+    The units are the same in all runs (the same photographs, montages or foils), so that a draw of
+    the bootstrap takes the same ones of each; the share is the mean over the runs of a kind.
+
+    Args:
+        runs, others: of each run, its units in the same order.
+    """
+    kinds = [np.array(kind, dtype=float) for kind in (runs, others)]  # [runs, n, 2]
+    count = kinds[0].shape[1]
+
+    def gain(chosen: np.ndarray) -> np.ndarray:
+        sums = [kind[:, chosen].sum(-2) for kind in kinds]  # [runs, ..., 2]
+        one, other = ((s[..., 0] / s[..., 1]).mean(0) for s in sums)
+        return one - other
+
+    drawn = np.random.default_rng(0)
+    gains = np.concatenate(
+        [gain(drawn.integers(0, count, (_AT_ONCE, count))) for _ in range(ROUNDS // _AT_ONCE)]
+    )
+    low, high = np.quantile(gains, (0.025, 0.975))
+    return Estimate(float(gain(np.arange(count))), float(low), float(high), count)
+
+
 def rows_of(units: Units, seed: int) -> list[list[str]]:
     """A row of a table for each measure, as `HEADER` names its cells; `seed` as of `estimate`."""
     return [

@@ -229,8 +229,9 @@ def _total(counts: Sequence[Count]) -> Count:
     return Count(sum(hits), sum(of))
 
 
-def main(settings: Settings) -> None:
-    encoder, heads = choose_model(settings.checkpoint, device=choose_device())
+def measured(checkpoint: str | None, settings: Settings) -> tuple[Units, str]:
+    """All measures of a checkpoint, and what was measured."""
+    encoder, heads = choose_model(checkpoint, device=choose_device())
     predictor = Predictor(encoder, heads)
     corpus = read_corpus("flickr8k", settings.root, settings.split)
     if settings.photographs:
@@ -254,13 +255,15 @@ def main(settings: Settings) -> None:
     said = frequent_nouns((text for clip in trained.clips for text in clip.captions), FREQUENT)
     pairs = draw_foils(features.clips, said, settings.foils, settings.seed)
     measure_foils(predictor, features, pairs, units)
-    report(
-        settings.report,
-        f"Photographs, {len(features.clips)} of the {settings.split} part, {settings.montages} "
-        f"montages of three, {len(pairs)} foils, {heads.encoder}, {heads.name}",
-        HEADER,
-        rows_of(units, settings.seed),
+    return units, (
+        f"{len(features.clips)} photographs of the {settings.split} part, {settings.montages} "
+        f"montages of three, {len(pairs)} foils, {heads.encoder}, {heads.name}"
     )
+
+
+def main(settings: Settings) -> None:
+    units, told = measured(settings.checkpoint, settings)
+    report(settings.report, told, HEADER, rows_of(units, settings.seed))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from benchmarks.measures import (
     content_share,
     content_words,
     contiguous,
+    difference,
     estimate,
     sentences_point,
     whole_shots,
@@ -148,3 +149,20 @@ def test_nothing_counted_is_an_error():
 
 def test_a_table_shows_percent():
     assert estimate([Count(1, 1)]).cells() == ["100.0 %", "100.0 to 100.0", "1"]
+
+
+def test_difference_of_two_kinds_of_runs():
+    """The same units in both: what is hard for both widens no interval. The mean over the runs."""
+    drawn = np.random.default_rng(0)
+    hard = drawn.random(200) < 0.5
+    weak = [[Count(float(h), 1) for h in hard]] * 2
+    better = hard | (drawn.random(200) < 0.2)
+    strong = [[Count(float(h), 1) for h in better], [Count(float(h), 1) for h in hard]]
+    gain = difference(strong, weak)
+    assert gain.value == pytest.approx((better.mean() - hard.mean()) / 2)
+    assert 0 < gain.low < gain.value < gain.high < 2 * gain.value
+    assert gain.units == 200
+    none = difference(weak, weak)
+    assert (none.value, none.low, none.high) == (0, 0, 0)
+    uneven = difference([[Count(1, 1), Count(0, 3)]], [[Count(0, 1), Count(0, 3)]])
+    assert uneven.value == pytest.approx(0.25)

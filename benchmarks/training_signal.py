@@ -1,0 +1,123 @@
+"""What the exact interactions teach: the recipe with and without them, several seeds each.
+
+    python -m benchmarks.training_signal --root DIR --cache DIR --out DIR
+
+DIR has the Flickr8k layout. Each row of `SIGNALS` is configs/lite.yaml with fewer epochs and other
+losses, trained on the train list with each seed and measured on the validation list by
+`benchmarks.pointing`. Runs that ended are not trained again, those that were stopped go on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from tqdm import tqdm
+
+from benchmarks import pointing
+from benchmarks.measures import Units, difference, estimate
+from benchmarks.report import report
+from hbi_core.training.config import TrainConfig
+from hbi_core.training.config_file import read_config
+from hbi_core.training.loop import train
+
+RECIPE = Path(__file__).parents[1] / "configs" / "lite.yaml"
+FIRST = "contrastive losses alone"
+SIGNALS: dict[str, dict[str, object]] = {
+    FIRST: {"loss.pointing": 0.0},
+    "Banzhaf losses, Eq. 5, as the paper": {"loss.pointing": 0.0, "loss.target": "closed_form"},
+    "the same, 100 times as strong, gradients through the exact interactions": {
+        "loss.pointing": 0.0,
+        "loss.target": "closed_form",
+        "loss.alpha": 100.0,
+        "loss.detached": False,
+    },
+    "montages: the exact interactions are taught to point (the recipe)": {},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Pointing, foils and retrieval for several kinds of losses."""
+
+    root: Path
+    """Folder in the Flickr8k layout."""
+    cache: Path
+    """Folder in which features are kept; that of the recipe's training has them."""
+    out: Path
+    """Folder of the runs."""
+    epochs: int = 8
+    seeds: tuple[int, ...] = (0, 1, 2)
+    photographs: int = 0
+    """So many photographs to train on and to measure on at most; 0 takes all."""
+    rows: tuple[int, ...] = tuple(range(len(SIGNALS)))
+    """Rows to train; the first one is what the others are compared with."""
+
+
+def run_of(signal: str, seed: int, settings: Settings) -> TrainConfig:
+    """The settings of one run."""
+    number = list(SIGNALS).index(signal)
+    changed = {
+        "out": str(settings.out / f"{number}_{seed}"),
+        "seed": seed,
+        "data.root": str(settings.root),
+        "data.cache": str(settings.cache),
+        "optimiser.epochs": settings.epochs,
+        "evaluate_every": settings.epochs,
+    }
+    if settings.photographs:
+        changed["data.clips"] = settings.photographs
+    arguments = [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in (changed | SIGNALS[signal]).items()
+    ]
+    return read_config(TrainConfig, ["--config", str(RECIPE), *arguments])
+
+
+def main(settings: Settings) -> None:
+    asked = pointing.Settings(settings.root, photographs=settings.photographs, cache=settings.cache)
+    chosen = [list(SIGNALS)[number] for number in settings.rows]
+    units: dict[str, list[Units]] = {}
+    told = ""
+    for signal in tqdm(chosen, desc="rows"):
+        units[signal] = []
+        for seed in settings.seeds:
+            best = train(run_of(signal, seed, settings))
+            measured, told = pointing.measured(str(best), asked)
+            units[signal].append(measured)
+    rows = []
+    for key in units[chosen[0]][0]:
+        for signal in chosen:
+            runs = [measured[key] for measured in units[signal]]
+            shares = [f"{100 * estimate(run).value:.1f}" for run in runs]
+            value = sum(map(float, shares)) / len(shares)
+            gain = difference(runs, [measured[key] for measured in units[chosen[0]]])
+            rows.append(
+                [
+                    *key,
+                    signal,
+                    f"{value:.1f} %",
+                    ", ".join(shares),
+                    *(
+                        ["", ""]
+                        if signal == chosen[0]
+                        else [
+                            f"{100 * gain.value:+.1f}",
+                            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
+                        ]
+                    ),
+                ]
+            )
+    report(
+        "training_signal",
+        f"What the losses teach: {settings.epochs} epochs of configs/lite.yaml, "
+        f"{len(settings.seeds)} seeds; {told}",
+        ["measure", "level", "losses", "mean", "of each seed", "gain", "95 % interval"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))
