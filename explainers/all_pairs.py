@@ -19,7 +19,7 @@ def grand_values(
     video_mask: Tensor,
     text_mask: Tensor,
 ) -> Tensor:
-    """The similarity S of HBI, Eq. 1, of A videos with B texts, in half the time of a game.
+    """The similarity S of HBI, Eq. 1, of A videos with B texts, faster than by games.
 
     The numbers are those of `SimilarityGame.grand_value` to the last bit, whatever the weighting,
     and so are the gradients; but for tokens that reach the same maximum: a game divides its

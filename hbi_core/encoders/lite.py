@@ -251,7 +251,7 @@ def load_efficientnet() -> nn.Module:
 
 
 def _fuse(network: nn.Module) -> None:
-    """Put each batch normalisation into the convolution before it: a fifth of the time less."""
+    """Put each batch normalisation into the convolution before it, which saves time."""
     for module in list(network.modules()):
         children = list(module.named_children())
         for (convolution, before), (normalisation, after) in pairwise(children):

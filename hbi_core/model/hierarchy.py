@@ -69,7 +69,7 @@ class LevelTokens:
     def scores(self) -> Tensor:
         """Eq. 1 of every video with every text, float [A, B], as the games of all pairs give it.
 
-        In half the time, for training and retrieval, which need no more of those games.
+        Faster, for training and retrieval, which need no more of those games.
 
         Raises:
             NotFiniteError: a token that is no padding has features or a logit that are not finite.
