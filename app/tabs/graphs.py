@@ -76,7 +76,7 @@ class Graphs:
             None,
             [self.view, self.message],
             api_visibility="private",
-            queue=False,
+            concurrency_limit=None,  # queued all the same: else gradio tells no change of a state
             show_progress="hidden",
             trigger_mode="always_last",  # filters follow each other faster than they are kept
         )

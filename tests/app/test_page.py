@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import zipfile
@@ -136,6 +137,36 @@ def test_the_first_visit_and_the_examples_need_no_model(page, tmp_path):
     page.set_input_files("input[type=file][accept='.json']", [tmp_path / "broken.json"])
     page.wait_for_selector("#message:has-text('broken.json cannot be opened')")
     shows(page, "espresso")
+
+
+def test_what_is_filtered_is_what_is_exported_and_opened_again(page, tmp_path):
+    """Filters reach figure, tables and address; a file that has some brings them back."""
+    page.wait_for_selector("#figure .hbi-level")
+    lines = "document.querySelectorAll('#figure .hbi-link[data-id]').length"
+    all_lines = page.evaluate(lines)
+    page.fill("#figure [name=top]", "3")
+    page.uncheck("#figure [name=levels][value=event]")
+    page.wait_for_function("location.search.includes('top=3') && /levels?=/.test(location.search)")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('#figure .hbi-link[data-id]')].map(line => line.dataset.id)"
+    )
+    assert len(shown) == 6
+    with exported(page, "#export", "hbi-space.zip", tmp_path) as archive:
+        archive.extract("explanation.json", tmp_path)
+        rows = list(csv.DictReader(archive.read("figure.csv").decode().splitlines()))
+        figure = archive.read("figure.svg").decode()
+    view = json.loads((tmp_path / "explanation.json").read_text())["view"]
+    assert (view["top"], view["levels"]) == (3, ["entity", "action"])
+    assert len(rows) == 6
+    assert "Event level" not in figure
+
+    page.click("#figure button[type=reset]")
+    page.wait_for_function(f"{lines} == {all_lines}")
+    page.set_input_files("input[type=file][accept='.json']", [tmp_path / "explanation.json"])
+    page.wait_for_function(f"{lines} == 6")
+    assert page.input_value("#figure [name=top]") == "3"
+    with exported(page, "#export", "hbi-space.zip", tmp_path) as archive:
+        assert len(archive.read("figure.csv").decode().splitlines()) == 1 + 6
 
 
 def test_other_example_and_export(page, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -11,6 +12,12 @@ from app.uploads import GuardedBlocks, uploaded_file
 from hbi_core.errors import InputError
 
 REFUSED = "Only a file that was uploaded to this server can be opened"
+
+
+def awaited(work):
+    """In a thread of its own: a browser of other tests may have a loop running in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 def test_blocks_guard_an_endpoint_that_does_not(tmp_path):
@@ -26,12 +33,12 @@ def test_blocks_guard_an_endpoint_that_does_not(tmp_path):
         box.change(lambda value, _: seen.append(value), [box, kept], None)
     for number, data in ((0, [{"path": "/x"}]), (1, [{"a": [{"path": "/x"}]}, None])):
         with pytest.raises(gr.Error, match=REFUSED):
-            asyncio.run(blocks.process_api(number, data))
+            awaited(blocks.process_api(number, data))
     event = gr.EventData(None, {"value": {"path": "/x"}})
     with pytest.raises(gr.Error, match=REFUSED):
-        asyncio.run(blocks.process_api(0, [{}], event_data=event))
+        awaited(blocks.process_api(0, [{}], event_data=event))
     assert seen == []
-    asyncio.run(blocks.process_api(0, [{"name": "/x"}]))
+    awaited(blocks.process_api(0, [{"name": "/x"}]))
     assert seen == [{"name": "/x"}]
 
 

@@ -13,7 +13,7 @@ import torch
 from explainers import closed_form, compare, enumerate_coalitions, estimate, sample_coalitions
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
-from hbi_core.exact_vs_estimated import compare_level
+from hbi_core.exact_vs_estimated import TOP, compare_level
 from hbi_core.figures.methods_view import view_of
 
 LONG = 3600.0  # seconds; as long as a full enumeration may take
@@ -64,7 +64,12 @@ def test_numbers_are_those_of_the_explainers(comparison, explanation):
         assert torch.equal(estimated.values, expected.values), row.method
         assert row.coalitions == expected.coalitions_evaluated
     by_hand = compare(
-        game, ("estimator", "sampling"), (64, 1024), (3, 4), estimator=load_estimator(), top=6
+        game,
+        ("estimator", "sampling"),
+        (64, 1024),
+        (3, 4),
+        estimator=load_estimator(),
+        top=min(TOP, game.similarity.numel() // 3),
     )
     agreements = [row.agreement for row in result.rows if row.method in ("estimator", "sampling")]
     assert agreements == [row.agreement for row in by_hand.rows]
@@ -135,7 +140,8 @@ def test_files_hold_the_numbers(comparison, explanation, saved, tmp_path):
     assert data["caption"] == explanation.caption
     assert data["model"] == explanation.to_dict()["model"]
     assert data["level"] == explanation.to_dict()["levels"][1]
-    assert (data["players"], data["coalitions"]) == (9, 512)
+    players = sum(explanation.levels[1].similarity.shape)
+    assert (data["players"], data["coalitions"]) == (players, 2**players)
     assert data["exact"] == comparison.comparison.exact.values.tolist()
     for row, estimated in zip(data["rows"], comparison.comparison.estimates, strict=True):
         assert row["values"] == estimated.values.tolist()

@@ -19,7 +19,7 @@ from explainers import compare
 from explainers.comparison import METHODS
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
-from hbi_core.exact_vs_estimated import compare_level
+from hbi_core.exact_vs_estimated import TOP, compare_level
 from hbi_core.figures.methods_page import cost_figure, heat_map_figure, scatter_figure
 from hbi_core.figures.methods_table import HEADERS
 from hbi_core.figures.methods_view import view_of
@@ -44,10 +44,11 @@ def shown(tab, explanation):
 def python(explanation):
     """The same by `explainers` alone."""
     game = explanation.levels[1].game(explanation.weighting)
-    return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator(), top=6)
+    top = min(TOP, game.similarity.numel() // 3)
+    return compare(game, METHODS, BUDGETS, (5, 6), estimator=load_estimator(), top=top)
 
 
-def test_the_table_is_that_of_python(tab, shown, python):
+def test_the_table_is_that_of_python(tab, shown, python, explanation):
     table = [dict(zip(HEADERS, row, strict=True)) for row in shown[tab.table]]
     assert [row["Method"] for row in table] == [
         "closed form",
@@ -56,8 +57,10 @@ def test_the_table_is_that_of_python(tab, shown, python):
         "sampling, 2 runs",
         "sampling, 2 runs",
     ]
-    assert [row["Coalitions"] for row in table] == ["none", "512", "none", "64", "1,024"]
-    assert {row["Players"] for row in table} == {"9"}
+    players = sum(explanation.levels[1].similarity.shape)
+    evaluated = ["none", f"{2**players:,}", "none", "64", "1,024"]
+    assert [row["Coalitions"] for row in table] == evaluated
+    assert {row["Players"] for row in table} == {str(players)}
     groups = [[row] for row in python.rows[:3]] + [list(python.rows[3:5]), list(python.rows[5:7])]
     forms = {
         "Relative error": ("relative_error", ".2g"),
@@ -87,7 +90,8 @@ def test_the_figures_are_those_of_python(tab, shown, python):
 
     maps = [np.array(trace.z) for trace in heat_maps.data]
     off = largest.values.numpy() - exact
-    zoom = int(heat_maps.layout.annotations[2].text.split(" × ")[1].split(",")[0])
+    _, _, zoomed = heat_maps.layout.annotations[2].text.partition(" × ")
+    zoom = int(zoomed.split(",")[0]) if zoomed else 1
     for drawn, values in zip(maps, (exact, largest.values.numpy(), zoom * off), strict=True):
         assert np.array_equal(drawn, values)
     scale = heat_maps.layout.coloraxis
@@ -104,24 +108,30 @@ def test_the_figures_are_those_of_python(tab, shown, python):
 
 def test_what_ran_is_said_plainly(tab, shown, explanation):
     notes = shown[tab.notes]
-    assert "3 video + 6 text tokens = 9 players, 2<sup>9</sup> = 512 coalitions" in notes
+    videos, texts = explanation.levels[1].similarity.shape
+    players = videos + texts
+    assert (
+        f"{videos} video + {texts} text tokens = {players} players, 2<sup>{players}</sup> = "
+        f"{2**players:,} coalitions" in notes
+    )
     assert ("GPU (" if torch.cuda.is_available() else "no GPU was found") in notes
     assert re.search(r"The closed form took [\d.]+ m?s\.", notes)
     assert re.search(
-        r"The full enumeration of all 512 coalitions took [\d.]+ m?s; its largest difference from "
-        r"the closed form is \de-\d+\.",
+        rf"The full enumeration of all {2**players:,} coalitions took [\d.]+ m?s; its largest "
+        r"difference from the closed form is \de-\d+\.",
         notes,
     )
     assert f"off by {load_estimator().error['relative_rmse']:.2f} (relative error)" in notes
-    assert "the exact 6 strongest" in notes
+    assert f"the exact {min(TOP, videos * texts // 3)} strongest" in notes
     refused = tab.compare(explanation, "entity", [64], 1, 0, 0)
     row = dict(zip(HEADERS, refused[tab.table][1], strict=True))
     assert row["Time"] == "not run"
-    assert row["Coalitions"] == f"{2**28:,}"
+    players = sum(explanation.levels[0].similarity.shape)
+    assert row["Coalitions"] == f"{2**players:,}"
     assert row["Pearson"] == "–"
     assert (
-        "The full enumeration was not run: 28 players have 268,435,456 coalitions, and a limit of "
-        "0 seconds allows none." in refused[tab.notes]
+        f"The full enumeration was not run: {players} players have {2**players:,} coalitions, and "
+        "a limit of 0 seconds allows none." in refused[tab.notes]
     )
 
 
