@@ -46,9 +46,9 @@ class Example:
 EXAMPLES = (
     Example(
         "space",
-        "Astronaut, rocket, galaxies",
-        "A woman in an orange astronaut suit smiles, a rocket lifts off in smoke and fire, "
-        "galaxies shine in deep space.",
+        "Astronaut, rocket, stars",
+        "A woman in an orange suit smiles, a rocket stands under the blue evening sky, many stars "
+        "shine in the dark.",
     ),
     Example(
         "cafe",
