@@ -44,9 +44,9 @@ from explainers import closed_form
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, Corpus, montages, photograph_of_words, read_corpus
-from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
 from hbi_core.devices import choose_device
+from hbi_core.evaluate import encode_as_read
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.predictor import Predictor
 from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
@@ -236,16 +236,7 @@ def measured(checkpoint: str | None, settings: Settings) -> tuple[Units, str]:
     corpus = read_corpus("flickr8k", settings.root, settings.split)
     if settings.photographs:
         corpus = corpus.subset(settings.photographs)
-    features = encode_corpus(
-        encoder,
-        corpus,
-        heads.retrieval.frames,
-        players=heads.config.text_players,
-        words=heads.retrieval.words,
-        padded=heads.config.reads_padding,
-        cache=settings.cache,
-        missing="skip",
-    )
+    features = encode_as_read(encoder, heads, corpus, settings.cache, "skip")
     corpus = replace(corpus, clips=features.clips)  # without those that cannot be read
     units: Units = defaultdict(list)
     measure_retrieval(heads, features, units)

@@ -10,15 +10,17 @@ from typing import Annotated
 
 import tyro
 
-from hbi_core.checkpoints.checkpoint import RetrievalSettings
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
 from hbi_core.chosen_model import choose_model
 from hbi_core.command_line import command, parsed
-from hbi_core.data import read_corpus
+from hbi_core.data import Corpus, read_corpus
 from hbi_core.data.corpus import measured_split
 from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.features import Features
 from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.devices import choose_device
+from hbi_core.encoders import Encoder
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
 from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
@@ -80,17 +82,7 @@ class Retrieval:
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
         heads = replace(heads, retrieval=self._retrieval(heads.retrieval))
         with ClipReader(encoder, workers=self.workers, limits=self.video_limits) as reader:
-            features = encode_corpus(
-                encoder,
-                corpus,
-                heads.retrieval.frames,
-                players=heads.config.text_players,
-                words=heads.retrieval.words,
-                padded=heads.config.reads_padding,
-                cache=self.cache,
-                missing=self.missing,
-                reader=reader,
-            )
+            features = encode_as_read(encoder, heads, corpus, self.cache, self.missing, reader)
         scores = similarity_scores(
             heads.hierarchy.to(choose_device()),
             features,
@@ -115,6 +107,28 @@ class Retrieval:
         """As in training, but for what was asked for."""
         asked = {name: getattr(self, name) for name in ("frames", "words", "level_weights")}
         return replace(trained, **{k: v for k, v in asked.items() if v is not None})
+
+
+def encode_as_read(
+    encoder: Encoder,
+    heads: Checkpoint,
+    corpus: Corpus,
+    cache: Path | None,
+    missing: str,
+    reader: ClipReader | None = None,
+) -> Features:
+    """The features of a corpus as heads read them in retrieval; arguments as of `encode_corpus`."""
+    return encode_corpus(
+        encoder,
+        corpus,
+        heads.retrieval.frames,
+        players=heads.config.text_players,
+        words=heads.retrieval.words,
+        padded=heads.config.reads_padding,
+        cache=cache,
+        missing=missing,
+        reader=reader,
+    )
 
 
 def table(metrics: dict[str, dict[str, float]]) -> str:
