@@ -1,9 +1,14 @@
-"""The cache of features: a folder with a file for each clip, named by all that it depends on."""
+"""The cache of features: a file for the frames of a clip and one for its texts.
+
+Each is named by all that it depends on, and by no more: other texts of the same videos, their
+questions say, find the frames encoded.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hbi_core.data.clips import Clip
@@ -27,20 +32,33 @@ class EncodingSettings:
     missing: str
 
 
-def file_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSettings) -> str:
-    """Of the file in a cache with the features of a clip.
+def frames_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSettings) -> str:
+    """Of the file in a cache with the features of a clip's frames and random views.
 
     Args:
         encoder: its name and its widths count.
         weights: its `weights_digest`.
-        clip: its id, its captions, and its files as they are now count; they are there.
-        settings: all but `missing` count.
+        clip: its id and its files as they are now count; they are there.
+        settings: frames, views, degraded and seed count.
     """
     files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
-    chosen = {name: value for name, value in vars(settings).items() if name != "missing"}
-    if not settings.degraded:  # as before there were such views
-        del chosen["degraded"]
-    return _named(encoder, weights, [clip.id, files, clip.captions, chosen])
+    chosen = [settings.frames, settings.views, settings.degraded, settings.seed]
+    return _named(encoder, weights, ["clip", clip.id, files, *chosen])
+
+
+def texts_name(
+    encoder: Encoder, weights: str, texts: Sequence[str], settings: EncodingSettings
+) -> str:
+    """Of the file in a cache with the features of some texts, whatever they are about.
+
+    Args:
+        encoder: its name and its widths count.
+        weights: its `weights_digest`.
+        texts: count, with their order.
+        settings: players, words and padded count.
+    """
+    chosen = [settings.players, settings.words, settings.padded]
+    return _named(encoder, weights, ["texts", *texts, *chosen])
 
 
 def content_name(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hbi_core.data.cache import EncodingSettings, file_name
+from hbi_core.data.cache import EncodingSettings, frames_name, texts_name
 from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.features import Features, join_features
 from hbi_core.data.files import is_photograph
@@ -72,9 +72,11 @@ def encode_corpus(
         words: text players of a caption at most, see `Encoder.text_features`; None for no limit.
         padded: encode padding too, for released checkpoints.
         seed: of the views.
-        cache: folder with a file for each clip; None keeps nothing. A clip is read from there if
-            encoder (its weights too), file, captions and the arguments are the same; so that
-            encoding can be interrupted, and splits share what they have in common.
+        cache: folder with a file for the frames of each clip and one for its texts; None keeps
+            nothing. Frames are read from there if encoder (its weights too), video and the
+            arguments about them are the same, and so are texts; so that encoding can be
+            interrupted, and corpora share what they have in common: the frames of a clip, if they
+            ask other questions about it.
         missing: what to do about a file that cannot be read: "stop", or "skip" its clip.
         reader: reads clips while others are encoded, and lists those that cannot be read; without
             one, they are read one by one.
@@ -104,7 +106,7 @@ def encode_corpus(
         if meeting is not None and processes > 1:
             encoded.add_share(rank, processes, meeting)
         else:
-            encoded.add(corpus.clips, f"features of {corpus.name}")
+            encoded.add(corpus.clips, corpus.name)
         clips = tuple(clip for clip in corpus.clips if clip.id not in encoded.unreadable)
         reader.unreadable.update(encoded.unreadable)
     if not clips:
@@ -116,8 +118,28 @@ def encode_corpus(
     return join_features(clips, [encoded.tensors(c) for c in clips], frames, views, missing_frame)
 
 
+class _Kept:
+    """Tensors by the name of their file: in a cache, or without one in memory."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = cache
+        self._memory: dict[str, dict[str, Tensor]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._memory if self._cache is None else (self._cache / name).is_file()
+
+    def __getitem__(self, name: str) -> dict[str, Tensor]:
+        return self._memory[name] if self._cache is None else read_tensors(self._cache / name)[0]
+
+    def __setitem__(self, name: str, tensors: dict[str, Tensor]) -> None:
+        if self._cache is None:
+            self._memory[name] = tensors
+        else:
+            write_tensors(self._cache / name, tensors, {})
+
+
 class _Encoded:
-    """The clips of a corpus that are encoded: in files of the cache, or without one in memory.
+    """The clips of a corpus that are encoded, the frames and the texts of each.
 
     Attributes:
         unreadable: id of each clip that could not be read -> why.
@@ -132,62 +154,63 @@ class _Encoded:
         reader: ClipReader,
     ) -> None:
         self.encoder, self.corpus, self.settings = encoder, corpus, settings
-        self.cache, self.reader = cache, reader
+        self.reader = reader
         self.unreadable: dict[str, str] = {}
-        self._memory: dict[str, dict[str, Tensor]] = {}
-        self._paths: dict[str, Path] = {}
         if cache is not None:
             check_folder(cache, "cache=FOLDER")
             cache.mkdir(parents=True, exist_ok=True)
-            self.weights = weights_digest(encoder)
-            for clip in corpus.clips:
-                if all(file.is_file() for file in clip.files):  # or the reader says what is missing
-                    self._paths[clip.id] = cache / file_name(encoder, self.weights, clip, settings)
+        self._kept = _Kept(cache)
+        self.weights = "" if cache is None else weights_digest(encoder)
+        known = encoder, self.weights
+        self._texts = {c.id: texts_name(*known, c.captions, settings) for c in corpus.clips}
+        self._frames = {
+            clip.id: frames_name(*known, clip, settings)
+            for clip in corpus.clips
+            if all(file.is_file() for file in clip.files)  # or the reader says what is missing
+        }
 
     def has(self, clip: Clip) -> bool:
-        if self.cache is None:
-            return clip.id in self._memory
-        return clip.id in self._paths and self._paths[clip.id].is_file()
+        return self._has_frames(clip) and self._texts[clip.id] in self._kept
+
+    def _has_frames(self, clip: Clip) -> bool:
+        return clip.id in self._frames and self._frames[clip.id] in self._kept
 
     def tensors(self, clip: Clip) -> dict[str, Tensor]:
         """frames [at most F, Dv], views [V, Dv], words [all captions' players, Dt], lengths [C];
         with `padded`, padding [what the captions lack, Dt]; and of players that may be phrases
         counts, context, steps.
         """
-        return (
-            self._memory[clip.id] if self.cache is None else read_tensors(self._paths[clip.id])[0]
-        )
+        return self._kept[self._frames[clip.id]] | self._kept[self._texts[clip.id]]
 
-    def add(self, clips: Sequence[Clip], title: str) -> None:
-        """Encode those that are not yet."""
-        left, settings = [clip for clip in clips if not self.has(clip)], self.settings
+    def add(self, clips: Sequence[Clip], of: str) -> None:
+        """Encode what is not yet: the texts, which take less time, then the frames."""
+        settings = self.settings
+        untold = [clip for clip in clips if self._texts[clip.id] not in self._kept]
+        for clip in tqdm(untold, f"texts of {of}", leave=False):
+            self._kept[self._texts[clip.id]] = _encode_texts(self.encoder, clip, settings)
+        unseen = [clip for clip in clips if not self._has_frames(clip)]
         pixels = self.reader(
-            left,
+            unseen,
             settings.frames,
             views=settings.views,
             degraded=settings.degraded,
             seed=settings.seed,
             missing=settings.missing,
         )
-        read = zip(left, pixels, strict=True)
-        for clip, own in tqdm(read, title, total=len(left), leave=False):
+        read = zip(unseen, pixels, strict=True)
+        for clip, own in tqdm(read, f"frames of {of}", total=len(unseen), leave=False):
             if own is None:
                 self.unreadable[clip.id] = self.reader.unreadable[clip.id]
-                continue
-            tensors = _encode_clip(self.encoder, clip, own, settings)
-            if self.cache is None:
-                self._memory[clip.id] = tensors
             else:
-                write_tensors(self._paths[clip.id], tensors, {})
+                self._kept[self._frames[clip.id]] = _encode_frames(self.encoder, clip, own)
 
     def add_share(self, rank: int, processes: int, meeting: Path) -> None:
         """Encode the share of this process, and wait for those of the others."""
         shares = [self.corpus.clips[n::processes] for n in range(processes)]
         reports = [meeting / f"{n}.json" for n in range(processes)]
         meeting.mkdir(parents=True, exist_ok=True)
-        title = f"features of {self.corpus.name}, share {rank + 1} of {processes}"
         try:
-            self.add(shares[rank], title)
+            self.add(shares[rank], f"{self.corpus.name}, share {rank + 1} of {processes}")
         except InputError as error:
             write_text(reports[rank], json.dumps({"stopped": str(error)}))
             raise
@@ -221,25 +244,36 @@ class _Encoded:
 
 
 @torch.inference_mode()
-def _encode_clip(
-    encoder: Encoder, clip: Clip, pixels: Pixels, settings: EncodingSettings
-) -> dict[str, Tensor]:
-    """What `_Encoded.tensors` returns."""
-    texts = _encode_captions(encoder, clip, settings)
-    players = TextPlayers.listed([TextPlayers.of(text) for text in texts])
-    tensors = {"frames": encoder.frame_features(pixels.frames), "words": players.features}
+def _encode_frames(encoder: Encoder, clip: Clip, pixels: Pixels) -> dict[str, Tensor]:
+    """frames, and views if there are some, as `_Encoded.tensors` returns them."""
+    tensors = {"frames": encoder.frame_features(pixels.frames)}
     if pixels.views is not None:
         tensors["views"] = encoder.frame_features(pixels.views)
+    return _halves(tensors, encoder, clip)
+
+
+@torch.inference_mode()
+def _encode_texts(encoder: Encoder, clip: Clip, settings: EncodingSettings) -> dict[str, Tensor]:
+    """The rest of what `_Encoded.tensors` returns."""
+    texts = _encode_captions(encoder, clip, settings)
+    players = TextPlayers.listed([TextPlayers.of(text) for text in texts])
+    tensors = {"words": players.features}
     if settings.padded:
         tensors["padding"] = torch.cat([cast(Tensor, text.padding) for text in texts])
     if players.context is not None:
         tensors["context"] = players.context
     if players.steps is not None:
         tensors["steps"] = players.steps
-    known = {k: _half(v, encoder, f"the {k} of {clip.id}") for k, v in tensors.items()}
+    known = _halves(tensors, encoder, clip)
     if players.counts is not None:
         known["counts"] = players.counts.cpu()
     return known | {"lengths": torch.tensor([len(text.features) for text in texts])}
+
+
+def _halves(tensors: dict[str, Tensor], encoder: Encoder, clip: Clip) -> dict[str, Tensor]:
+    return {
+        name: _half(value, encoder, f"the {name} of {clip.id}") for name, value in tensors.items()
+    }
 
 
 def _half(features: Tensor, encoder: Encoder, of: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 
@@ -18,8 +19,10 @@ from hbi_core.data.features import join_clips
 from hbi_core.data.frames import read_frames
 from hbi_core.data.views import random_views
 from hbi_core.encoders.tokens import word_tokens
+from hbi_core.encoders.weights import weights_digest
 from hbi_core.errors import SettingsError, VideoError
 from hbi_core.inputs.text import parse_caption
+from hbi_core.tensor_file import read_tensors
 from hbi_core.training.loop import train
 from support.small_runs import settings
 from support.toy import Counted, ToyEncoder
@@ -41,7 +44,7 @@ def test_features_are_read_from_the_cache(photographs, tmp_path):
     encoder, cache = Counted(), tmp_path / "new" / "cache"
     first = encode_corpus(encoder, photographs, 2, views=3, cache=cache)
     assert encoder.calls > 0
-    assert len(list(cache.iterdir())) == 3  # one for each clip
+    assert len(list(cache.iterdir())) == 6  # two for each clip
     encoder.calls = 0
     second = encode_corpus(encoder, photographs, 2, views=3, cache=cache)
     assert encoder.calls == 0
@@ -58,38 +61,63 @@ def test_the_cache_is_for_the_same_only(photographs, tmp_path):
     cache, encoder = tmp_path / "cache", Counted()
 
     def encoded(corpus, frames=2, **options):
-        """How many clips were encoded, not read."""
+        """Of how many clips frames, and texts, were encoded, not read."""
         before = {file.name for file in cache.glob("*")}
         encode_corpus(encoder, corpus, frames, cache=cache, **options)
-        return len({file.name for file in cache.glob("*")} - before)
+        new = [file for file in cache.glob("*") if file.name not in before]
+        of_frames = sum("frames" in read_tensors(file)[0] for file in new)
+        return of_frames, len(new) - of_frames
 
     first, *others = photographs.clips
-    assert encoded(photographs) == 3
-    assert encoded(photographs) == 0
+    assert encoded(photographs) == (3, 3)
+    assert encoded(photographs) == (0, 0)
     other = replace(first, captions=("a dog", "0 cats ran"))
-    assert encoded(replace(photographs, clips=(other, *others))) == 1
-    assert encoded(photographs, 3) == 3
-    assert encoded(photographs, views=2) == 3
-    assert encoded(photographs, views=2, degraded=0.5) == 3
-    assert encoded(photographs, views=2) == 0
-    assert encoded(photographs, seed=1) == 3
-    assert encoded(photographs, players="tokens") == 3
+    assert encoded(replace(photographs, clips=(other, *others))) == (0, 1)
+    assert encoded(photographs, 3) == (3, 0)
+    assert encoded(photographs, views=2) == (3, 0)
+    assert encoded(photographs, views=2, degraded=0.5) == (3, 0)
+    assert encoded(photographs, views=2) == (0, 0)
+    assert encoded(photographs, seed=1) == (3, 0)
+    assert encoded(photographs, players="tokens") == (0, 3)
+    assert encoded(photographs, words=2) == (0, 3)
     encoder.name = "another"
-    assert encoded(photographs) == 3
+    assert encoded(photographs) == (3, 3)
     encoder.name = "toy"
-    assert encoded(photographs) == 0
+    assert encoded(photographs) == (0, 0)
     with torch.no_grad():
         encoder.pixels.weight[0, 0] += 1e-6
-    assert encoded(photographs) == 3
+    assert encoded(photographs) == (3, 3)
     encoder.register_buffer("mean", torch.zeros(2, 2), persistent=False)
-    assert encoded(photographs) == 3
+    assert encoded(photographs) == (3, 3)
     encoder.mean[1, 0] = 1
-    assert encoded(photographs) == 3
+    assert encoded(photographs) == (3, 3)
     encoder = Counted()
-    assert encoded(photographs) == 0
+    assert encoded(photographs) == (0, 0)
     time_of = first.files[0].stat().st_mtime_ns
     os.utime(first.files[0], ns=(time_of, time_of + 1))
-    assert encoded(photographs) == 1
+    assert encoded(photographs) == (1, 0)
+
+
+def test_other_texts_of_the_same_clips_find_their_frames(photographs, tmp_path):
+    """By one process or several: questions about photographs that were encoded with captions."""
+    cache = tmp_path / "cache"
+    before = encode_corpus(ToyEncoder(), photographs, 2, views=2, cache=cache)
+    clips = tuple(replace(clip, captions=("what is it",)) for clip in photographs.clips)
+    for options in ({}, {"processes": 2, "meeting": tmp_path / "meeting"}):
+        if options:
+            options["meeting"].mkdir()
+            told = {"unreadable": {}, "weights": weights_digest(ToyEncoder())}
+            (options["meeting"] / "1.json").write_text(json.dumps(told))
+        encoder = Counted()
+        known = encode_corpus(
+            encoder, replace(photographs, clips=clips), 2, views=2, cache=cache, **options
+        )
+        assert encoder.calls == 0
+        assert torch.equal(known.frames, before.frames)
+        assert known.owners.tolist() == [0, 1, 2]
+        text = encoder.text_features([parse_caption("what is it")])[0].features
+        for number in range(3):
+            assert torch.allclose(known.caption(number), text, atol=2e-3)
 
 
 @pytest.mark.parametrize("folder", ["/proc/features", "file", "file/below"])
@@ -224,7 +252,7 @@ def test_a_broken_photograph_is_named(photographs, tmp_path):
     file.unlink()
     with pytest.raises(VideoError, match=r"1\.png"):
         encode_corpus(ToyEncoder(), photographs, 2, cache=tmp_path / "cache")
-    assert len(list(tmp_path.glob("cache/*"))) == 2  # of the photograph before it
+    assert len(list(tmp_path.glob("cache/*"))) == 3 + 2  # texts; the photograph before, views too
     known = encode_corpus(ToyEncoder(), photographs, 2, missing="skip")
     assert [clip.id for clip in known.clips] == ["photo-0", "photo-2"]
     assert known.owners.tolist() == [0, 0, 1, 1]

@@ -52,7 +52,7 @@ def test_one_command_makes_heads(family, photographs, tmp_path, monkeypatch):
     arguments += [f"data.root={photographs}", f"data.cache={cache}"]
     assert main([*arguments, f"out={out}"]) == 0
     written = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
-    assert len(written) == 12
+    assert len(written) == 24  # the frames and the captions of 12
     assert main([*arguments, f"out={tmp_path / 'again'}", "seed=1"]) == 0
     assert written == {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
 
