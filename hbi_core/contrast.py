@@ -12,7 +12,8 @@ import tyro
 from explainers import WEIGHTINGS
 from hbi_core.command_line import command, parsed, text_of
 from hbi_core.explain import metavar_of, remarks
-from hbi_core.figures.print_style import WIDTHS
+from hbi_core.figures.print_style import FONTS, WIDTHS
+from hbi_core.figures.view import FigureView
 from hbi_core.pipeline import contrast
 from hbi_core.settings import check, one_of
 from hbi_core.verdict import of_level
@@ -59,9 +60,29 @@ class Arguments:
     tokens (fixed)."""
     width: Annotated[str, metavar_of(WIDTHS)] = "text"
     """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
+    font: Annotated[str, metavar_of(FONTS)] = "sans"
+    """The figure has letters without serifs, or those that go with Times."""
+    view: Annotated[str, tyro.conf.arg(metavar="QUERY")] = ""
+    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
+    example. docs/figures.md lists the settings."""
 
     def __post_init__(self) -> None:
-        check(self, weighting=one_of(WEIGHTINGS), width=one_of(tuple(WIDTHS)))
+        check(
+            self,
+            weighting=one_of(WEIGHTINGS),
+            width=one_of(tuple(WIDTHS)),
+            font=one_of(tuple(FONTS)),
+        )
+        _ = self.shown  # refused before the video is read
+
+    @property
+    def shown(self) -> FigureView:
+        """What the figure shows.
+
+        Raises:
+            SettingsError: there is no such view.
+        """
+        return FigureView.from_query(self.view, strict=True)
 
 
 @command
@@ -80,7 +101,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
     )
-    written = result.save(arguments.out, arguments.width)
+    written = result.save(arguments.out, arguments.width, arguments.font, arguments.shown)
     print(result.sentence)
     for level in result.levels:
         print(of_level(level))

@@ -12,6 +12,7 @@ from hbi_core.alignment import Shared, align_frames, align_words
 from hbi_core.difference import LevelContrast, level_contrasts
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
+from hbi_core.figures.view import FigureView
 from hbi_core.verdict import matching, of_level, verdict
 
 _SCALES = (
@@ -200,21 +201,30 @@ class Contrast:
         """
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
-    def save(self, directory: str | Path, width: str = "text", font: str = "sans") -> list[Path]:
+    def save(
+        self,
+        directory: str | Path,
+        width: str = "text",
+        font: str = "sans",
+        view: FigureView | None = None,
+    ) -> list[Path]:
         """Write contrast.json, contrast.pdf, .svg, .png, contrast.csv and contrast_links.csv.
 
-        All of them, or none where the folder cannot be written.
+        All of them, or none where the folder cannot be written. The tables have everything; the
+        figure has what the view shows.
 
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
             font: of the figure, "sans" or "serif".
+            view: what the figure shows; None shows all links across the sides.
 
         Returns:
             The files.
 
         Raises:
-            InputError: there is no such width or font, or the directory cannot be written.
+            InputError: there is no such width or font, the contrast has none of the levels, or the
+                directory cannot be written.
 
         Example:
             >>> import tempfile
@@ -224,4 +234,4 @@ class Contrast:
         """
         from hbi_core.export import save_contrast  # matplotlib takes its time
 
-        return save_contrast(self, directory, width, font)
+        return save_contrast(self, directory, width, font, view or FigureView())

@@ -28,7 +28,8 @@ from hbi_core.figures.latex import Told, latex_figure
 from hbi_core.figures.methods_print import methods_print
 from hbi_core.figures.methods_view import Compared
 from hbi_core.figures.print_style import FONTS, WIDTHS, save_figure
-from hbi_core.figures.view import FigureView, shown_levels, shown_links
+from hbi_core.figures.shown_links import shown_links
+from hbi_core.figures.view import FigureView, shown_levels
 from hbi_core.shipped import ASSETS
 
 CSV_COLUMNS = (
@@ -103,6 +104,12 @@ class _Comparison(Compared, Protocol):
 
 
 class _Contrast(Contrasted, Protocol):
+    @property
+    def a(self) -> _Explanation: ...
+
+    @property
+    def b(self) -> _Explanation: ...
+
     def to_json(self) -> str: ...
 
     def to_dict(self) -> dict[str, Any]: ...
@@ -113,11 +120,7 @@ def save_explanation(
 ) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
     view = explanation.view
-    pairs = {
-        level.name: closed_form(level.game(explanation.weighting), pairs="all").values
-        for level in shown_levels(explanation.levels, view)
-        if view.shows_sides
-    }
+    pairs = _pairs(explanation, view)
     with _folder(directory, width, font) as (folder, written):
         numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
@@ -140,6 +143,15 @@ def save_explanation(
         written += [numbers, *figures, document, links, table, players, levels, graph]
         written += [snippet, references]
     return written
+
+
+def _pairs(explanation: Shown, view: FigureView) -> dict[str, Tensor]:
+    """The interactions of all pairs, of each level that a view shows links within a side of."""
+    return {
+        level.name: closed_form(level.game(explanation.weighting), pairs="all").values
+        for level in explanation.levels
+        if view.shows_sides and level.name in view.levels
+    }
 
 
 def _settings(explanation: _Explanation, width: str, font: str) -> str:
@@ -174,8 +186,11 @@ def save_comparison(
     return written
 
 
-def save_contrast(contrast: _Contrast, directory: str | Path, width: str, font: str) -> list[Path]:
+def save_contrast(
+    contrast: _Contrast, directory: str | Path, width: str, font: str, view: FigureView
+) -> list[Path]:
     """Write all files of `Contrast.save`; see there."""
+    pairs = [_pairs(one, view) for one in (contrast.a, contrast.b)]
     with _folder(directory, width, font) as (folder, written):
         numbers = folder / "contrast.json"
         numbers.write_text(contrast.to_json() + "\n", encoding="utf-8")
@@ -183,7 +198,8 @@ def save_contrast(contrast: _Contrast, directory: str | Path, width: str, font: 
         players, links = folder / "contrast.csv", folder / "contrast_links.csv"
         write_csv(players, to_csv(contrast_tables.PLAYER_COLUMNS, contrast_tables.players(levels)))
         write_csv(links, to_csv(contrast_tables.LINK_COLUMNS, contrast_tables.links(levels)))
-        figures = save_figure(contrast_print(contrast, width, font), folder / "contrast", font=font)
+        figure = contrast_print(contrast, width, font, view, pairs)
+        figures = save_figure(figure, folder / "contrast", font=font)
         written += [numbers, *figures, players, links]
     return written
 

@@ -1,4 +1,4 @@
-/* Which links of a level are shown, and how strong: what hbi_core/figures/view.py says, here.
+/* Which links of a level are shown, and how strong: what hbi_core/figures/shown_links.py says, here.
  *
  * `data` is what hbi_core/figures/coalition_html.py gives: {explanation, pairs, grades, outlier,
  * faded_words, view}. A view has the fields of FigureView.

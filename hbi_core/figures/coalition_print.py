@@ -82,7 +82,7 @@ def coalition_print(
                 axes.axhline(y, color="0.25", lw=0.8, dashes=(5, 3))
             title = f"{level.name.capitalize()} level", f"S = {level.score:.3f}"
             draw_title(axes, placed, title, em)
-            draw_links(axes, links, em, _faded_players(level, words))
+            draw_links(axes, links, em, faded_players(level, words))
             draw_players(axes, placed, layout, explanation.video.frames, faded=words)
         y = layout.height - 0.8 * em
         draw_key(axes, layout.width, y, em, key_title(view), key_of(view))
@@ -118,7 +118,7 @@ def _told(
     return textwrap.wrap(text[0].upper() + text[1:] + ".", characters)
 
 
-def _faded_players(level: GameLevel, words: Collection[int]) -> frozenset[str]:
+def faded_players(level: GameLevel, words: Collection[int]) -> frozenset[str]:
     """The text players of a level that are faded words alone, by their names."""
     return frozenset(
         player_id(level.name, "text", number)

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from hbi_core.figures.coalition_print import draw_key, draw_links, draw_players, draw_title
+from hbi_core.figures.coalition_print import (
+    draw_key,
+    draw_links,
+    draw_players,
+    draw_title,
+    faded_players,
+)
 from hbi_core.figures.contrast_view import (
     FOR_A,
     FOR_B,
@@ -25,8 +31,11 @@ from hbi_core.figures.contrast_view import (
     Contrasted,
     DifferenceLevel,
     DifferencePlayer,
+    Pairs,
     colours_of,
     difference_links,
+    difference_view,
+    faded_of_both,
     graded_alike,
     joined,
     line_of,
@@ -36,6 +45,8 @@ from hbi_core.figures.contrast_view import (
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.layout import FigureLayout, LevelLayout, Token, lay_out
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
+from hbi_core.figures.view import FigureView, faded_words, shown_levels
+from hbi_core.figures.view_in_words import in_words, key_of
 
 _SMALLEST_FONT = 5.0
 _UNIT = EM["column"]  # of all three graphs, points
@@ -43,6 +54,7 @@ _BARS = 3.2  # em, height of a row of bars
 _PAD = 0.8  # em
 _BETWEEN = 1.2  # em between levels, and between A and B
 _LINES = 2  # of a caption
+_LINE = 1.2  # em between lines below the keys
 _KEY = "Lines, of the highest of A and B:"
 _BARS_KEY = (
     "A − B. Bars: how much a player speaks for A (up) or B (down), its Shapley value; the bars of "
@@ -51,15 +63,29 @@ _BARS_KEY = (
 _LINES_KEY = f"(the {MOST} widest of a level, from {100 * WEAKEST:.0f} % on)"
 
 
-def contrast_print(contrast: Contrasted, width: str = "text", font: str = "sans") -> Figure:
+def contrast_print(
+    contrast: Contrasted,
+    width: str = "text",
+    font: str = "sans",
+    view: FigureView | None = None,
+    pairs: Sequence[Pairs] = ({}, {}),
+) -> Figure:
     """Draw a contrast.
 
     Args:
         contrast: what to draw.
         width: "text" (6.875 in); or "column" (3.25 in), which has room for the differences only.
         font: "sans" or "serif".
+        view: which levels and links are shown; None shows all of A and of B across the sides. Of
+            the differences `difference_view` of it.
+        pairs: of A and of B, by the level's name, as `shown_links` needs them for the links within
+            a side.
+
+    Raises:
+        InputError: the contrast has none of the levels.
     """
-    drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside=width == "text")
+    view, beside = view or FigureView(), width == "text"
+    drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside, view, pairs)
     with print_style(font):
         return drawing.figure()
 
@@ -76,16 +102,27 @@ class _Panel:
 class _Drawing:
     """A figure that grows downwards, in points."""
 
-    def __init__(self, contrast: Contrasted, width: float, beside: bool) -> None:
-        self.contrast, self.width = contrast, width
+    def __init__(
+        self,
+        contrast: Contrasted,
+        width: float,
+        beside: bool,
+        view: FigureView,
+        pairs: Sequence[Pairs],
+    ) -> None:
+        self.contrast, self.width, self.view, self.pairs = contrast, width, view, pairs
+        self.levels = shown_levels(contrast.levels, view)
+        view = replace(view, levels=tuple(level.name for level in self.levels))
         self.joined = joined(contrast)
         # It reads the players of the levels and nothing else of them.
-        self.difference = lay_out(cast(Explained, self.joined), width, _UNIT, _SMALLEST_FONT)
+        self.difference = lay_out(
+            cast(Explained, self.joined), width, _UNIT, _SMALLEST_FONT, difference_view(view)
+        )
         self.panels: list[_Panel] = []
         if beside:
             half = (width - _BETWEEN * _UNIT) / 2
             self.panels = [
-                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT), left)
+                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT, view), left)
                 for name, one, left in (
                     ("a", contrast.a, 0.0),
                     ("b", contrast.b, half + _BETWEEN * _UNIT),
@@ -98,9 +135,9 @@ class _Drawing:
             for name, told in zip("AB", self.contrast.told, strict=True)
         ]
         head_height = (max(map(len, heads)) * 1.25 + 0.6) * _UNIT
-        names = [level.name for level in self.contrast.levels]
-        heights = [self._height(name) for name in names]
+        heights = [self._height(level.name) for level in self.levels]
         key_height = (3.4 if self.panels else 4.0) * _UNIT
+        key_height += (0.4 + _LINE * len(told) if (told := self._told()) else 0.0) * _UNIT
         height = head_height + sum(heights) + key_height
         if not self.panels:
             height += head_height
@@ -108,7 +145,7 @@ class _Drawing:
         figure = Figure(figsize=(self.width / POINTS, height / POINTS))
         page = self._axes(figure, 0.0, 0.0, self.width, (0.0, height))
         top = self._draw_heads(page, heads, head_height)
-        for number, (level, band) in enumerate(zip(self.contrast.levels, heights, strict=True)):
+        for number, (level, band) in enumerate(zip(self.levels, heights, strict=True)):
             if number:
                 y = top - 0.6 * _UNIT
                 page.plot([0, self.width], [y, y], color="0.25", lw=0.8, dashes=(5, 3))
@@ -116,6 +153,12 @@ class _Drawing:
             top += band
         self._draw_keys(page, top)
         return figure
+
+    def _told(self) -> list[str]:
+        """Lines below the keys: what the view changes."""
+        if not (told := "; ".join(in_words(self.view))):
+            return []
+        return textwrap.wrap(f"{told[0].upper()}{told[1:]}.", int(self.width / (0.4 * _UNIT)))
 
     def _letters(self) -> int:
         """Of a line of a head."""
@@ -167,16 +210,20 @@ class _Drawing:
     def _draw_level(self, figure: Figure, level: DifferenceLevel, top: float) -> None:
         name = level.name
         placed = [_level(panel.layout, name) for panel in self.panels]
-        links = graded_alike(self.contrast, name, placed) if placed else []
+        links = graded_alike(self.contrast, name, placed, self.view, self.pairs) if placed else []
         below = top
         for panel, place, lines, one in zip(
             self.panels, placed, links, (self.contrast.a, self.contrast.b), strict=False
         ):
             axes = self._axes(figure, panel.left, top, panel.layout.width, _ends(place))
-            score = next(played.score for played in one.levels if played.name == name)
-            draw_title(axes, place, (f"{name.capitalize()} level", f"S = {score:.3f}"), _UNIT)
-            draw_links(axes, links_renamed(lines, panel.name), _UNIT)
-            draw_players(axes, renamed(place, panel.name), panel.layout, one.video.frames)
+            played = next(played for played in one.levels if played.name == name)
+            faded = faded_words(one.words) if self.view.fade else ()
+            title = f"{name.capitalize()} level", f"S = {played.score:.3f}"
+            draw_title(axes, place, title, _UNIT)
+            lighter = [f"{panel.name}/{player}" for player in faded_players(played, faded)]
+            draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter)
+            named = renamed(place, panel.name)
+            draw_players(axes, named, panel.layout, one.video.frames, faded=faded)
             below = max(below, top + _band(place) + _PAD * _UNIT)
         self._draw_difference(figure, level, below)
 
@@ -190,9 +237,17 @@ class _Drawing:
             f"S {_signed(level.difference)}",
         )
         draw_title(axes, placed, title, _UNIT)
-        draw_links(axes, difference_links(level, placed), _UNIT)
+        faded = faded_of_both(self.contrast) if self.view.fade else ()
+        lighter = [
+            token.id
+            for token, player in zip(placed.text_tokens, level.text_players, strict=True)
+            if faded and set(player.members) <= set(faded)
+        ]
+        lines = difference_links(level, placed, self.view)
+        draw_links(axes, links_renamed(lines, "difference"), _UNIT, lighter)
         colours = colours_of(level, placed)
-        draw_players(axes, placed, self.difference, self.joined.video.frames, colours)
+        pictures = self.joined.video.frames
+        draw_players(axes, placed, self.difference, pictures, colours, faded)
         players = (*level.video_players, *level.text_players)
         scale = _Scale([player.difference for player in players], _BARS * _UNIT)
         for tokens, some, start in (
@@ -206,7 +261,8 @@ class _Drawing:
         style: dict[str, Any] = {"va": "center", "fontsize": small, "color": "0.25"}
         y = top + 0.4 * _UNIT
         if self.panels:
-            draw_key(page, self.width, y, _UNIT, _KEY)
+            title = _KEY.replace("highest", "lowest") if self.view.sign == "negative" else _KEY
+            draw_key(page, self.width, y, _UNIT, title, key_of(self.view))
             y += 1.5 * _UNIT
         for line in textwrap.wrap(_BARS_KEY, int(self.width / (0.5 * small))):
             page.text(0.5 * small, y, line, **style)
@@ -218,6 +274,9 @@ class _Drawing:
             page.plot(ends, [y, y], color=grade.colour, lw=grade.width, linestyle=dashes)
             page.text(left + 3.5 * small, y, text, **style)
         page.text(23.5 * small, y, _LINES_KEY, **style)
+        for line in self._told():
+            y += _LINE * _UNIT
+            page.text(0.5 * small, y, line, **style)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,11 +10,15 @@ import numpy as np
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.grades import Grade, grade_of, reference_of
+from hbi_core.figures.grades import Grade
 from hbi_core.figures.layout import Cell, LevelLayout, Token
 from hbi_core.figures.lines import Link, links_of
+from hbi_core.figures.shown_links import Beside
+from hbi_core.figures.view import FigureView, faded_words
 
+Pairs = Mapping[str, Tensor]  # by level, as `shown_links` takes them
 FOR_A, FOR_B = "#b35806", "#542788"  # told apart in grey and by colour-blind readers
 WEAKEST = 0.25  # share of the level's widest difference; weaker lines are not drawn
 MOST = 20  # lines of a level
@@ -179,34 +183,51 @@ def colours_of(level: DifferenceLevel, placed: LevelLayout) -> dict[str, str]:
     return colours
 
 
-def difference_links(level: DifferenceLevel, placed: LevelLayout) -> list[Link]:
+def faded_of_both(contrast: Contrasted) -> tuple[int, ...]:
+    """The function words of both, as indices into `contrast.words`."""
+    a, b = (faded_words(one.words) for one in (contrast.a, contrast.b))
+    return tuple(number for number, word in enumerate(contrast.words) if word.a in a or word.b in b)
+
+
+@dataclass(frozen=True)
+class _Interactions:
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class _Strengths:
+    """The magnitudes of the differences of a level: links to be chosen as those of any other."""
+
+    name: str
+    similarity: Tensor
+    interactions: _Interactions
+
+
+def difference_view(view: FigureView) -> FigureView:
+    """What of a view holds for differences: those of interactions, of both signs, and widest."""
+    return replace(
+        view,
+        top=min(view.top or MOST, MOST),
+        threshold=max(view.threshold, WEAKEST),
+        measure="interaction",
+        sign="both",
+        sides=False,
+    )
+
+
+def difference_links(
+    level: DifferenceLevel, placed: LevelLayout, view: FigureView | None = None
+) -> list[Link]:
     """The widest differences of interactions as lines, the weakest first."""
-    differences = (level.interactions[0] - level.interactions[1]).numpy()
-    strength = np.abs(differences)
-    strongest = reference_of(strength)
+    differences = level.interactions[0] - level.interactions[1]
+    strengths = differences.abs()
+    compared = _Strengths(level.name, strengths, _Interactions(strengths))
     links = []
-    for cell in np.argsort(-strength, axis=None, kind="stable")[:MOST][::-1]:
-        video, text = divmod(int(cell), differences.shape[1])
-        value = float(differences[video, text])
-        share = abs(value) / strongest if strongest > 0 else 0.0
-        if share < WEAKEST:
-            continue
-        video_token, text_token = placed.video_tokens[video], placed.text_tokens[text]
+    for link in links_of(compared, placed, difference_view(view or FigureView())):
+        value = float(differences[link.first, link.second])
+        grade = line_of(value > 0, link.share)
         links.append(
-            Link(
-                ends=(video_token.id, text_token.id),
-                start=(text_token.middle, text_token.top + text_token.height),
-                end=(video_token.middle, video_token.top),
-                kind="cross",
-                first=video,
-                second=text,
-                value=value,
-                interaction=value,
-                similarity=None,
-                rank=None,
-                share=share,
-                grade=line_of(value > 0, share),
-            )
+            replace(link, value=value, interaction=value, similarity=None, rank=None, grade=grade)
         )
     return links
 
@@ -218,23 +239,34 @@ def line_of(for_a: bool, share: float = 1.0) -> Grade:
 
 
 def graded_alike(
-    contrast: Contrasted, name: str, placed: Sequence[LevelLayout]
+    contrast: Contrasted,
+    name: str,
+    placed: Sequence[LevelLayout],
+    view: FigureView | None = None,
+    pairs: Sequence[Pairs] = ({}, {}),
 ) -> list[tuple[Link, ...]]:
     """The lines of a level in A and in B, whose colours are shares of one highest interaction."""
-    levels = [
-        next(level for level in one.levels if level.name == name)
-        for one in (contrast.a, contrast.b)
-    ]
-    values = [level.interactions.values.numpy().ravel() for level in levels]
-    strongest = reference_of(np.concatenate(values))
+    difference = next(level for level in contrast.levels if level.name == name)
+    both = [_level(one, name) for one in (contrast.a, contrast.b)]
+    lines = []
+    for which, (level, other) in enumerate(zip(both, reversed(both), strict=True)):
+        video, text = (
+            _same(players, which) for players in (difference.video_players, difference.text_players)
+        )
+        beside = Beside(other, video, text, pairs[1 - which].get(name))
+        lines.append(links_of(level, placed[which], view, pairs[which].get(name), beside))
+    return lines
 
-    def graded(link: Link) -> Link:
-        share = abs(link.value) / strongest if strongest > 0 else 0.0
-        return replace(link, share=share, grade=grade_of(share, negative=link.value < 0))
 
-    return [
-        tuple(map(graded, links_of(level, one))) for level, one in zip(levels, placed, strict=True)
-    ]
+def _level(explained: Explained, name: str) -> GameLevel:
+    return next(level for level in explained.levels if level.name == name)
+
+
+def _same(players: Sequence[DifferencePlayer], which: int) -> list[int | None]:
+    """For each player of A (0) or of B (1) its index in the other, or None."""
+    indices = [(player.a, player.b) for player in players]
+    known = {pair[which]: pair[1 - which] for pair in indices if pair[which] is not None}
+    return [known[index] for index in sorted(index for index in known if index is not None)]
 
 
 def links_renamed(links: Sequence[Link], prefix: str) -> list[Link]:

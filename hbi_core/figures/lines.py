@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from explainers.coalition_graph import GameLevel
 from hbi_core.figures.layout import LevelLayout
-from hbi_core.figures.view import FigureView, ShownLink, shown_links
+from hbi_core.figures.shown_links import Beside, Linked, ShownLink, shown_links
+from hbi_core.figures.view import FigureView
 
 _FLATTEST = 0.2  # part of the room for arcs
 _HIGHEST = 0.94
@@ -25,19 +25,21 @@ class Link(ShownLink):
 
 
 def links_of(
-    level: GameLevel,
+    level: Linked,
     layout: LevelLayout,
     view: FigureView | None = None,
     pairs: Tensor | None = None,
+    beside: Beside | None = None,
 ) -> tuple[Link, ...]:
     """The lines between the players of a level, the weakest first: the order to draw them in.
 
     Args:
         level: with its interactions.
         layout: where its players stand.
-        view, pairs: as for `shown_links`; without a view, all cross links.
+        view, pairs, beside: as for `shown_links`; without a view, all cross links.
     """
-    return tuple(_line(link, layout) for link in shown_links(level, view or FigureView(), pairs))
+    links = shown_links(level, view or FigureView(), pairs, beside)
+    return tuple(_line(link, layout) for link in links)
 
 
 def _line(link: ShownLink, layout: LevelLayout) -> Link:

@@ -10,7 +10,8 @@ import pytest
 
 from explainers import closed_form, coalition_graph
 from hbi_core.figures.coalition_html import coalition_html
-from hbi_core.figures.view import FigureView, shown_links
+from hbi_core.figures.shown_links import shown_links
+from hbi_core.figures.view import FigureView
 
 VIEWS = [
     FigureView(),

@@ -142,6 +142,7 @@ def test_command(tmp_path, capsys):
         ([str(CAFE), "a cat", "--other-video", "nothing.mp4"], "no video file nothing.mp4"),
         ([str(CAFE), "a cat", "  "], "The caption is empty"),
         ([str(CAFE)], "CAPTION_A"),
+        ([str(CAFE), "a cat", "a cup", "--view", "top=0"], "top is 0"),
     ],
 )
 def test_command_with_unusable_input(arguments, message, tmp_path, capsys):

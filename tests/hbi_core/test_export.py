@@ -17,7 +17,8 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.export import to_csv
 from hbi_core.figures.coalition_print import coalition_print
-from hbi_core.figures.view import FigureView, shown_links
+from hbi_core.figures.shown_links import shown_links
+from hbi_core.figures.view import FigureView
 from hbi_core.pipeline import explain
 from support.demo import CAFE, CAFE_CAPTION, SAVED
 from support.printed import assert_for_print

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from hbi_core.contrasted import Contrast
+from hbi_core.errors import InputError
 from hbi_core.figures.contrast_print import contrast_print
 from hbi_core.figures.contrast_view import (
     FOR_A,
@@ -20,9 +21,10 @@ from hbi_core.figures.contrast_view import (
     graded_alike,
     joined,
 )
-from hbi_core.figures.grades import GRADES, OUTLIER
+from hbi_core.figures.grades import GRADES, OUTLIER, reference_of
 from hbi_core.figures.layout import lay_out
 from hbi_core.figures.print_style import save_figure
+from hbi_core.figures.view import FigureView
 from support.contrasts import drawn_video, made_up
 
 VIDEO = drawn_video(4)
@@ -139,3 +141,61 @@ def test_every_name_stands_once(made, tmp_path, width):
     assert len(ids) == len(set(ids))
     assert {"difference/entity/text/1/bar", "difference/action/text/0"} <= set(words)
     assert any(id.startswith("a/") for id in ids) == (width == "text")
+
+
+SAME = {  # the players of each level of `made` that both have, as (index in A, index in B)
+    "entity": {"video": [(0, 0), (1, 1), (2, 2), (3, 3)], "text": [(0, 0), (2, 2)]},
+    "action": {"video": [(0, 0), (1, 1)], "text": []},
+}
+
+
+@pytest.mark.parametrize("sign", ["both", "negative"])
+@pytest.mark.parametrize("scale", ["level", "word", "frame"])
+@pytest.mark.parametrize("name", ["entity", "action"])
+def test_scales_are_shared_by_what_both_have(made, name, scale, sign):
+    view = FigureView(scale=scale, sign=sign)
+    levels = [next(one for one in of.levels if one.name == name) for of in (made.a, made.b)]
+    layouts = [
+        next(one for one in lay_out(of, 230, 6, 5).levels if one.name == name)
+        for of in (made.a, made.b)
+    ]
+    matrices = [level.interactions.values.numpy() for level in levels]
+    for which, links in enumerate(graded_alike(made, name, layouts, view)):
+        assert links
+        for link in links:
+            if scale == "level":
+                values = [*matrices[0].flat, *matrices[1].flat]
+            else:
+                side, index = ("text", link.second) if scale == "word" else ("video", link.first)
+                rows = [m.T if scale == "word" else m for m in matrices]
+                values = [*rows[which][index]]
+                for pair in SAME[name][side]:
+                    if pair[which] == index:
+                        values += [*rows[1 - which][pair[1 - which]]]
+            expected = abs(link.value) / reference_of(np.array(values), sign)
+            assert link.share == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_view_is_drawn(made, tmp_path):
+    view = FigureView(levels=("action",), top=2, fade=True)
+    save_figure(contrast_print(made, view=view), tmp_path / "contrast")
+    ids = [
+        element.get("id") or "" for element in ET.parse(tmp_path / "contrast.svg").getroot().iter()
+    ]
+    for panel, most in (("a", 2), ("b", 2), ("difference", 2)):
+        lines = [id for id in ids if id.startswith(f"{panel}/") and "--" in id]
+        assert 0 < len(lines) <= most
+        assert all(line.startswith(f"{panel}/action/") for line in lines)
+    with pytest.raises(InputError, match="no level"):
+        contrast_print(made, view=FigureView(levels=("event",)))
+
+
+def test_links_within_the_sides_of_a_contrast_are_files_too(made, tmp_path):
+    made.save(tmp_path, view=FigureView(sides=True))
+    ids = [
+        element.get("id") or "" for element in ET.parse(tmp_path / "contrast.svg").getroot().iter()
+    ]
+    for panel in ("a", "b"):
+        within = [id for id in ids if id.startswith(f"{panel}/entity/video") and "--" in id]
+        arcs = [id for id in within if id.split("--")[1].startswith(f"{panel}/entity/video")]
+        assert len(arcs) == 4 * 3 / 2

@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from explainers import closed_form
 from hbi_core.errors import InputError
 from hbi_core.figures.coalition_print import coalition_print
-from hbi_core.figures.view import FigureView, faded_words, shown_links
+from hbi_core.figures.shown_links import shown_links
+from hbi_core.figures.view import FigureView, faded_words
 
 VIEWS = [
     FigureView(),

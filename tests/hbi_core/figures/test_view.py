@@ -13,7 +13,8 @@ import torch
 from explainers import closed_form, ranks
 from hbi_core.errors import SettingsError
 from hbi_core.figures.grades import GRADES, OUTLIER, grade_of, reference_of
-from hbi_core.figures.view import FigureView, faded_words, measured, shown_links
+from hbi_core.figures.shown_links import measured, shown_links
+from hbi_core.figures.view import FigureView, faded_words
 
 VIEWS = [
     FigureView(),
