@@ -12,7 +12,7 @@ from shapiq import approximator
 from shapiq.game_theory.exact import ExactComputer
 from torch import Tensor
 
-from explainers import Interactions, SimilarityGame
+from explainers import Interactions, SimilarityGame, TokenGame
 
 SHAPIQ = f"shapiq {version('shapiq')}"
 # Name -> the index it estimates, as `closed_form` calls it, and its constructor. KernelSHAP-IQ
@@ -31,9 +31,9 @@ APPROXIMATORS = {
 }
 
 
-def shapiq_interactions(game: SimilarityGame) -> Tensor:
+def shapiq_interactions(game: TokenGame) -> Tensor:
     """Banzhaf interactions [V, T] by shapiq's exact computer, through `game.value`."""
-    players = sum(game.similarity.shape)
+    players = sum(game.cells.shape)
     result = ExactComputer(_shapiq_game(game), n_players=players)(index="BII", order=2)
     return _cross(result, game)
 
@@ -83,12 +83,12 @@ def four_evaluations(game: SimilarityGame, samples: int, seed: int) -> Interacti
     )
 
 
-def _shapiq_game(game: SimilarityGame) -> Callable[[np.ndarray], np.ndarray]:
+def _shapiq_game(game: TokenGame) -> Callable[[np.ndarray], np.ndarray]:
     return lambda coalitions: game.coalition_values(torch.as_tensor(coalitions)).numpy()
 
 
-def _cross(result, game: SimilarityGame) -> Tensor:
-    videos, texts = game.similarity.shape
+def _cross(result, game: TokenGame) -> Tensor:
+    videos, texts = game.cells.shape
     return torch.tensor(
         [[result[(i, videos + j)] for j in range(texts)] for i in range(videos)],
         dtype=torch.float64,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from explainers.game import exact_precision, masked_softmax
+from explainers.tensors import exact_precision, masked_softmax
 
 
 def grand_values(

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explainers.game import shape_of
 from explainers.settings import whole_number
+from explainers.tensors import shape_of
 
 CoalitionFunction = Callable[[Tensor], Tensor]  # bool [K, n] -> float [K], an array will do as well
 
 
 def refuse_function_settings(players: int | None, device: torch.device | str | None) -> None:
-    """A SimilarityGame has players and a device.
+    """A game of tokens has players and a device.
 
     Raises:
         ValueError: one of them was given with it.
@@ -26,7 +26,7 @@ def refuse_function_settings(players: int | None, device: torch.device | str | N
     ):
         if value is not None:
             raise ValueError(
-                f"{name} is for games that are functions; a SimilarityGame has its own{advice}"
+                f"{name} is for games that are functions; a game of tokens has its own{advice}"
             )
 
 
@@ -41,7 +41,8 @@ def checked_function_settings(
     """
     if not callable(game):
         raise TypeError(
-            f"a game is a SimilarityGame or a function of coalitions, got {type(game).__name__}"
+            "a game is a BilinearGame, a SimilarityGame or a function of coalitions, got "
+            f"{type(game).__name__}"
         )
     if players is None:
         raise ValueError("give the number of players of a game that is a function: players=n")

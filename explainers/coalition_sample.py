@@ -11,8 +11,8 @@ from torch import Tensor
 
 from explainers.coalition_function import CoalitionFunction, values_of
 from explainers.control_variates import WalshSums
-from explainers.game import SimilarityGame
 from explainers.timing import Clock
+from explainers.token_game import TokenGame
 
 _CALL = 1024  # coalitions of one call of a function
 FEWEST = 16  # observations for control variates, and before a run looks at the clock
@@ -37,10 +37,10 @@ class Source:
         return self.real.device
 
 
-def similarity_source(game: SimilarityGame, chunk_cells: int) -> Source:
-    """A batch of games, of which so many cells of similarity are held at once."""
-    many = SimilarityGame(  # a dimension for the coalitions
-        game.similarity.unsqueeze(-3),
+def token_source(game: TokenGame, chunk_cells: int) -> Source:
+    """A batch of games, of which so many cells are held at once."""
+    many = type(game)(  # a dimension for the coalitions
+        game.cells.unsqueeze(-3),
         game.video_logits.unsqueeze(-2),
         game.text_logits.unsqueeze(-2),
         game.video_mask.unsqueeze(-2),
@@ -48,8 +48,8 @@ def similarity_source(game: SimilarityGame, chunk_cells: int) -> Source:
         game.weighting,
     )
     real = torch.cat([game.video_mask, game.text_mask], dim=-1)
-    real = real.reshape(game.similarity.shape[:-2].numel(), real.shape[-1])
-    at_once = max(1, chunk_cells // max(1, game.similarity.numel()))
+    real = real.reshape(game.cells.shape[:-2].numel(), real.shape[-1])
+    at_once = max(1, chunk_cells // max(1, game.cells.numel()))
     return Source(
         lambda members: many.coalition_values(members).reshape(len(real), len(members)),
         real,

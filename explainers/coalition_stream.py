@@ -22,35 +22,39 @@ Points = list[tuple[float, float]]  # joining probabilities with their weights
 _FIRST_CALL = 2  # coalitions; a slow function is known before it has many
 
 
-class SimilarityStream:
-    """One similarity game without padding: a row per A ⊆ V, a column per B ⊆ T, or transposed.
+class TokenStream:
+    """One game of tokens without padding: a row per A ⊆ V, a column per B ⊆ T, or transposed.
 
     The smaller side becomes the rows. The values of a tile are two matrix products in one,
 
         Φ = ½ (ω_V Mᵀ + N ω_Tᵀ)      ω_V[A,v] = ω_v(A),  M[B,v] = max_{t∈B} a[v,t],
                                      ω_T[B,t] = ω_t(B),  N[A,t] = max_{v∈A} a[v,t]
 
+    (with the match "mean", M[B,v] = Σ_{t∈B} ω_t(B) a[v,t] and N likewise),
+
     and so is their reduction, D_Vᵀ Φ D_T. Every φ(A, B) is computed; nothing of the closed form is
     used. A tile takes 2·(V + T + min(V, T) + 2) floating-point operations a coalition and 8 bytes.
 
     Args:
-        similarity: [V, T].
+        cells: [V, T].
         video_logits, text_logits: [V], [T].
+        weighting, match: as a `TokenGame` has them.
         chunk: coalitions of a tile.
     """
 
     def __init__(
         self,
-        similarity: Tensor,
+        cells: Tensor,
         video_logits: Tensor,
         text_logits: Tensor,
         weighting: str,
+        match: str,
         chunk: int,
     ) -> None:
-        self.videos, self.texts = similarity.shape
+        self.videos, self.texts = cells.shape
         self.players = self.videos + self.texts
-        self.rows = _Side(similarity, video_logits, weighting)
-        self.columns = _Side(similarity.mT, text_logits, weighting)
+        self.rows = _Side(cells, video_logits, weighting, match)
+        self.columns = _Side(cells.mT, text_logits, weighting, match)
         self.transposed = self.videos > self.texts
         if self.transposed:
             self.rows, self.columns = self.columns, self.rows
@@ -67,11 +71,11 @@ class SimilarityStream:
         values = self.rows.logits.new_zeros(self.players, self.players)
         singles = self.rows.logits.new_zeros(self.players)
         for row in self.rows.blocks(self.row_bits):
-            right = 0.5 * torch.cat([row.weights, row.best], dim=-1)
+            right = 0.5 * torch.cat([row.weights, row.matches], dim=-1)
             row_sums = [right.new_zeros(len(right)) for _ in points]
             row_signs = [row.signs(point) for point, _ in points]
             for column in self.columns.blocks(self.column_bits):
-                tile = right @ torch.cat([column.best, column.weights], dim=-1).mT  # Φ, [A, B]
+                tile = right @ torch.cat([column.matches, column.weights], dim=-1).mT  # Φ, [A, B]
                 for number, (point, weight) in enumerate(points):
                     shares, signs = column.signs(point)
                     column_shares = weight * shares
@@ -94,13 +98,13 @@ class SimilarityStream:
 
 
 class _Block:
-    """Some subsets of one side: members [K, N], weights ω [K, N], best similarity [K, M]."""
+    """Some subsets of one side: members [K, N], weights ω [K, N], matches [K, M]."""
 
-    def __init__(self, members: Tensor, weights: Tensor, best: Tensor) -> None:
-        self.members, self.weights, self.best = members, weights, best
+    def __init__(self, members: Tensor, weights: Tensor, matches: Tensor) -> None:
+        self.members, self.weights, self.matches = members, weights, matches
 
     def signs(self, point: float) -> tuple[Tensor, Tensor]:
-        return signs(self.members, point, self.best.dtype)
+        return signs(self.members, point, self.matches.dtype)
 
 
 class _Side:
@@ -110,8 +114,9 @@ class _Side:
     vary; their table is made once and completed for each block by its fixed high bits.
     """
 
-    def __init__(self, similarity: Tensor, logits: Tensor, weighting: str) -> None:
-        self.similarity = similarity  # [N, M]: this side's players by the other side's
+    def __init__(self, cells: Tensor, logits: Tensor, weighting: str, match: str) -> None:
+        self.cells = cells  # [N, M]: this side's players by the other side's
+        self.match = match
         self.logits = logits  # [N]
         self.players = len(logits)
         self.fixed_weights = logits.softmax(0) if weighting == "fixed" else None
@@ -128,18 +133,19 @@ class _Side:
             members = torch.cat([low_members, high_members], dim=-1)
             best, log_weight = low_best, low_log_weight
             if any(high):
-                best = torch.maximum(best, self.similarity[joined].amax(0))
+                best = torch.maximum(best, self.cells[joined].amax(0))
                 log_weight = torch.logaddexp(log_weight, self.logits[joined].logsumexp(0))
             else:
                 best = torch.where(members.any(-1, keepdim=True), best, 0.0)
-            yield _Block(members, self._weights(members, log_weight), best)
+            weights = self._weights(members, log_weight)
+            yield _Block(members, weights, best if self.match == "best" else weights @ self.cells)
 
     def _tables(self, low_bits: int) -> tuple[Tensor, Tensor]:
-        """Best similarity [K, M] and log of the summed weights [K] of each subset, by doubling."""
-        best = self.similarity.new_full((1, self.similarity.shape[1]), -torch.inf)
+        """Best match [K, M] and log of the summed weights [K] of each subset, by doubling."""
+        best = self.cells.new_full((1, self.cells.shape[1]), -torch.inf)
         log_weight = self.logits.new_full((1,), -torch.inf)
         low = slice(0, low_bits)
-        for row, logit in zip(self.similarity[low], self.logits[low], strict=True):
+        for row, logit in zip(self.cells[low], self.logits[low], strict=True):
             best = torch.cat([best, torch.maximum(best, row)])
             log_weight = torch.cat([log_weight, torch.logaddexp(log_weight, logit)])
         return best, log_weight
@@ -152,7 +158,7 @@ class _Side:
 
 
 class FunctionStream:
-    """The game of any model, coalition by coalition; also the witness of `SimilarityStream`.
+    """The game of any model, coalition by coalition; also the witness of `TokenStream`.
 
     Args:
         function: bool [K, n] -> float [K].
@@ -173,7 +179,7 @@ class FunctionStream:
         self.dtype, self.device = dtype, device
 
     def reduce(self, points: Points, report: Callable[[int], float]) -> tuple[Tensor, Tensor]:
-        """As `SimilarityStream.reduce`; `report` answers how many coalitions there is time for."""
+        """As `TokenStream.reduce`; `report` answers how many coalitions there is time for."""
         values = torch.zeros(self.players, self.players, dtype=self.dtype, device=self.device)
         singles = values.new_zeros(self.players)
         start, call = 0, min(_FIRST_CALL, self.chunk)

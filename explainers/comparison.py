@@ -14,16 +14,16 @@ from explainers.agreement import Agreement, agreement
 from explainers.closed_forms import closed_form
 from explainers.enumeration import TooManyCoalitionsError
 from explainers.estimator import Estimator, estimate
-from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.methods import METHODS, Method, Run
 from explainers.settings import check_game, whole_number
 from explainers.timing import Progress
+from explainers.token_game import TokenGame
 
 BUDGETS = (256, 1024, 4096, 16384)  # coalitions
 # A method of one's own: a game, a number of coalitions, a seed -> its interactions.
-OwnMethod = Callable[[SimilarityGame, int, int], Interactions]
-_Run = tuple[str, int, int, Callable[[SimilarityGame, Run], Interactions]]
+OwnMethod = Callable[[TokenGame, int, int], Interactions]
+_Run = tuple[str, int, int, Callable[[TokenGame, Run], Interactions]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class Comparison:
 
 
 def compare(
-    game: SimilarityGame,
+    game: TokenGame,
     methods: str | Iterable[str] | Mapping[str, Method | OwnMethod] = (
         "closed_form",
         "enumeration",
@@ -141,7 +141,7 @@ def compare(
     """Run methods on one game and compare each with the closed form.
 
     Args:
-        game: one game, similarity [V, T]. What its masks leave out is not compared.
+        game: one game, [V, T]. What its masks leave out is not compared.
         methods: names out of `explainers.methods.METHODS`, or methods of one's own by name:
             functions of a game, a budget and a seed, which are run for every budget and seed, as
             sampling is. Each is given a copy of the game.
@@ -157,7 +157,7 @@ def compare(
         A row and the estimates of each run, with the exact values.
 
     Raises:
-        TypeError: the game is no SimilarityGame.
+        TypeError: the game is no TokenGame, or no SimilarityGame for "estimator".
         ValueError: a batch of games, one without a real pair, an unknown method, nothing to run, no
             estimator for "estimator", or a number out of range.
 
@@ -173,8 +173,8 @@ def compare(
         [1.0, 1.0]
     """
     check_game(game, "compare")
-    if game.similarity.dim() != 2:
-        raise ValueError(f"compare takes one game, not a batch {list(game.similarity.shape[:-2])}")
+    if game.cells.dim() != 2:
+        raise ValueError(f"compare takes one game, not a batch {list(game.cells.shape[:-2])}")
     real = game.video_mask.unsqueeze(-1) & game.text_mask
     if not real.any():
         raise ValueError("the game has no pair of real tokens to compare")
@@ -214,7 +214,7 @@ def compare(
                     seed=seed,
                     seconds=math.nan,
                     coalitions=0,
-                    device=str(game.similarity.device),
+                    device=str(game.cells.device),
                     note=str(refused),
                 )
             )
@@ -265,15 +265,15 @@ def _runs(
     return runs
 
 
-def _on_copies(method: OwnMethod) -> Callable[[SimilarityGame, Run], Interactions]:
+def _on_copies(method: OwnMethod) -> Callable[[TokenGame, Run], Interactions]:
     """A method may change its game and reuse its answer: it is given a copy, and copied."""
 
-    def run_own(game: SimilarityGame, run: Run) -> Interactions:
+    def run_own(game: TokenGame, run: Run) -> Interactions:
         result = method(replace(game), run.budget, run.seed)
-        if result.values.shape != game.similarity.shape:
+        if result.values.shape != game.cells.shape:
             raise ValueError(
                 f"a method returned values {list(result.values.shape)} for the game "
-                f"{list(game.similarity.shape)}; it must return one for each pair [V, T]"
+                f"{list(game.cells.shape)}; it must return one for each pair [V, T]"
             )
         error = result.standard_error
         return replace(

@@ -15,12 +15,12 @@ from explainers.coalition_function import (
     checked_function_settings,
     refuse_function_settings,
 )
-from explainers.coalition_stream import FunctionStream, SimilarityStream
-from explainers.game import SimilarityGame
+from explainers.coalition_stream import FunctionStream, TokenStream
 from explainers.indices import joining_probabilities
 from explainers.interactions import Interactions
 from explainers.settings import checked_pairs, whole_number
 from explainers.timing import Clock, CoalitionProgress, seconds_in_words, timed
+from explainers.token_game import TokenGame
 
 _CHUNK = {"cuda": 2**26}  # what fills a GPU
 _CPU_CHUNK = 2**20  # tiles that stay in a processor's cache
@@ -57,13 +57,13 @@ class TooManyCoalitionsError(ValueError):
         else:
             found += ", and a limit of 0 seconds allows none"
         super().__init__(
-            f"{found}. closed_form gives the values of a SimilarityGame at once, sample_coalitions "
+            f"{found}. closed_form gives the values of a game of tokens at once, sample_coalitions "
             "estimates those of any game; to enumerate all the same, raise limit_seconds"
         )
 
 
 def enumerate_coalitions(
-    game: SimilarityGame | CoalitionFunction,
+    game: TokenGame | CoalitionFunction,
     *,
     players: int | None = None,
     pairs: str | None = None,
@@ -96,7 +96,7 @@ def enumerate_coalitions(
             any case when the time is over. 0 evaluates nothing, math.inf asks for no estimate.
         dtype: precision of the computation, torch.float64 or torch.float32; the values come back in
             the game's own dtype.
-        device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
+        device: where a function wants its coalitions; None is the CPU. A game of tokens runs where
             it lies.
         progress: called with the coalitions done and all of them. An exception that it raises
             ends the run.
@@ -108,7 +108,7 @@ def enumerate_coalitions(
 
     Raises:
         TooManyCoalitionsError: a ValueError with the numbers; it would take too long.
-        TypeError: the game is neither a SimilarityGame nor a function.
+        TypeError: the game is neither one of tokens nor a function.
         ValueError: an argument is out of range or has no effect, or the function returned something
             else.
 
@@ -139,15 +139,15 @@ def enumerate_coalitions(
         raise ValueError(f"dtype is {dtype}; it must be torch.float64 or torch.float32")
     if chunk_coalitions is not None:
         chunk_coalitions = whole_number("chunk_coalitions", chunk_coalitions, 1)
-    streams: Iterable[tuple[SimilarityStream | FunctionStream, Tensor]]
-    if isinstance(game, SimilarityGame):
+    streams: Iterable[tuple[TokenStream | FunctionStream, Tensor]]
+    if isinstance(game, TokenGame):
         refuse_function_settings(players, device)
-        where, back = game.similarity.device, game.similarity.dtype
+        where, back = game.cells.device, game.cells.dtype
         chunk = chunk_coalitions or _CHUNK.get(where.type, _CPU_CHUNK)
         streams = _streams(game, chunk, dtype)
         real = torch.cat([game.video_mask, game.text_mask], dim=-1)
         counts, shape = real.sum(-1).flatten().tolist(), tuple(real.shape)
-        videos = game.similarity.shape[-2]
+        videos = game.cells.shape[-2]
     else:
         count, where = checked_function_settings(game, players, device)
         back = dtype
@@ -183,7 +183,7 @@ def enumerate_coalitions(
     )
 
 
-def enumeration_seconds(game: SimilarityGame | CoalitionFunction, **settings: Any) -> float:
+def enumeration_seconds(game: TokenGame | CoalitionFunction, **settings: Any) -> float:
     """How long `enumerate_coalitions` would take, by the speed of its first tenth of a second.
 
     Args:
@@ -266,23 +266,24 @@ class _Meter:
 
 
 def _streams(
-    game: SimilarityGame, chunk: int, dtype: torch.dtype
-) -> Iterator[tuple[SimilarityStream, Tensor]]:
+    game: TokenGame, chunk: int, dtype: torch.dtype
+) -> Iterator[tuple[TokenStream, Tensor]]:
     """Each game of the batch without its padding, and where its players stand."""
-    videos, texts = game.similarity.shape[-2:]
-    for similarity, video_logits, text_logits, video_mask, text_mask in zip(
-        game.similarity.detach().reshape(-1, videos, texts).to(dtype),
+    videos, texts = game.cells.shape[-2:]
+    for cells, video_logits, text_logits, video_mask, text_mask in zip(
+        game.cells.detach().reshape(-1, videos, texts).to(dtype),
         game.video_logits.detach().reshape(-1, videos).to(dtype),
         game.text_logits.detach().reshape(-1, texts).to(dtype),
         game.video_mask.reshape(-1, videos),
         game.text_mask.reshape(-1, texts),
         strict=True,
     ):
-        stream = SimilarityStream(
-            similarity[video_mask][:, text_mask],
+        stream = TokenStream(
+            cells[video_mask][:, text_mask],
             video_logits[video_mask],
             text_logits[text_mask],
             game.weighting,
+            game.match,
             chunk,
         )
         yield stream, torch.cat([video_mask, text_mask]).nonzero().flatten()

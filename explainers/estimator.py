@@ -9,11 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from explainers.game import SimilarityGame, exact_precision
+from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.prediction_head import CellNetwork
 from explainers.settings import check_game
+from explainers.tensors import exact_precision
 from explainers.timing import timed
+from explainers.token_game import TokenGame
 
 
 class Estimator(nn.Module):
@@ -61,11 +63,11 @@ class Estimator(nn.Module):
 
 
 @torch.no_grad()
-def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
+def estimate(game: TokenGame, estimator: Estimator) -> Interactions:
     """Estimate the interactions by a trained network, without evaluating a coalition.
 
     Args:
-        game: any batch of games, on the device of the network.
+        game: any batch of SimilarityGames, on the device of the network.
         estimator: the network.
 
     Returns:
@@ -83,8 +85,8 @@ def estimate(game: SimilarityGame, estimator: Estimator) -> Interactions:
         >>> estimate(game, Estimator().eval()).values.shape
         torch.Size([2, 2])
     """
-    check_game(game, "estimate")
-    device = game.similarity.device
+    check_game(game, "estimate", SimilarityGame)
+    device = game.cells.device
     values, seconds = timed(lambda: estimator(game), device)
     return Interactions(
         values=values,

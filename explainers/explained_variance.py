@@ -18,7 +18,9 @@ in A, and ω of `SimilarityGame`,
 A best match is the highest similarity less the drops d_r to the next ones: m = a_(0) - Σ_r d_r over
 those r whose first r + 1 players are all absent; after the last one it drops to 0. So all that is
 needed are the probabilities that such sets of players are absent, and the mean weights where they
-are.
+are. In a `BilinearGame` it takes the moments of the weights alone:
+
+    E[φ²] = Σ_{v,v'} Σ_{t,t'} E[ω_v ω_v'] E[ω_t ω_t'] a[v,t] a[v',t']
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ import torch
 from torch import Tensor
 
 from explainers.closed_forms import all_differences
-from explainers.game import SimilarityGame, exact_precision, masked_softmax
 from explainers.indices import joining_probabilities
-from explainers.multilinear import STEP, rates
+from explainers.multilinear import STEP
 from explainers.settings import check_game
+from explainers.tensors import applied, exact_precision
+from explainers.token_game import Side, TokenGame
+from explainers.weights import joining_rates, weight_moments
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,7 +102,7 @@ class ExplainedVariance:
 SHARES = ("video_singles", "text_singles", "cross_pairs", "video_pairs", "text_pairs", "rest")
 
 
-def explained_variance(game: SimilarityGame, probability: float = 0.5) -> ExplainedVariance:
+def explained_variance(game: TokenGame, probability: float = 0.5) -> ExplainedVariance:
     """How much of a game single tokens and pairs of tokens explain.
 
     Cost of time: O(V²·T²·(V + T)), and with "renormalised" weighting O(V·T·(V + T)·K) beside that
@@ -112,7 +116,7 @@ def explained_variance(game: SimilarityGame, probability: float = 0.5) -> Explai
         Shares [...] in the dtype of the game, computed in float64; not differentiable.
 
     Raises:
-        TypeError: the game is no SimilarityGame.
+        TypeError: the game is no TokenGame.
         ValueError: the probability is out of range.
 
     Example:
@@ -127,13 +131,14 @@ def explained_variance(game: SimilarityGame, probability: float = 0.5) -> Explai
     """
     check_game(game, "explained_variance")
     ((probability, _),) = joining_probabilities("weighted_banzhaf", probability, 1)
-    with torch.no_grad(), exact_precision(game.similarity):
-        double = _in_double(game)
+    with torch.no_grad(), exact_precision(game.cells):
+        double = game.to(dtype=torch.float64)
         differences = all_differences(double, probability)
         players = differences.diagonal(dim1=-2, dim2=-1)
-        variance, videos = _variance(double, probability), game.similarity.shape[-2]
+        variance = _VARIANCES[game.match](double, probability).clamp(min=0.0)  # rounding
+        videos = game.cells.shape[-2]
         explained = explained_by(players, differences, variance, videos, probability)
-    dtype = game.similarity.dtype
+    dtype = game.cells.dtype
     return ExplainedVariance(
         **{one.name: getattr(explained, one.name).to(dtype) for one in fields(explained)}
     )
@@ -165,34 +170,31 @@ def explained_by(
     return ExplainedVariance(**shares, rest=rest.clamp(min=0.0), variance=variance)  # rounding
 
 
-def _in_double(game: SimilarityGame) -> SimilarityGame:
-    return SimilarityGame(
-        game.similarity.double(),
-        game.video_logits.double(),
-        game.text_logits.double(),
-        game.video_mask,
-        game.text_mask,
-        game.weighting,
-    )
-
-
-def _variance(game: SimilarityGame, probability: float) -> Tensor:
-    """Var(φ), [...]."""
-    rows = _BestMatches(game.similarity, game.text_mask, probability)
-    columns = _BestMatches(game.similarity.mT, game.video_mask, probability)
-    moments = _WEIGHT_MOMENTS[game.weighting]
-    video_mean, video_second, video_missed = moments(
-        game.video_logits, game.video_mask, columns, probability
-    )
-    text_mean, text_second, text_missed = moments(
-        game.text_logits, game.text_mask, rows, probability
-    )
+def _variance_of_best(game: TokenGame, probability: float) -> Tensor:
+    """Var(φ), [...], of a SimilarityGame."""
+    rows = _BestMatches(game.cells, game.text_mask, probability)
+    columns = _BestMatches(game.cells.mT, game.video_mask, probability)
+    video_mean, video_second = weight_moments(game.video, probability)
+    text_mean, text_second = weight_moments(game.text, probability)
     mean = (video_mean * rows.mean).sum(-1) + (text_mean * columns.mean).sum(-1)
     within = (video_second * rows.second()).sum((-2, -1))
     within = within + (text_second * columns.second()).sum((-2, -1))
+    video_missed = _missed_weights(game.video, columns, probability)
+    text_missed = _missed_weights(game.text, rows, probability)
     across = columns.with_weights(video_mean, video_missed).mT  # E[ω_v n_t]
     across = across * rows.with_weights(text_mean, text_missed)  # E[ω_t m_v]
-    return (0.25 * (within + 2.0 * across.sum((-2, -1)) - mean.square())).clamp(min=0.0)
+    return 0.25 * (within + 2.0 * across.sum((-2, -1)) - mean.square())
+
+
+def _variance_of_mean(game: TokenGame, probability: float) -> Tensor:
+    """Var(φ), [...], of a BilinearGame."""
+    video_mean, video_second = weight_moments(game.video, probability)
+    text_mean, text_second = weight_moments(game.text, probability)
+    second = (video_second * (game.cells @ text_second @ game.cells.mT)).sum((-2, -1))
+    return second - (video_mean * applied(game.cells, text_mean)).sum(-1).square()
+
+
+_VARIANCES = {"best": _variance_of_best, "mean": _variance_of_mean}
 
 
 class _BestMatches:
@@ -249,48 +251,18 @@ class _BestMatches:
         ).sum(-2)
 
 
-def _fixed_moments(
-    logits: Tensor, mask: Tensor, matches: _BestMatches, probability: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As `_renormalised_moments`, with ω_u = w_u / Σ w for members."""
-    weight = masked_softmax(logits, mask)
-    mean = probability * weight
-    second = mean.unsqueeze(-1) * mean.unsqueeze(-2)
-    second = second + torch.diag_embed((1.0 - probability) * mean * weight)
-    return mean, second, matches.none.unsqueeze(-1) * matches.others * mean[..., None, None, :]
+def _missed_weights(side: Side, matches: _BestMatches, probability: float) -> Tensor:
+    """Mean weights where the first r + 1 players of each row are absent, [..., M, N, N]: row, r,
+    whose weight.
 
+    As `weight_moments`; of a set U of players, with g_u = 1 - p + p e^(-w_u τ),
 
-def _renormalised_moments(
-    logits: Tensor, mask: Tensor, matches: _BestMatches, probability: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Moments of the weights ω_u(B) = w_u / Σ_{t∈B} w_t of the members of a random coalition.
-
-    As in `explainers.multilinear`, and with 1/W² = ∫ τ e^(-Wτ) dτ, g_u = 1 - p + p e^(-w_u τ):
-
-        E[ω_u]                     = p ∫ w_u e^(-w_u τ) Π_{t≠u} g_t dτ
-        E[ω_u ω_s]                 = p² ∫ τ w_u w_s e^(-w_u τ - w_s τ) Π_{t≠u,s} g_t dτ     (u ≠ s)
-        E[ω_u²]                    = p ∫ τ w_u² e^(-w_u τ) Π_{t≠u} g_t dτ
         E[ω_u; U is absent] (u∉U)  = p (1 - p)^|U| ∫ w_u e^(-w_u τ) Π_{t≠u, t∉U} g_t dτ
-
-    Returns:
-        mean [..., N], second moments [..., N, N], and means where the first r + 1 players of each
-        row are absent, [..., M, N, N]: row, r, whose weight.
     """
-    rate = rates(logits, mask)  # [..., N, K], w τ, 0 for padding
-    decay = (-rate).exp()
-    factor = 1.0 - probability + probability * decay
-    factor = torch.where(mask.unsqueeze(-1), factor, 1.0)
-    joins = probability * rate * decay / factor
-    log_factor = factor.log()
-    product = log_factor.sum(-2, keepdim=True).exp() * STEP
-    second = joins * product @ joins.mT
-    own = (joins * rate * product).sum(-1)
-    diagonal = torch.eye(second.shape[-1], dtype=torch.bool, device=second.device)
-    second = torch.where(diagonal, own.unsqueeze(-1), second)
+    none = matches.none.unsqueeze(-1) * matches.others
+    if side.weighting == "fixed":
+        mean, _ = weight_moments(side, probability)
+        return none * mean[..., None, None, :]
+    _, joins, log_factor = joining_rates(side, probability)
     remaining = (matches.others.flatten(-3, -2) @ log_factor).exp() * STEP  # [..., M·N, K]
-    missed = (remaining @ joins.mT).unflatten(-2, matches.none.shape[-2:])
-    missed = missed * matches.none.unsqueeze(-1) * matches.others
-    return (joins * product).sum(-1), second, missed
-
-
-_WEIGHT_MOMENTS = {"fixed": _fixed_moments, "renormalised": _renormalised_moments}
+    return (remaining @ joins.mT).unflatten(-2, matches.none.shape[-2:]) * none

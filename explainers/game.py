@@ -1,18 +1,20 @@
-"""The characteristic function: how well a coalition of video and text tokens matches."""
+"""The characteristic functions: how well tokens match, and how far they speak for an answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-WEIGHTINGS = ("renormalised", "fixed")
+from explainers.tensors import applied
+from explainers.token_game import TokenGame, member_weights
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class SimilarityGame:
+class SimilarityGame(TokenGame):
     """The cooperative game of a video and a text; the players are their tokens.
 
     A coalition S = A ∪ B of video tokens A and text tokens B is worth the similarity of HBI,
@@ -58,11 +60,9 @@ class SimilarityGame:
     """
 
     similarity: Tensor
-    video_logits: Tensor
-    text_logits: Tensor
-    video_mask: Tensor
-    text_mask: Tensor
-    weighting: str
+
+    name_of_cells: ClassVar[str] = "similarity"
+    match: ClassVar[str] = "best"
 
     def __init__(
         self,
@@ -73,245 +73,79 @@ class SimilarityGame:
         text_mask: Tensor | np.ndarray | None = None,
         weighting: str = "renormalised",
     ) -> None:
-        if weighting not in WEIGHTINGS:
-            raise ValueError(f"weighting is {weighting!r}; it must be one of {WEIGHTINGS}")
-        self._set("weighting", weighting)
-        for name, value in {
-            "similarity": similarity,
-            "video_logits": video_logits,
-            "text_logits": text_logits,
-        }.items():
-            tensor = as_tensor(name, value)
-            if not tensor.is_floating_point():
-                raise TypeError(f"{name} must be floating point, got {tensor.dtype}")
-            self._set(name, tensor)
-        self._set_masks(video_mask, text_mask)
-        self._own(self._batch())
-
-    def _set_masks(
-        self, video_mask: Tensor | np.ndarray | None, text_mask: Tensor | np.ndarray | None
-    ) -> None:
-        """Complete the masks, and see that there is a logit and a mask for each token."""
-        if self.similarity.dim() < 2:
-            raise ValueError(f"similarity must be [..., V, T], got {shape_of(self.similarity)}")
-        if not all(self.similarity.shape[-2:]):
-            raise ValueError(f"similarity is {shape_of(self.similarity)}: a side has no tokens")
-        for side, count, given in zip(
-            ("video", "text"), self.similarity.shape[-2:], (video_mask, text_mask), strict=True
-        ):
-            logits = getattr(self, f"{side}_logits")
-            if given is None:
-                given = torch.ones_like(logits, dtype=torch.bool)
-            mask = as_tensor(f"{side}_mask", given)
-            if mask.dtype != torch.bool:
-                raise TypeError(f"{side}_mask must be bool (True = a real token), got {mask.dtype}")
-            self._set(f"{side}_mask", mask)
-            for name, tensor in ((f"{side}_logits", logits), (f"{side}_mask", mask)):
-                if tensor.dim() < 1 or tensor.shape[-1] != count:
-                    raise ValueError(
-                        f"{name} must be [..., {side[0].upper()}], got {shape_of(tensor)}, but "
-                        f"similarity {shape_of(self.similarity)} has {count} {side} tokens"
-                    )
-
-    def _batch(self) -> torch.Size:
-        """The leading dimensions of all tensors together."""
-        names = ("video_logits", "video_mask", "text_logits", "text_mask")
-        for name in names:
-            if getattr(self, name).device != self.similarity.device:
-                raise ValueError(
-                    f"{name} is on {getattr(self, name).device}, similarity on "
-                    f"{self.similarity.device}: move them to one device"
-                )
-        try:
-            return torch.broadcast_shapes(
-                self.similarity.shape[:-2], *(getattr(self, name).shape[:-1] for name in names)
-            )
-        except RuntimeError as error:
-            shapes = ", ".join(f"{name} {shape_of(getattr(self, name))}" for name in names)
-            raise ValueError(
-                "leading dimensions do not broadcast: similarity [..., V, T] is "
-                f"{shape_of(self.similarity)}, {shapes}"
-            ) from error
-
-    def _own(self, batch: torch.Size) -> None:
-        """Keep copies without what stands in the padding, and see that they are finite."""
-        dtype = torch.promote_types(self.similarity.dtype, torch.float32)
-        sums = []
-        for side, count in zip(("video", "text"), self.similarity.shape[-2:], strict=True):
-            mask = getattr(self, f"{side}_mask").clone()
-            logits = torch.where(mask, getattr(self, f"{side}_logits").to(dtype), 0.0)
-            sums.append(logits.detach().sum())
-            self._set(f"{side}_mask", mask.expand(*batch, count))
-            self._set(f"{side}_logits", logits.expand(*batch, count))
-        both = self.video_mask.unsqueeze(-1) & self.text_mask.unsqueeze(-2)
-        self._set("similarity", torch.where(both, self.similarity.to(dtype), 0.0))
-        sums.append(self.similarity.detach().sum())
-        if not torch.stack(sums).isfinite().all():  # one pass and one wait for a GPU; seldom more
-            self._check_finite()
-
-    def _check_finite(self) -> None:
-        for name in ("similarity", "video_logits", "text_logits"):
-            wrong = ~getattr(self, name).isfinite()
-            if wrong.any():
-                raise ValueError(
-                    f"{name} is not finite in {int(wrong.sum())} of {wrong.numel()} cells "
-                    f"(first {getattr(self, name)[wrong][0].item()}): mask padding tokens, which "
-                    "may hold anything; if these tokens are real, the model that made them has "
-                    "diverged or its input is not finite"
-                )
-
-    def _set(self, name: str, value: Tensor | str) -> None:
-        object.__setattr__(self, name, value)  # the dataclass is frozen for everybody else
-
-    def to(self, device: torch.device | str) -> SimilarityGame:
-        """The same games on another device.
-
-        Args:
-            device: a torch device, or its name.
-
-        Returns:
-            Games with copies of the tensors.
-        """
-        return SimilarityGame(
-            self.similarity.to(device),
-            self.video_logits.to(device),
-            self.text_logits.to(device),
-            self.video_mask.to(device),
-            self.text_mask.to(device),
-            self.weighting,
+        super().__init__(
+            similarity, video_logits, text_logits, video_mask, text_mask, weighting=weighting
         )
 
     @property
-    def players(self) -> int:
-        """Number of players of the largest game of the batch, n = Nv + Nt."""
-        counts = self.video_mask.sum(-1) + self.text_mask.sum(-1)
-        return int(counts.max()) if counts.numel() else 0
-
-    def value(self, video_members: Tensor, text_members: Tensor) -> Tensor:
-        """φ of one coalition, or of many.
-
-        Args:
-            video_members: bool [..., V], True for the members A. Leading dimensions broadcast
-                with the game's own: [K, V] gives K coalitions of one game.
-            text_members: bool [..., T], the members B.
-
-        Returns:
-            float [...]: φ(A, B); 0 where either side has no member. Differentiable.
-
-        Raises:
-            TypeError: members are not bool.
-            ValueError: shapes do not fit the game.
-        """
-        video, text = checked_members(self, video_members, text_members)
-        with exact_precision(self.similarity):
-            return self._value(video & self.video_mask, text & self.text_mask)
+    def cells(self) -> Tensor:
+        return self.similarity
 
     def _value(self, video_members: Tensor, text_members: Tensor) -> Tensor:
         both = (video_members.any(-1) & text_members.any(-1)).unsqueeze(-1)
         similarity = self.similarity
         best_text = similarity.masked_fill(~text_members.unsqueeze(-2), -torch.inf).amax(-1)
         best_video = similarity.masked_fill(~video_members.unsqueeze(-1), -torch.inf).amax(-2)
-        video_part = self._weights("video", video_members) * torch.where(both, best_text, 0.0)
-        text_part = self._weights("text", text_members) * torch.where(both, best_video, 0.0)
+        video_part = member_weights(self.video, video_members) * torch.where(both, best_text, 0.0)
+        text_part = member_weights(self.text, text_members) * torch.where(both, best_video, 0.0)
         return 0.5 * (video_part.sum(-1) + text_part.sum(-1))
 
-    def coalition_values(self, members: Tensor) -> Tensor:
-        """φ of coalitions of all players, video tokens first.
 
-        For one game this is the form in which the game of any model is given to
-        `enumerate_coalitions` and `sample_coalitions`: bool [K, n] -> float [K].
+@dataclass(frozen=True, eq=False, init=False)
+class BilinearGame(TokenGame):
+    """The cooperative game of a video and a question that are pooled in pairs.
 
-        Args:
-            members: bool [..., V + T], True for the members.
+    A coalition of video tokens A and text tokens B is worth the weighted mean of its pairs:
 
-        Returns:
-            float [...], as `value`.
+        φ(A, B) = Σ_{v∈A} Σ_{t∈B} ω_v(A) ω_t(B) a[v,t]
 
-        Raises:
-            TypeError: members are not bool.
-            ValueError: there is not one for each player.
-        """
-        videos, texts = self.similarity.shape[-2:]
-        if members.shape[-1:] != (videos + texts,):
-            raise ValueError(
-                f"members must be [..., V + T] = [..., {videos + texts}], got {shape_of(members)}"
-            )
-        return self.value(members[..., :videos], members[..., videos:])
+    and 0 if A or B is empty. If a[v,t] is what a pair of tokens says for an answer, the grand
+    coalition is worth the logit of that answer, less its bias. The difference of two answers'
+    logits is such a game as well, of the differences of a, and so are their indices.
 
-    def grand_value(self) -> Tensor:
-        """Eq. 1: the similarity S of the whole video and the whole text.
-
-        Returns:
-            float [...]. Differentiable.
-        """
-        return self.value(self.video_mask, self.text_mask)
-
-    def _weights(self, side: str, members: Tensor) -> Tensor:
-        """ω, float [..., N]: zero outside the coalition."""
-        logits, mask = getattr(self, f"{side}_logits"), getattr(self, f"{side}_mask")
-        if self.weighting == "fixed":
-            return masked_softmax(logits, mask) * members
-        return masked_softmax(logits, members)
-
-
-def checked_members(
-    game: SimilarityGame, video_members: Tensor, text_members: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Members of coalitions of a game, as tensors.
+    Args:
+        values: a, float [..., V, T], any finite values.
+        video_logits, text_logits, video_mask, text_mask, weighting: as in `SimilarityGame`.
 
     Raises:
-        TypeError: they are not bool.
-        ValueError: there is not one for each token.
+        TypeError, ValueError: as `SimilarityGame`.
+
+    Example:
+        Two frames and two words of equal weight:
+
+        >>> import torch
+        >>> from explainers import BilinearGame, closed_form
+        >>> values = torch.tensor([[4.0, 0.0], [0.0, 0.0]])
+        >>> game = BilinearGame(values, torch.zeros(2), torch.zeros(2))
+        >>> game.grand_value()
+        tensor(1.)
+        >>> closed_form(game).values
+        tensor([[ 2.2500, -0.7500],
+                [-0.7500,  0.2500]])
     """
-    sides = sides_of(game, "members", video_members, text_members)
-    for side in sides:
-        if side.dtype != torch.bool:
-            raise TypeError(f"members must be bool (True = in the coalition), got {side.dtype}")
-    return sides
 
+    values: Tensor
 
-def sides_of(game: SimilarityGame, what: str, video: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-    """What there is one of for each video token and each text token, as tensors.
+    name_of_cells: ClassVar[str] = "values"
+    match: ClassVar[str] = "mean"
 
-    Raises:
-        TypeError: it is neither a tensor nor an array.
-        ValueError: there is not one for each token.
-    """
-    video, text = as_tensor(f"video_{what}", video), as_tensor(f"text_{what}", text)
-    counts = game.similarity.shape[-2:]
-    for side, tensor, count in zip(("video", "text"), (video, text), counts, strict=True):
-        if tensor.dim() < 1 or tensor.shape[-1] != count:
-            raise ValueError(
-                f"{side}_{what} must be [..., {side[0].upper()}], got {shape_of(tensor)} for the "
-                f"{side} tokens, but the game has {count}"
-            )
-    return video, text
+    def __init__(
+        self,
+        values: Tensor | np.ndarray,
+        video_logits: Tensor | np.ndarray,
+        text_logits: Tensor | np.ndarray,
+        video_mask: Tensor | np.ndarray | None = None,
+        text_mask: Tensor | np.ndarray | None = None,
+        weighting: str = "renormalised",
+    ) -> None:
+        super().__init__(
+            values, video_logits, text_logits, video_mask, text_mask, weighting=weighting
+        )
 
+    @property
+    def cells(self) -> Tensor:
+        return self.values
 
-def as_tensor(name: str, value: Tensor | np.ndarray) -> Tensor:
-    """A tensor as it is, an array as a copy. Raises TypeError for anything else."""
-    if isinstance(value, Tensor):
-        return value
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} must be a tensor or an array, got {type(value).__name__}")
-    try:
-        return torch.from_numpy(np.array(value, value.dtype.newbyteorder("="), order="C"))
-    except TypeError as error:
-        raise TypeError(f"{name} must be a tensor or an array of its kinds: {error}") from error
-
-
-def exact_precision(tensor: Tensor) -> torch.autocast:
-    """A context in which automatic mixed precision does not touch the game."""
-    return torch.autocast(tensor.device.type, enabled=False)
-
-
-def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the last dimension among the True cells of mask; zeros where none is True."""
-    logits = logits.masked_fill(~mask, -torch.inf)
-    peak = logits.amax(-1, keepdim=True).clamp(min=torch.finfo(logits.dtype).min)
-    weights = (logits - peak.detach()).exp()
-    return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(logits.dtype).tiny)
-
-
-def shape_of(values: Tensor | np.ndarray) -> str:
-    return str(list(values.shape))
+    def _value(self, video_members: Tensor, text_members: Tensor) -> Tensor:
+        mean = applied(self.values, member_weights(self.text, text_members))
+        return (member_weights(self.video, video_members) * mean).sum(-1)

@@ -15,10 +15,10 @@ import torch
 from explainers.closed_forms import closed_form
 from explainers.enumeration import enumerate_coalitions
 from explainers.estimator import Estimator, estimate
-from explainers.game import SimilarityGame
 from explainers.interactions import Interactions
 from explainers.sampling import sample_coalitions
 from explainers.timing import CoalitionProgress
+from explainers.token_game import TokenGame
 
 Marker = Literal["circle", "diamond", "square-open", "star"]
 
@@ -65,19 +65,19 @@ class Method:
     exact: bool
     budgeted: bool
     learned: bool = False
-    run: Callable[[SimilarityGame, Run], Interactions]
+    run: Callable[[TokenGame, Run], Interactions]
 
 
-def _enumerated(game: SimilarityGame, run: Run) -> Interactions:
+def _enumerated(game: TokenGame, run: Run) -> Interactions:
     return enumerate_coalitions(game, limit_seconds=run.limit_seconds, progress=run.progress)
 
 
-def _estimated(game: SimilarityGame, run: Run) -> Interactions:
+def _estimated(game: TokenGame, run: Run) -> Interactions:
     assert run.estimator is not None, "compare looks for it before anything runs"
     return estimate(game, run.estimator)
 
 
-def _sampled(game: SimilarityGame, run: Run) -> Interactions:
+def _sampled(game: TokenGame, run: Run) -> Interactions:
     return sample_coalitions(game, run.budget, torch.Generator().manual_seed(run.seed))
 
 

@@ -1,4 +1,4 @@
-"""Owen's multilinear extension of the similarity game (1972), in polynomial time.
+"""Owen's multilinear extension (1972) of the games of tokens, in polynomial time.
 
 Let every player p join independently with probability x_p. The expected value of the random
 coalition factorises, because the members A on the video side and B on the text side are drawn
@@ -8,6 +8,8 @@ independently:
 
     M_v = E[max_{t∈B} a[v,t]]    N_t = E[max_{v∈A} a[v,t]]     (0 for an empty coalition)
     P_v = E[ω_v(A)]              Q_t = E[ω_t(B)]               (0 for those who are not in it)
+
+and in a `BilinearGame` M_v = Σ_t Q_t a[v,t] and N_t = Σ_v P_v a[v,t].
 
 φ̄ is linear in every x_p, so that its derivatives are its finite differences, and these are the
 indices of the game (`explainers.indices`): the gradient gives the values of single players, the
@@ -22,14 +24,9 @@ import math
 import torch
 from torch import Tensor
 
-from explainers.game import (
-    SimilarityGame,
-    checked_members,
-    exact_precision,
-    masked_softmax,
-    sides_of,
-)
 from explainers.settings import check_game
+from explainers.tensors import applied, exact_precision, masked_softmax
+from explainers.token_game import Side, TokenGame, checked_members, sides_of
 
 # The quadrature of `rates`. The trapezoidal rule in log τ converges like exp(-π²/step), 5e-15
 # here; beyond these ends the integrand leaves less than 1e-13.
@@ -41,7 +38,7 @@ _LARGEST_EXPONENT = 7.0  # exp(-exp(7)) is 0 in float64; beyond it, gradients wo
 
 
 def multilinear_extension(
-    game: SimilarityGame, video_probability: Tensor, text_probability: Tensor
+    game: TokenGame, video_probability: Tensor, text_probability: Tensor
 ) -> Tensor:
     """φ̄: the expected value of a coalition that every player joins independently.
 
@@ -55,11 +52,11 @@ def multilinear_extension(
         text_probability: float [..., T], likewise.
 
     Returns:
-        float [...], in the dtype of the game. Differentiable in its similarity and logits, and in
+        float [...], in the dtype of the game. Differentiable in its cells and logits, and in
         the probabilities where they are above 0 and below 1.
 
     Raises:
-        TypeError: probabilities are not floating point, or the game is no SimilarityGame.
+        TypeError: probabilities are not floating point, or the game is no TokenGame.
         ValueError: shapes do not fit the game, or a probability of a real token is outside [0, 1].
 
     Example:
@@ -83,9 +80,7 @@ def multilinear_extension(
     return _extension(game, probability)
 
 
-def coalition_interaction(
-    game: SimilarityGame, video_members: Tensor, text_members: Tensor
-) -> Tensor:
+def coalition_interaction(game: TokenGame, video_members: Tensor, text_members: Tensor) -> Tensor:
     """The Banzhaf interaction I(C) of a whole coalition C, such as a phrase with a clip.
 
     It is what the coalition gains by acting together: the mean of φ(S∪C) - φ(S) over all coalitions
@@ -101,10 +96,10 @@ def coalition_interaction(
         text_members: bool [..., T], likewise.
 
     Returns:
-        float [...], in the unit and dtype of the game. Differentiable in its similarity and logits.
+        float [...], in the unit and dtype of the game. Differentiable in its cells and logits.
 
     Raises:
-        TypeError: members are not bool, or the game is no SimilarityGame.
+        TypeError: members are not bool, or the game is no TokenGame.
         ValueError: shapes do not fit the game.
 
     Example:
@@ -119,27 +114,25 @@ def coalition_interaction(
     """
     check_game(game, "coalition_interaction")
     members = _all_players(game, *checked_members(game, video_members, text_members))
-    nobody = torch.where(members, 0.0, game.similarity.new_tensor(0.5))
+    nobody = torch.where(members, 0.0, game.cells.new_tensor(0.5))
     everybody = torch.where(members, 1.0, nobody)
     one = torch.where(members.diag_embed().movedim(-2, 0), 1.0, nobody)  # [N, ..., N]
     together, none, *alone = _extension(game, torch.stack([everybody, nobody, *one]))
     return together - none - sum(value - none for value in alone)
 
 
-def _extension(game: SimilarityGame, probability: Tensor) -> Tensor:
+def _extension(game: TokenGame, probability: Tensor) -> Tensor:
     """φ̄ at x, [..., N] with video tokens first."""
-    with exact_precision(game.similarity):
-        x = torch.where(_real_players(game), probability.to(game.similarity.dtype), 0.0)
-        video, text = x.split(game.similarity.shape[-2:], -1)
-        if game.weighting == "fixed":
-            video_weight = video * masked_softmax(game.video_logits, game.video_mask)
-            text_weight = text * masked_softmax(game.text_logits, game.text_mask)
+    with exact_precision(game.cells):
+        x = torch.where(_real_players(game), probability.to(game.cells.dtype), 0.0)
+        video, text = x.split(game.cells.shape[-2:], -1)
+        video_weight, text_weight = _mean_weight(game.video, video), _mean_weight(game.text, text)
+        rows, columns = game.cells, game.cells.mT
+        if game.match == "best":
+            text_match, video_match = _expected_max(rows, text), _expected_max(columns, video)
         else:
-            video_weight = _renormalised_weight(game.video_logits, game.video_mask, video)
-            text_weight = _renormalised_weight(game.text_logits, game.text_mask, text)
-        video_part = video_weight * _expected_max(game.similarity, text)
-        text_part = text_weight * _expected_max(game.similarity.mT, video)
-        return 0.5 * (video_part.sum(-1) + text_part.sum(-1))
+            text_match, video_match = applied(rows, text_weight), applied(columns, video_weight)
+        return 0.5 * ((video_weight * text_match).sum(-1) + (text_weight * video_match).sum(-1))
 
 
 def _expected_max(similarity: Tensor, probability: Tensor) -> Tensor:
@@ -156,15 +149,17 @@ def _expected_max(similarity: Tensor, probability: Tensor) -> Tensor:
     return (ranked * joins * nobody_above).sum(-1)
 
 
-def _renormalised_weight(logits: Tensor, mask: Tensor, probability: Tensor) -> Tensor:
-    """P_v = E[ω_v(A)] with ω_v(A) = w_v / Σ_{u∈A} w_u. [..., N]
+def _mean_weight(side: Side, probability: Tensor) -> Tensor:
+    """P_v = E[ω_v(A)], [..., N]; with "renormalised" weighting ω_v(A) = w_v / Σ_{u∈A} w_u.
 
     1/W = ∫ e^(-Wτ) dτ turns the ratio into a product over the players, whose expectation
     factorises: with g_u = 1 - x_u + x_u e^(-w_u τ),
 
         P_v = x_v ∫ w_v e^(-w_v τ) Π_{u≠v} g_u dτ
     """
-    rate = rates(logits, mask)
+    if side.weighting == "fixed":
+        return probability * masked_softmax(side.logits, side.mask)
+    rate = rates(side.logits, side.mask)
     x = probability.unsqueeze(-1)
     factor = 1.0 - x + x * (-rate).exp()  # g, 1 for padding, and 0 where x = 1 and e^-wτ underflows
     log_factor = factor.clamp(min=torch.finfo(factor.dtype).tiny).log()
@@ -211,14 +206,14 @@ def _without_gaps(logits: Tensor) -> tuple[Tensor, float]:
     return torch.zeros_like(closed).scatter(-1, order, closed), -float(closed.detach().min())
 
 
-def _real_players(game: SimilarityGame) -> Tensor:
+def _real_players(game: TokenGame) -> Tensor:
     """bool [..., N]: False for padding."""
     return torch.cat([game.video_mask, game.text_mask], -1)
 
 
-def _all_players(game: SimilarityGame, video: Tensor, text: Tensor) -> Tensor:
+def _all_players(game: TokenGame, video: Tensor, text: Tensor) -> Tensor:
     """[..., V] and [..., T] side by side, [..., N], with the leading dimensions of the game."""
-    *batch, videos, texts = game.similarity.shape
+    *batch, videos, texts = game.cells.shape
     try:
         batch = torch.broadcast_shapes(batch, video.shape[:-1], text.shape[:-1])
     except RuntimeError as error:

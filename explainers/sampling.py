@@ -24,11 +24,11 @@ from explainers.coalition_function import (
     checked_function_settings,
     refuse_function_settings,
 )
-from explainers.coalition_sample import FEWEST, Sample, function_source, similarity_source
-from explainers.game import SimilarityGame
+from explainers.coalition_sample import FEWEST, Sample, function_source, token_source
 from explainers.interactions import Interactions
 from explainers.settings import checked_pairs, whole_number
 from explainers.timing import Clock, CoalitionProgress, timed
+from explainers.token_game import TokenGame
 
 _CHUNK_CELLS = 2**22
 _COALITIONS = 4096
@@ -37,7 +37,7 @@ _FEWEST_FOR_ERROR = 128  # observations before a run ends by its standard error
 
 
 def sample_coalitions(
-    game: SimilarityGame | CoalitionFunction,
+    game: TokenGame | CoalitionFunction,
     coalitions: int | None = None,
     generator: torch.Generator | None = None,
     *,
@@ -79,9 +79,9 @@ def sample_coalitions(
         control_variates: subtract what a polynomial of degree 2 in the signs predicts. Without
             them, the mean of φ alone makes the error many times as large. Fitted if there are 16
             antithetic pairs at least, and to games of up to 64 players; beyond, it is a constant.
-        chunk_cells: cells of similarity matrices, and terms of coalitions, held in memory at once.
+        chunk_cells: cells of games, and terms of coalitions, held in memory at once.
             The result does not depend on it beyond rounding. None takes 2^22.
-        device: where a function wants its coalitions; None is the CPU. A SimilarityGame runs where
+        device: where a function wants its coalitions; None is the CPU. A game of tokens runs where
             it lies.
         progress: called with the values of φ taken and all that will be, of all games together, or
             0 where that is not known. An exception that it raises ends the run.
@@ -95,7 +95,7 @@ def sample_coalitions(
         differentiable.
 
     Raises:
-        TypeError: the game is neither a SimilarityGame nor a function, or the generator is none of
+        TypeError: the game is neither one of tokens nor a function, or the generator is none of
             torch's.
         ValueError: an argument is out of range or has no effect, or the function did not return one
             finite number for each coalition.
@@ -119,11 +119,11 @@ def sample_coalitions(
     chunk_cells = (
         _CHUNK_CELLS if chunk_cells is None else whole_number("chunk_cells", chunk_cells, 1)
     )
-    if isinstance(game, SimilarityGame):
+    if isinstance(game, TokenGame):
         refuse_function_settings(players, device)
-        source = similarity_source(game, chunk_cells)
-        batch, dtype = game.similarity.shape[:-2], game.similarity.dtype
-        videos = game.similarity.shape[-2]
+        source = token_source(game, chunk_cells)
+        batch, dtype = game.cells.shape[:-2], game.cells.dtype
+        videos = game.cells.shape[-2]
     else:
         source = function_source(game, *checked_function_settings(game, players, device))
         batch, dtype = torch.Size(), torch.float64

@@ -7,27 +7,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from explainers.game import SimilarityGame
+from explainers.token_game import TokenGame
 
 PAIRS = ("cross", "all")
 
 
-def check_game(game: SimilarityGame, method: str) -> None:
-    """Raises TypeError where a method that needs a SimilarityGame is given something else."""
-    if not isinstance(game, SimilarityGame):
+def check_game(game: TokenGame, method: str, takes: type[TokenGame] = TokenGame) -> None:
+    """Raises TypeError where a method that needs a game of tokens is given something else."""
+    if not isinstance(game, takes):
+        names = "SimilarityGame or BilinearGame" if takes is TokenGame else takes.__name__
         raise TypeError(
-            f"{method} takes a SimilarityGame, got {type(game).__name__}; enumerate_coalitions and "
+            f"{method} takes a {names}, got {type(game).__name__}; enumerate_coalitions and "
             "sample_coalitions also take a function"
         )
 
 
-def checked_pairs(pairs: str | None, game: SimilarityGame | Callable) -> str:
-    """Which pairs: by default "cross" of a SimilarityGame and "all" of a function.
+def checked_pairs(pairs: str | None, game: TokenGame | Callable) -> str:
+    """Which pairs: by default "cross" of a game of tokens and "all" of a function.
 
     Raises:
         ValueError: there are no such pairs, in this game.
     """
-    has_sides = isinstance(game, SimilarityGame)
+    has_sides = isinstance(game, TokenGame)
     if pairs is None:
         return "cross" if has_sides else "all"
     if pairs not in PAIRS:

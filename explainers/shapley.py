@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from explainers.game import SimilarityGame
 from explainers.indices import joining_probabilities
 from explainers.multilinear import multilinear_extension
 from explainers.settings import check_game
+from explainers.token_game import TokenGame
 
 
-def shapley_values(game: SimilarityGame) -> Tensor:
+def shapley_values(game: TokenGame) -> Tensor:
     """Exact Shapley values of the tokens, as in `closed_form(game, pairs="all", index="shapley")`.
 
     Without the pairs they take a gradient of φ̄ at ⌈N / 2⌉ points (Owen 1972), all held at once,
@@ -29,7 +29,7 @@ def shapley_values(game: SimilarityGame) -> Tensor:
         sum over the tokens is `game.grand_value()`. Detached.
 
     Raises:
-        TypeError: the game is no SimilarityGame.
+        TypeError: the game is no TokenGame.
 
     Example:
         >>> import torch
@@ -40,10 +40,10 @@ def shapley_values(game: SimilarityGame) -> Tensor:
         tensor([0.2375, 0.1375, 0.2625, 0.1125])
     """
     check_game(game, "shapley_values")
-    *batch, videos, texts = game.similarity.shape
+    *batch, videos, texts = game.cells.shape
     points = joining_probabilities("shapley", None, videos + texts)
     with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
-        joins, weights = game.similarity.new_tensor(points).T.reshape(2, -1, *(1 for _ in batch))
+        joins, weights = game.cells.new_tensor(points).T.reshape(2, -1, *(1 for _ in batch))
         players = torch.ones(*batch, videos + texts, dtype=joins.dtype, device=joins.device)
         point = (joins.unsqueeze(-1) * players).requires_grad_()  # [K, ..., N]
         values = multilinear_extension(game, *point.split([videos, texts], -1))

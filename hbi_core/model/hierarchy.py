@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from explainers import SimilarityGame
 from explainers.all_pairs import grand_values
-from explainers.game import exact_precision
 from explainers.prediction_head import CellNetwork
+from explainers.tensors import exact_precision
 from hbi_core.errors import NotFiniteError
 from hbi_core.model.tokens import Tokens
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explainers.game import masked_softmax
+from explainers.tensors import masked_softmax
 from hbi_core.model.tokens import Tokens
 
 _APART = 1e-3  # what every step has beside its length, so that still pictures keep their order

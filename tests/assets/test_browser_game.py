@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from explainers import (
+    WEIGHTINGS,
     SimilarityGame,
     closed_form,
     coalition_interaction,
     multilinear_extension,
 )
-from explainers.game import WEIGHTINGS
 from support.demo import ROOT
 from support.games import extreme_logits
 from support.oracles import random_game

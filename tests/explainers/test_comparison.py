@@ -268,5 +268,5 @@ def test_repetitions_are_dropped():
 def test_one_game_is_compared():
     with pytest.raises(ValueError, match=r"not a batch \[2\]"):
         compare(random_game(2, 2, batch=(2,)))
-    with pytest.raises(TypeError, match="compare takes a SimilarityGame, got function"):
+    with pytest.raises(TypeError, match="takes a SimilarityGame or BilinearGame, got function"):
         compare(lambda members: members[:, 0].double())

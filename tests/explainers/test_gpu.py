@@ -8,7 +8,9 @@ import torch
 from explainers import (
     INDICES,
     WEIGHTINGS,
+    BilinearGame,
     Estimator,
+    SimilarityGame,
     closed_form,
     compare,
     enumerate_coalitions,
@@ -34,9 +36,10 @@ def assert_equal(on_gpu, on_cpu, tolerance):
 @pytest.mark.parametrize("index", INDICES)
 @pytest.mark.parametrize("pairs", ["cross", "all"])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-def test_exact_values(weighting, pairs, index):
+@pytest.mark.parametrize("kind", [SimilarityGame, BilinearGame])
+def test_exact_values(kind, weighting, pairs, index):
     text_mask = torch.tensor([[True] * 6, [True, False, True, True, False, True]])
-    game = random_game(5, 6, weighting, batch=(2,), text_mask=text_mask)
+    game = random_game(5, 6, weighting, batch=(2,), text_mask=text_mask, kind=kind)
     for method in (closed_form, enumerate_coalitions):
         results = (method(g, pairs=pairs, index=index) for g in (game.to("cuda"), game))
         assert_equal(*results, 1e-12)

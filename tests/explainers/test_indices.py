@@ -339,7 +339,7 @@ def test_no_games(index, weighting):
     ],
 )
 def test_closed_forms_are_for_similarity_games(method):
-    with pytest.raises(TypeError, match="takes a SimilarityGame, got function"):
+    with pytest.raises(TypeError, match="takes a SimilarityGame or BilinearGame, got function"):
         method(lambda members: members[:, 0].double())
 
 

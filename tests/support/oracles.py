@@ -11,14 +11,22 @@ from explainers import SimilarityGame
 
 
 def random_game(
-    videos, texts, weighting="renormalised", *, seed=0, spread=2.0, batch=(), **options
+    videos,
+    texts,
+    weighting="renormalised",
+    *,
+    seed=0,
+    spread=2.0,
+    batch=(),
+    kind=SimilarityGame,
+    **options,
 ):
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(*shape):
         return torch.rand(*batch, *shape, generator=generator, dtype=torch.float64) * 2 - 1
 
-    return SimilarityGame(
+    return kind(
         uniform(videos, texts),
         uniform(videos) * spread / 2,
         uniform(texts) * spread / 2,
@@ -46,23 +54,37 @@ def subsets(items):
 
 def characteristic(similarity, video_logits, text_logits, weighting, coalition):
     """φ of Eq. 1 for a set of players ("v", i) and ("t", j), with a softmax by hand."""
-    frames = [i for side, i in coalition if side == "v"]
-    words = [j for side, j in coalition if side == "t"]
+    frames, words = sides_of(coalition)
     if not frames or not words:
         return 0.0
-
-    def weights(logits, members):
-        among = members if weighting == "renormalised" else range(len(logits))
-        peak = max(logits[k] for k in among)
-        total = math.fsum(math.exp(logits[k] - peak) for k in among)
-        return {k: math.exp(logits[k] - peak) / total for k in members}
-
-    video = weights(video_logits, frames)
-    text = weights(text_logits, words)
+    video = weights(video_logits, frames, weighting)
+    text = weights(text_logits, words, weighting)
     return 0.5 * math.fsum(
         [video[i] * max(similarity[i][j] for j in words) for i in frames]
         + [text[j] * max(similarity[i][j] for i in frames) for j in words]
     )
+
+
+def bilinear(values, video_logits, text_logits, weighting, coalition):
+    """φ of a `BilinearGame`, likewise: the weighted mean of the pairs of a set of players."""
+    frames, words = sides_of(coalition)
+    if not frames or not words:
+        return 0.0
+    video = weights(video_logits, frames, weighting)
+    text = weights(text_logits, words, weighting)
+    return math.fsum(video[i] * text[j] * values[i][j] for i in frames for j in words)
+
+
+def sides_of(coalition):
+    return [[k for side, k in coalition if side == one] for one in "vt"]
+
+
+def weights(logits, members, weighting):
+    """The softmax of the members, over these or over all."""
+    among = members if weighting == "renormalised" else range(len(logits))
+    peak = max(logits[k] for k in among)
+    total = math.fsum(math.exp(logits[k] - peak) for k in among)
+    return {k: math.exp(logits[k] - peak) / total for k in members}
 
 
 def banzhaf_interactions(similarity, video_logits, text_logits, weighting):
@@ -90,13 +112,13 @@ def banzhaf_interactions(similarity, video_logits, text_logits, weighting):
 
 def set_values(game):
     """φ of every set of the players 0..n-1 of one game without padding, video tokens first."""
-    tensors = (game.similarity, game.video_logits, game.text_logits)
+    phi = characteristic if isinstance(game, SimilarityGame) else bilinear
+    tensors = (game.cells, game.video_logits, game.text_logits)
     arguments = [*(x.tolist() for x in tensors), game.weighting]
-    videos, texts = game.similarity.shape
+    videos, texts = game.cells.shape
     names = [("v", i) for i in range(videos)] + [("t", j) for j in range(texts)]
     return {
-        frozenset(s): characteristic(*arguments, [names[p] for p in s])
-        for s in subsets(range(len(names)))
+        frozenset(s): phi(*arguments, [names[p] for p in s]) for s in subsets(range(len(names)))
     }
 
 
