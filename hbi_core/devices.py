@@ -18,6 +18,11 @@ def choose_device(device: str | None = None) -> str:
     return device or os.environ.get(DEVICE_VARIABLE) or found
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one, of several, that draws progress bars."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
 def gather(tensor: Tensor) -> Tensor:
     """[B, ...] of each process -> [processes · B, ...]; the tensor itself if there is one process.
 

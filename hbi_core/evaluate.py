@@ -1,19 +1,20 @@
-"""python -m hbi_core.evaluate retrieval|ablation: measure a model, or what its parts are worth."""
+"""python -m hbi_core.evaluate TASK|ablation: measure a model, or what its parts are worth."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
-from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
+from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, TaskState
 from hbi_core.chosen_model import choose_model
 from hbi_core.command_line import command, parsed
-from hbi_core.data import Corpus, read_corpus
+from hbi_core.data import Corpus
+from hbi_core.data.config import DataConfig
 from hbi_core.data.corpus import measured_split
 from hbi_core.data.encoding import encode_corpus
 from hbi_core.data.features import Features
@@ -21,23 +22,22 @@ from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.devices import choose_device
 from hbi_core.encoders import Encoder
+from hbi_core.errors import CheckpointError
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
-from hbi_core.tasks.retrieval_metrics import retrieval_metrics, similarity_scores
+from hbi_core.tasks import load_task, task_named
+from hbi_core.tasks.base import Results, Task
 from hbi_core.written import check_file, check_folder
 
 
 @dataclass(frozen=True)
-class Retrieval:
-    """Measure retrieval, text to video and video to text: R@1, R@5, R@10, median and mean rank.
+class Measured:
+    """What every task is measured with; a subclass names the task, and says what is measured."""
 
-    Ties count against the model. A table is printed, and JSON is written. The exit status is 0, or
-    2 for input that cannot be used.
-    """
+    task: ClassVar[str]
 
     dataset: str
-    """The data set is msrvtt, activitynet, didemo, msvd, flickr8k, folder (one's own clips) or
-    synthetic."""
+    """This data set is measured on; docs/train.md has their names and layouts."""
     root: Path
     """The data set lies in this folder."""
     json: Path
@@ -45,16 +45,14 @@ class Retrieval:
     split: str | None = None
     """This split is measured; where none is given, the test split, or all of flickr8k or folder."""
     checkpoint: str | None = None
-    """These are the trained heads. Where none are given, lite takes those that we ship; with
-    "untrained", there are none."""
+    """This is the trained model. Where none is given, lite takes the one that we ship; with
+    "untrained", retrieval takes none."""
     encoder: str = "auto"
     """This encodes frames and words; with auto, it is the one of the checkpoint."""
     frames: int | None = None
     """So many frames of each clip are read; where it is not given, as many as in training."""
     words: int | None = None
-    """A caption has so many text players at most; where it is not given, as many as in training."""
-    level_weights: tuple[float, ...] | None = None
-    """Each level has this share in the score, entity first; where not given, that of training."""
+    """A text has so many text players at most; where it is not given, as many as in training."""
     missing: str = "skip"
     """Clips without a file are left out (skip) or end the evaluation (stop)."""
     cache: Path | None = None
@@ -68,7 +66,6 @@ class Retrieval:
         check(
             self,
             **dict.fromkeys(("frames", "words"), optional(COUNT)),
-            level_weights=optional(each(NOT_NEGATIVE)),
             missing=one_of(MISSING_RULES),
             workers=whole(0),
         )
@@ -78,23 +75,18 @@ class Retrieval:
         if self.cache is not None:
             check_folder(self.cache, "--cache FOLDER")
         split = self.split or measured_split(self.dataset)
-        corpus = read_corpus(self.dataset, self.root, split, self.missing)
+        data = DataConfig(self.dataset, self.root, missing=self.missing)
+        corpus = task_named(self.task).corpus(data, split)
         encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
-        heads = replace(heads, retrieval=self._retrieval(heads.retrieval))
+        heads = replace(heads, retrieval=self.reads(heads.retrieval))
+        task = self.loaded(heads).to(choose_device())
         with ClipReader(encoder, workers=self.workers, limits=self.video_limits) as reader:
             features = encode_as_read(encoder, heads, corpus, self.cache, self.missing, reader)
-        scores = similarity_scores(
-            heads.hierarchy.to(choose_device()),
-            features,
-            heads.retrieval.words,
-            heads.retrieval.level_weights,
-            progress=True,
-        )
-        metrics = retrieval_metrics(scores, features.owners)
+        metrics = task.validate(features)
         self.json.parent.mkdir(parents=True, exist_ok=True)
         self.json.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         print(
-            f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} captions; "
+            f"{corpus.name} {split}: {len(features.clips)} clips, {len(features.owners)} texts; "
             f"encoder {heads.encoder}, heads {heads.name}, frames {heads.retrieval.frames}, "
             f"words {heads.retrieval.words}, levels {list(heads.retrieval.level_weights)}"
         )
@@ -103,10 +95,46 @@ class Retrieval:
             print(f"{left_out} clips have no file that can be read and were left out.")
         print(table(metrics))
 
-    def _retrieval(self, trained: RetrievalSettings) -> RetrievalSettings:
+    def reads(self, trained: RetrievalSettings) -> RetrievalSettings:
         """As in training, but for what was asked for."""
-        asked = {name: getattr(self, name) for name in ("frames", "words", "level_weights")}
+        asked = {field.name: getattr(self, field.name, None) for field in fields(trained)}
         return replace(trained, **{k: v for k, v in asked.items() if v is not None})
+
+    def loaded(self, heads: Checkpoint) -> Task:
+        """The task of a checkpoint, which must be the one that is measured.
+
+        Raises:
+            CheckpointError: it is another one.
+        """
+        if heads.task.name != self.task:
+            raise CheckpointError(
+                f"{heads.name} was trained for {heads.task.name}, not for {self.task}: measure it "
+                f"with `evaluate {heads.task.name}`, or name another checkpoint."
+            )
+        return load_task(heads)
+
+
+@dataclass(frozen=True)
+class Retrieval(Measured):
+    """Measure retrieval, text to video and video to text: R@1, R@5, R@10, median and mean rank.
+
+    The data set is msrvtt, activitynet, didemo, msvd, flickr8k, folder (one's own clips) or
+    synthetic. Ties count against the model. A table is printed, and JSON is written. The exit
+    status is 0, or 2 for input that cannot be used.
+    """
+
+    task: ClassVar[str] = "retrieval"
+
+    level_weights: tuple[float, ...] | None = None
+    """Each level has this share in the score, entity first; where not given, that of training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self, level_weights=optional(each(NOT_NEGATIVE)))
+
+    def loaded(self, heads: Checkpoint) -> Task:
+        """Retrieval with any model, whatever it was trained for: all of them have similarities."""
+        return load_task(replace(heads, task=TaskState()))
 
 
 def encode_as_read(
@@ -131,7 +159,7 @@ def encode_as_read(
     )
 
 
-def table(metrics: dict[str, dict[str, float]]) -> str:
+def table(metrics: Results) -> str:
     """The metrics as a text table."""
     columns = list(next(iter(metrics.values())))
     lines = [" " * 14 + "".join(f"{name:>8}" for name in columns)]

@@ -17,7 +17,7 @@ def told(path) -> dict[str, str]:
     for kind in ast.walk(ast.parse(path.read_text())):
         if isinstance(kind, ast.ClassDef):
             for field, text in zip(kind.body, [*kind.body[1:], None], strict=True):
-                if isinstance(field, ast.AnnAssign):
+                if isinstance(field, ast.AnnAssign) and "ClassVar" not in ast.dump(field):
                     name = f"{kind.name}.{ast.unparse(field.target)}"
                     is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
                     said[name] = " ".join(text.value.value.split()) if is_text else ""

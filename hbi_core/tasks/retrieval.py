@@ -13,7 +13,7 @@ from explainers.closed_forms import interaction_values
 from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings
 from hbi_core.data.batch import Batch
 from hbi_core.data.features import Features
-from hbi_core.devices import gather
+from hbi_core.devices import gather, is_first_process
 from hbi_core.encoders import Encoder
 from hbi_core.errors import NotFiniteError, SettingsError
 from hbi_core.losses import (
@@ -139,7 +139,13 @@ class RetrievalTask(Task):
     def validate(self, features: Features) -> Results:
         """Recalls and ranks in both directions."""
         reads = self.retrieval
-        scores = similarity_scores(self.hierarchy, features, reads.words, reads.level_weights)
+        scores = similarity_scores(
+            self.hierarchy,
+            features,
+            reads.words,
+            reads.level_weights,
+            progress=is_first_process(),
+        )
         return retrieval_metrics(scores, features.owners)
 
     def score(self, results: Results) -> float:

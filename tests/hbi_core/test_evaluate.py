@@ -40,7 +40,7 @@ def test_command_line(photographs, tmp_path, capsys):
         assert list(row) == ["R@1", "R@5", "R@10", "MdR", "MnR"]
         assert all(math.isfinite(value) for value in row.values())
         assert row["R@5"] == 100
-    assert "3 clips, 6 captions" in capsys.readouterr().out
+    assert "3 clips, 6 texts" in capsys.readouterr().out
 
     assert main([*arguments[:4], str(tmp_path / "nowhere"), *arguments[5:]]) == 2
     assert main([*arguments, "--split", "holdout"]) == 2
@@ -53,7 +53,7 @@ def test_command_line(photographs, tmp_path, capsys):
 @pytest.fixture
 def toy_heads(tmp_path, monkeypatch):
     """A checkpoint for the toy encoder with settings of its own, and what is measured with it."""
-    from hbi_core import evaluate
+    from hbi_core.tasks import retrieval
 
     config = ModelConfig(48, 32, 16, projection=True, temporal_layers=0, attention_heads=2)
     heads = Checkpoint(
@@ -62,13 +62,13 @@ def toy_heads(tmp_path, monkeypatch):
     path = tmp_path / "toy.safetensors"
     save_checkpoint(path, heads)
     monkeypatch.setattr("hbi_core.chosen_model.load_encoder", lambda *_: ToyEncoder())
-    measured, scores = [], evaluate.similarity_scores
+    measured, scores = [], retrieval.similarity_scores
 
     def remembered(hierarchy, features, words, level_weights, progress):
         measured.append((features.plain, words, tuple(level_weights)))
         return scores(hierarchy, features, words, level_weights)
 
-    monkeypatch.setattr(evaluate, "similarity_scores", remembered)
+    monkeypatch.setattr(retrieval, "similarity_scores", remembered)
     return path, heads, measured
 
 
@@ -132,6 +132,6 @@ def test_an_error_of_the_program_is_no_input_error(photographs, toy_heads, monke
     def wrong(*_):
         raise ValueError("a matrix of the wrong shape")
 
-    monkeypatch.setattr("hbi_core.evaluate.retrieval_metrics", wrong)
+    monkeypatch.setattr("hbi_core.tasks.retrieval.retrieval_metrics", wrong)
     with pytest.raises(ValueError, match="wrong shape"):
         main([*photographs[0], "--checkpoint", str(toy_heads[0])])

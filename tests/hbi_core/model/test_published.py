@@ -214,7 +214,7 @@ def test_the_task_that_is_trained(released, loaded, frozen):
 def test_evaluate_needs_no_settings(released, monkeypatch, tmp_path, capsys):
     """The protocol of the research code: 24 words, 12 frames, the entity level."""
     path, corpus, expected, _ = released
-    monkeypatch.setattr("hbi_core.evaluate.read_corpus", lambda *_: corpus)
+    monkeypatch.setattr("hbi_core.tasks.base.read_corpus", lambda *_: corpus)
     cache = tmp_path / "cache"
     for _ in range(2):  # the second time from the cache
         command = ["retrieval", "--dataset", "msrvtt", "--root", str(tmp_path)]
