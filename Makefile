@@ -23,6 +23,7 @@ bench: $(VENV)/.development
 	$(BIN)/python -m benchmarks.sampling
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.page
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.video
 	$(BIN)/python -m benchmarks.training_step
 	$(BIN)/python -m benchmarks.path_merge

@@ -52,6 +52,19 @@ LEAVE_OUT = """async () => {
 }"""
 
 
+FILTER = """async () => {
+    const milliseconds = [];
+    const levels = [...document.querySelectorAll("#figure [name=levels]")];
+    for (const box of [...levels, ...levels]) {
+        const started = performance.now();
+        box.click();
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+        milliseconds.push(performance.now() - started);
+    }
+    return milliseconds;
+}"""
+
+
 def make_video(path: Path, seconds: int = 10, rate: int = 30) -> Path:
     """A camera that moves over a textured picture, H.264."""
     texture = np.random.default_rng(0).integers(0, 255, (90, 160, 3)).astype(np.uint8)
@@ -140,7 +153,7 @@ def main() -> None:
 
 
 def in_browser(address: str, video: Path) -> dict[str, float]:
-    """What a visitor waits for: an edited caption until it is drawn, and a word left out."""
+    """What a visitor waits for: the first figure, an edited caption, a word left out, a filter."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("Debian's chromium is not installed (apt-get install chromium)")
@@ -148,7 +161,10 @@ def in_browser(address: str, video: Path) -> dict[str, float]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         page.set_default_timeout(600_000)
+        started = time.perf_counter()
         page.goto(address, wait_until="domcontentloaded")
+        page.wait_for_selector("#figure .hbi-link", state="attached")
+        visited = time.perf_counter() - started
         page.locator("#video button[aria-label='Clear']").first.click()
         page.locator("#video input[type=file]").set_input_files(str(video))
         page.wait_for_function(
@@ -169,10 +185,13 @@ def in_browser(address: str, video: Path) -> dict[str, float]:
         page.click(".hbi-what-if summary")
         page.wait_for_selector(".hbi-what-if td")
         left_out = page.evaluate(LEAVE_OUT)
+        filtered = page.evaluate(FILTER)
         browser.close()
     return {
+        "first visit, from the address until the explained example is drawn": visited,
         "caption edited, from Enter until it is drawn (median of 5)": edited,
         "a word left out in the panel “What if” (median of 5)": statistics.median(left_out) / 1000,
+        "a filter: a level on or off (median of 6)": statistics.median(filtered) / 1000,
     }
 
 
