@@ -8,6 +8,7 @@ from pathlib import Path
 from explainers import coalition_graph, compare
 from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
+from hbi_core.data.synthetic import SYNTHETIC
 from hbi_core.export import CSV_COLUMNS, FIGURE_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
 from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
@@ -85,4 +86,4 @@ def test_the_format_of_a_contrast_is_the_one_that_is_written(contrast):
 
 def test_every_data_set_has_a_row():
     section = FORMATS.partition("## Data sets")[2]
-    assert set(re.findall(r"^\| `(\w+)`", section, re.M)) == {*DATA_SETS, "synthetic"}
+    assert set(re.findall(r"^\| `(\w+)`", section, re.M)) == {*DATA_SETS, *SYNTHETIC}

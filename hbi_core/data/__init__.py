@@ -1,10 +1,9 @@
-"""The data sets: annotations and video files -> clips with their captions, questions, frames."""
+"""The data sets: annotations and video files -> clips with their captions or questions, frames."""
 
-from hbi_core.data.clips import Clip, Corpus
+from hbi_core.data.clips import Clip, Corpus, Question
 from hbi_core.data.corpus import read_corpus, shared_with_test
 from hbi_core.data.frames import ClipFrames, read_frames
 from hbi_core.data.montage import Montage, montages, photograph_of_words
-from hbi_core.data.questions import Question, QuestionSet, read_questions
 from hbi_core.data.synthetic import synthetic_clips
 
 __all__ = [
@@ -13,12 +12,10 @@ __all__ = [
     "Corpus",
     "Montage",
     "Question",
-    "QuestionSet",
     "montages",
     "photograph_of_words",
     "read_corpus",
     "read_frames",
-    "read_questions",
     "shared_with_test",
     "synthetic_clips",
 ]

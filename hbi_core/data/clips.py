@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,25 @@ class Clip:
     Attributes:
         id: as in the annotations, without a video suffix.
         files: one video file; or the photographs, in order.
-        captions: at least one, each with a letter or digit in it.
+        captions: at least one, each with a letter or digit in it. Of a data set of questions they
+            are these.
+        answers: the right one for each question; empty where there are no questions.
+        kinds: for each question what kind it is of, "who" or "colour"; empty likewise.
     """
 
     id: str
     files: tuple[Path, ...]
     captions: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+class Question(NamedTuple):
+    """A question about a clip, its answer, and its kind."""
+
+    text: str
+    answer: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,6 @@ class Corpus:
 
 
 def digest(clips: Sequence[Clip]) -> str:
-    """16 hexadecimal digits that change with any id, caption or the order of clips."""
-    texts = json.dumps([(clip.id, clip.captions) for clip in clips])
-    return hashlib.sha256(texts.encode()).hexdigest()[:16]
+    """16 hexadecimal digits that change with any id, caption, answer or the order of clips."""
+    texts = [(clip.id, clip.captions, *([clip.answers] if clip.answers else [])) for clip in clips]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hbi_core.data.annotations import AbsentError, AnnotationFolder
-from hbi_core.data.clips import Clip, Corpus
+from hbi_core.data.clips import Clip, Corpus, Question
 from hbi_core.data.files import check_missing_rule, data_root, first_ten, locate
-from hbi_core.data.readers import DATA_SETS, DataSet, Texts
-from hbi_core.data.synthetic import SPLITS, synthetic_corpus
+from hbi_core.data.readers import DATA_SETS, DataSet
+from hbi_core.data.synthetic import QUESTIONS, SPLITS, SYNTHETIC, synthetic_corpus
 from hbi_core.errors import DataError
 
 TRAIN_AND_VALIDATION = "train+validation"
@@ -22,7 +22,8 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
 
     Args:
         name: "msrvtt", "activitynet", "didemo", "msvd" or "flickr8k"; "folder", one's own clips
-            with captions.csv; or "synthetic", which is drawn into the folder.
+            with captions.csv; or "synthetic", which is drawn into the folder. Of questions
+            "msrvtt_qa", and "synthetic_questions", about the same drawings.
         root: folder with the annotation files, in itself or in annotations/, and with the video
             files anywhere below it.
         split: "train", "validation" or "test", which have no clip in common where the release's
@@ -39,8 +40,9 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
     """
     check_missing_rule(missing)
     _check_split(name, split)
-    if name == "synthetic":
-        parts = (synthetic_corpus(Path(root), part) for part in split.split("+"))
+    if name in SYNTHETIC:
+        asked = name == QUESTIONS
+        parts = (synthetic_corpus(Path(root), part, asked) for part in split.split("+"))
         return Corpus(name, split, tuple(clip for part in parts for clip in part.clips))
     data_set, root = DATA_SETS[name], data_root(root)
     texts = {id: _clean(captions) for id, captions in _read(data_set, root, split).items()}
@@ -58,7 +60,7 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
         )
     where = f"{name} {split}, in {root} and all folders in it"
     files, absent = locate(with_text, data_set.index(root), missing, where, data_set.prefix)
-    clips = tuple(Clip(id, (file,), texts[id]) for id, file in files.items())
+    clips = tuple(_clip(id, file, texts[id]) for id, file in files.items())
     return Corpus(name, split, clips, absent, without_text)
 
 
@@ -98,25 +100,46 @@ def measured_split(name: str) -> str:
 
 def _check_split(name: str, split: str) -> None:
     """Raises DataError unless there is such a data set with such a split."""
-    if name != "synthetic" and name not in DATA_SETS:
-        known = ", ".join([*DATA_SETS, "synthetic"])
+    if name not in SYNTHETIC and name not in DATA_SETS:
+        known = ", ".join([*DATA_SETS, *SYNTHETIC])
         raise DataError(f"The data set {name!r} is not known. Choose one of {known}.")
-    splits = (*(SPLITS if name == "synthetic" else DATA_SETS[name].splits), TRAIN_AND_VALIDATION)
+    splits = (*(SPLITS if name in SYNTHETIC else DATA_SETS[name].splits), TRAIN_AND_VALIDATION)
     if split not in splits:
         raise DataError(f"{name} has no split {split!r}. Choose one of {', '.join(splits)}.")
 
 
-def _read(data_set: DataSet, root: Path, split: str) -> Texts:
-    """The sentences of a split, or of several that are joined by "+"."""
+def _read(data_set: DataSet, root: Path, split: str) -> dict[str, list[str | Question]]:
+    """The sentences or questions of a split, or of several that are joined by "+"."""
     folder = AnnotationFolder(root, (".", "annotations", *data_set.places), data_set.layout)
-    texts: Texts = {}
+    texts: dict[str, list[str | Question]] = {}
     for part in split.split("+"):
         for id, sentences in data_set.read(folder, part).items():
             texts.setdefault(id, []).extend(sentences)
     return texts
 
 
-def _clean(captions: Iterable[str]) -> tuple[str, ...]:
-    """Captions with single spaces and whole characters, without those that have no word."""
-    spaced = (" ".join(text.encode("utf-8", "replace").decode().split()) for text in captions)
-    return tuple(text for text in spaced if any(map(str.isalnum, text)))
+def _clean(texts: Iterable[str | Question]) -> list[str | Question]:
+    """Texts with single spaces and whole characters, without those that have no word."""
+    cleaned: list[str | Question] = []
+    for text in texts:
+        if isinstance(text, Question):
+            question = Question(*map(_spaced, text))
+            cleaned += [question] if _has_word(question.text) and question.answer else []
+        else:
+            cleaned += [spaced] if _has_word(spaced := _spaced(text)) else []
+    return cleaned
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())
+
+
+def _has_word(text: str) -> bool:
+    return any(map(str.isalnum, text))
+
+
+def _clip(id: str, file: Path, texts: Sequence[str | Question]) -> Clip:
+    asked = [text for text in texts if isinstance(text, Question)]
+    captions = tuple(text.text if isinstance(text, Question) else text for text in texts)
+    answers, kinds = (tuple(getattr(q, name) for q in asked) for name in ("answer", "kind"))
+    return Clip(id, (file,), captions, answers, kinds)

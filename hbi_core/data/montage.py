@@ -31,7 +31,7 @@ class Montage(Clip):
         spans: for each of `captions`, start and end of the part that each clip has in it.
     """
 
-    spans: tuple[tuple[tuple[int, int], ...], ...]
+    spans: tuple[tuple[tuple[int, int], ...], ...] = ()
 
 
 def join(clips: Sequence[Clip], texts: Sequence[Sequence[str]], id: str) -> Montage:
@@ -44,7 +44,7 @@ def join(clips: Sequence[Clip], texts: Sequence[Sequence[str]], id: str) -> Mont
     """
     files = tuple(file for clip in clips for file in clip.files)
     captions = tuple(map(join_captions, texts))
-    return Montage(id, files, captions, tuple(map(_spans, texts)))
+    return Montage(id, files, captions, spans=tuple(map(_spans, texts)))
 
 
 def join_captions(captions: Sequence[str]) -> str:

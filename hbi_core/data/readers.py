@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -27,7 +27,9 @@ from hbi_core.data.annotations import (
     strings,
 )
 from hbi_core.data.clip_folder import index_clips, read_clip_folder
+from hbi_core.data.clips import Question
 from hbi_core.data.files import flickr_stem, index_photographs, index_videos, video_stem
+from hbi_core.data.questions import LISTS, read_msrvtt_qa
 from hbi_core.errors import DataError
 
 Texts = dict[str, list[str]]  # ids of a split in the order of its list -> sentences
@@ -47,7 +49,8 @@ class DataSet:
     """What is particular to a data set.
 
     Attributes:
-        read: annotation folder and split -> Texts; ids without a sentence have an empty list.
+        read: annotation folder and split -> Texts, or questions by id; ids without a sentence have
+            an empty list.
         splits: their names.
         places: folders below the root where releases put the annotation files.
         layout: what the root should contain, for error messages.
@@ -56,7 +59,7 @@ class DataSet:
         measured: the split that a model is evaluated on where none is named.
     """
 
-    read: Callable[[AnnotationFolder, str], Texts]
+    read: Callable[[AnnotationFolder, str], Mapping[str, Sequence[str | Question]]]
     splits: tuple[str, ...]
     places: tuple[str, ...]
     layout: str
@@ -242,6 +245,13 @@ DATA_SETS = {
         + " beside captions.txt.",
         index=index_photographs,
         measured="all",
+    ),
+    "msrvtt_qa": DataSet(
+        read_msrvtt_qa,
+        tuple(LISTS),
+        ("msrvtt_qa", "MSRVTT-QA", "MSRVTT_QA"),
+        "train.jsonl, val.jsonl and test.jsonl in the root or in annotations/, and "
+        "videos/<video_id>.mp4.",
     ),
     "folder": DataSet(
         read_clip_folder,

@@ -1,10 +1,10 @@
-"""Drawn shapes that move, with captions: a data set that needs no download."""
+"""Drawn shapes that move, with captions or questions: data sets that need no download."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,13 @@ SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 SPLITS = ("train", "validation", "test")
 DRAWING = "drawing.json"
+QUESTIONS = "synthetic_questions"
+SYNTHETIC = ("synthetic", QUESTIONS)  # names of the data sets
+_ASKED = {
+    "colour": "what colour is the shape?",
+    "shape": "what moves?",
+    "direction": "where does the shape move?",
+}
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ def synthetic_clips(
     return clips
 
 
-def synthetic_corpus(root: Path, split: str) -> Corpus:
+def synthetic_corpus(root: Path, split: str, asked: bool = False) -> Corpus:
     """A split of drawn clips, as the images of their frames; drawn where it is not there yet.
 
     Every combination is in every split, in another size, place and track.
@@ -121,6 +128,7 @@ def synthetic_corpus(root: Path, split: str) -> Corpus:
         root: folder of the images. A drawing.json in it has the attributes of a `Drawing`; where
             there is none, the usual clips are drawn.
         split: one of SPLITS.
+        asked: whether the texts are three questions about each clip, instead of its caption.
 
     Raises:
         DataError: drawing.json is broken, or what it asks for cannot be drawn.
@@ -133,8 +141,20 @@ def synthetic_corpus(root: Path, split: str) -> Corpus:
             files[0].parent.mkdir(parents=True, exist_ok=True)
             for file, pixels in zip(files, frames, strict=True):
                 Image.fromarray(pixels).save(file)
-        clips.append(Clip(f"{split}-{number}", tuple(files), (caption,)))
-    return Corpus("synthetic", split, tuple(clips))
+        clip = Clip(f"{split}-{number}", tuple(files), (caption,))
+        clips.append(_questioned(clip) if asked else clip)
+    return Corpus(SYNTHETIC[asked], split, tuple(clips))
+
+
+def _questioned(clip: Clip) -> Clip:
+    """A clip with the caption "a red circle moves left" -> with questions and their answers."""
+    _, colour, shape, _, direction = clip.captions[0].split()
+    return replace(
+        clip,
+        captions=tuple(_ASKED.values()),
+        answers=(colour, shape, direction),
+        kinds=tuple(_ASKED),
+    )
 
 
 def _read_drawing(path: Path) -> Drawing:

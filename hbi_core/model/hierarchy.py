@@ -52,7 +52,7 @@ class LevelTokens:
         Raises:
             NotFiniteError: a token that is no padding has features or a logit that are not finite.
         """
-        self._check_finite()
+        self.check_finite()
         with exact_precision(self.video.logits):
             video, video_mask, video_logits = _directions(self.video)
             text, text_mask, text_logits = _directions(self.text)
@@ -74,13 +74,16 @@ class LevelTokens:
         Raises:
             NotFiniteError: a token that is no padding has features or a logit that are not finite.
         """
-        self._check_finite()
+        self.check_finite()
         with exact_precision(self.video.logits):
             video, video_mask, video_logits = _directions(self.video)
             text, text_mask, text_logits = _directions(self.text)
             return grand_values(video, text, video_logits, text_logits, video_mask, text_mask)
 
-    def _check_finite(self) -> None:
+    def check_finite(self) -> None:
+        """Raises NotFiniteError: a token that is no padding has features or a logit that are not
+        finite.
+        """
         for side, (tokens, logits) in (("video", self.video), ("text", self.text)):
             if not (tokens.features.isfinite().all(-1) & logits.isfinite() | ~tokens.mask).all():
                 raise NotFiniteError(

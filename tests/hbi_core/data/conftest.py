@@ -115,7 +115,6 @@ def flickr8k(tmp_path):
 
 @pytest.fixture
 def qa(tmp_path):
-    folder = tmp_path / "msrvtt_qa"
     split_answers = {
         "train": ["couch", "dog", "dog", "man", "man", "man", "rare"],
         "val": ["rare", "man"],
@@ -137,7 +136,6 @@ def qa(tmp_path):
             ),
         )
         touch(tmp_path / "videos", *(f"{split}{number}.mp4" for number in range(7)))
-    write_json(folder / "train_ans2label.json", {"couch": 2, "rare": 3, "man": 0, "dog": 1})
     return tmp_path
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hbi_core.data import read_corpus, read_questions, shared_with_test
+from hbi_core.data import read_corpus, shared_with_test
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.errors import DataError, InputError
 from support.releases import MSRVTT_IDS, ids, write_csv, write_lines
@@ -55,7 +55,7 @@ def test_names_that_are_not_known(tmp_path):
     with pytest.raises(DataError, match=r"'val'.*train, validation, test"):
         read_corpus("msvd", tmp_path, "val")
     with pytest.raises(DataError, match=r"'all'.*train, validation, test"):
-        read_questions(tmp_path, "all")
+        read_corpus("msrvtt_qa", tmp_path, "all")
     with pytest.raises(DataError, match="skip, stop"):
         read_corpus("msvd", tmp_path, "test", missing="ignore")
     with pytest.raises(DataError, match="There is no folder"):

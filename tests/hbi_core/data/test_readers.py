@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from hbi_core.data import read_corpus, read_questions
+from hbi_core.data import read_corpus
 from hbi_core.errors import DataError
 from support.releases import MSRVTT_IDS, ids, texts, touch, write_json, write_lines
 
@@ -162,9 +162,9 @@ def test_ids_with_and_without_a_suffix_are_the_same(msrvtt, activitynet, msvd, q
     captions["b_5_8.avi"] = [["two", "cats", "play"]]
     (msvd / "raw-captions.pkl").write_bytes(pickle.dumps(captions))
     assert read_corpus("msvd", msvd, "train") == before
-    before = read_questions(qa, "test")
+    before = read_corpus("msrvtt_qa", qa, "test")
     suffixed(qa / "msrvtt_qa" / "test.jsonl", r"(test\d)")
-    assert read_questions(qa, "test") == before
+    assert read_corpus("msrvtt_qa", qa, "test") == before
 
 
 def test_msvd_has_many_captions_a_video(msvd):
