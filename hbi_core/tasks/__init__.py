@@ -8,10 +8,13 @@ from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.losses import LossConfig
 from hbi_core.settings import from_plain
 from hbi_core.tasks.base import Task
+from hbi_core.tasks.captioning import CaptioningTask
 from hbi_core.tasks.question_answering import QuestionAnsweringTask
 from hbi_core.tasks.retrieval import RetrievalTask
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (RetrievalTask, QuestionAnsweringTask)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (RetrievalTask, QuestionAnsweringTask, CaptioningTask)
+}
 
 
 def task_named(name: str) -> type[Task]:

@@ -156,6 +156,14 @@ class Task(nn.Module, ABC):
             NotFiniteError: the model computes values that are not finite.
         """
 
+    def evaluate(self, features: Features) -> Results:
+        """As `validate`, of a model that is finished: with what training has no time for.
+
+        Raises:
+            NotFiniteError: the model computes values that are not finite.
+        """
+        return self.validate(features)
+
     @abstractmethod
     def score(self, results: Results) -> float:
         """The number of a validation that chooses the best checkpoint: the higher the better."""
@@ -178,20 +186,31 @@ class Task(nn.Module, ABC):
 
     def tokens(self, batch: Batch) -> tuple[Tokens, Tokens]:
         """The encoder's features of a batch, of frames and of words."""
+        return self.video_tokens(batch), self.text_tokens(batch)
+
+    def video_tokens(self, batch: Batch) -> Tokens:
+        """The encoder's features of the frames of a batch."""
         if isinstance(batch.words, Tensor):
-            videos = Tokens.original(batch.frames, batch.frame_mask)
+            return Tokens.original(batch.frames, batch.frame_mask)
+        encoder, padded = self._learning_encoder(), self._reads_padding
+        encoded = encoder.frame_features(batch.frames[batch.frame_mask])
+        frames = encoded.split(batch.frame_mask.sum(-1).tolist())
+        length = self.retrieval.frames if padded else batch.frame_mask.shape[1]
+        return frame_tokens(encoder, frames, length, padded)
+
+    def text_tokens(self, batch: Batch) -> Tokens:
+        """The encoder's features of the words of a batch."""
+        if isinstance(batch.words, Tensor):
             texts = Tokens.original(batch.words, batch.word_mask)
             if batch.word_groups is None:
-                return videos, texts
+                return texts
             groups, steps, context = batch.word_groups, batch.word_steps, batch.word_context
-            return videos, replace(texts, groups=groups, steps=steps, context=context)
-        assert self.encoder is not None  # or the batches would hold features
-        reads, padded = self.retrieval, self._reads_padding
-        encoded = self.encoder.frame_features(batch.frames[batch.frame_mask])
-        frames = encoded.split(batch.frame_mask.sum(-1).tolist())
-        words = self.encoder.text_features(batch.words, self._text_players, reads.words, padded)
-        length = reads.frames if padded else batch.frame_mask.shape[1]
-        return (
-            frame_tokens(self.encoder, frames, length, padded),
-            word_tokens(words, reads.words),
+            return replace(texts, groups=groups, steps=steps, context=context)
+        words = self._learning_encoder().text_features(
+            batch.words, self._text_players, self.retrieval.words, self._reads_padding
         )
+        return word_tokens(words, self.retrieval.words)
+
+    def _learning_encoder(self) -> Encoder:
+        assert self.encoder is not None  # or the batches would hold features
+        return self.encoder
