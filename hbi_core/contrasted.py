@@ -19,6 +19,10 @@ _SCALES = (
     "A and B are of different models, whose scores are on no common scale: that one scores higher "
     "says nothing; compare what is strong within each."
 )
+_GAMES = (
+    "A and B are worth other things, a similarity and a logit, which are on no common scale: "
+    "compare what is strong within each."
+)
 _LEVELS = "Only levels that both have are compared: {}."
 
 
@@ -94,7 +98,7 @@ class Contrast:
 
     @cached_property
     def differs(self) -> tuple[str, ...]:
-        """What A and B differ in: "caption", "video", "model".
+        """What A and B differ in: "caption", "video", "answer", "model".
 
         Models that say the same of themselves are two if they score the same input otherwise.
 
@@ -107,6 +111,8 @@ class Contrast:
             found.append("caption")
         if not all(frame.both for frame in self.frames):
             found.append("video")
+        if self.a.worth != self.b.worth:
+            found.append("answer")
         models, scores = (
             [(one.encoder, one.checkpoint, one.weighting) for one in (self.a, self.b)],
             [[level.score for level in one.levels] for one in (self.a, self.b)],
@@ -128,6 +134,7 @@ class Contrast:
                 {
                     "caption": f"“{one.caption}”",
                     "video": one.video.name,
+                    "answer": one.worth.name,
                     "model": f"{one.encoder}, {one.checkpoint}, {one.weighting}",
                 }[name]
                 for name in self.differs
@@ -158,6 +165,7 @@ class Contrast:
         compared = ", ".join(level.name for level in self.levels)
         return (
             *([_SCALES] if "model" in self.differs else []),
+            *([_GAMES] if self.a.worth.game != self.b.worth.game else []),
             *([_LEVELS.format(compared)] if names[0] != names[1] else []),
         )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from explainers import Comparison, Interactions, compare
+from explainers import Comparison, Interactions, SimilarityGame, compare
 from explainers.comparison import BUDGETS
 from explainers.methods import METHODS
 from explainers.timing import Progress
@@ -109,6 +109,8 @@ def compare_level(
 ) -> LevelComparison:
     """Compare closed form, full enumeration, estimator and sampling on the game of a level.
 
+    The estimator reads similarities: in the game of an answer it does not run.
+
     Args:
         explanation: what `explain` returned.
         level: "entity", "action" or "event".
@@ -146,17 +148,18 @@ def compare_level(
             progress(fraction, f"Running: {METHODS[method].label}")
 
     game, estimator = chosen.game(explanation.weighting).to(device), load_estimator().to(device)
+    learned = isinstance(game, SimilarityGame)  # what the estimator learnt to read
     comparison = compare(
         game,
-        tuple(METHODS),
+        [name for name, method in METHODS.items() if learned or not method.learned],
         budgets,
         seeds,
-        estimator=estimator,
-        top=max(1, min(TOP, game.similarity.numel() // 3)),
+        estimator=estimator if learned else None,
+        top=max(1, min(TOP, game.cells.numel() // 3)),
         limit_seconds=limit_seconds,
         progress=tell,
     )
-    known_error = estimator.error.get("relative_rmse")
+    known_error = estimator.error.get("relative_rmse") if learned else None
     return LevelComparison(
         explanation=explanation,
         level=chosen,

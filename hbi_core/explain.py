@@ -133,7 +133,8 @@ def main(argv: list[str] | None = None) -> None:
     explanation = _explanation(arguments)
     written = explanation.save(arguments.out, arguments.width, arguments.shown, arguments.font)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
-    print(f"Similarity S: {scores} (encoder {explanation.encoder}, heads {explanation.checkpoint})")
+    made = f"(encoder {explanation.encoder}, heads {explanation.checkpoint})"
+    print(f"{explanation.worth.title}: {scores} {made}")
     for remark in remarks(explanation):
         print(remark)
     for path in written:

@@ -1,4 +1,4 @@
-"""What explain() returns: a video, a caption, and three levels of their game."""
+"""What explain() returns: a video, a text, and three levels of their game."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
 from hbi_core.json_reading import Json, JsonError, parse_json
 from hbi_core.level import FUNCTION, Level, TextToken, VideoToken
+from hbi_core.worth import SIMILARITY, Worth
 
 __all__ = ["Explanation", "Level", "TextToken", "VideoToken"]
 
@@ -26,10 +27,10 @@ _MOST_LEVELS = 8
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """How a video and a caption fit together, at three levels.
+    """How a video and a caption fit together, or answer a question, at three levels.
 
     Attributes:
-        caption: as it was given.
+        caption: as it was given; or the question.
         words: those of the caption that were read, in order, which text players stand for.
         video: the frames that were looked at.
         encoder, checkpoint, weighting: what ran; checkpoint is "untrained" without heads.
@@ -39,6 +40,7 @@ class Explanation:
         words_unreadable: the first of these.
         notes: sentences on how the caption was read.
         view: what its figure shows.
+        worth: what is explained: the similarity, or the logit of an answer.
         seconds: wall-clock time of each step that was taken for it: decoding, encoding, merging,
             game. A video that was known before is not decoded again.
 
@@ -65,6 +67,7 @@ class Explanation:
     words_unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     view: FigureView = field(default_factory=FigureView)
+    worth: Worth = SIMILARITY
 
     @property
     def title(self) -> str:
@@ -133,6 +136,7 @@ class Explanation:
                 "checkpoint": self.checkpoint,
                 "weighting": self.weighting,
             },
+            **({} if self.worth == SIMILARITY else {"worth": self.worth.to_dict()}),
             "levels": [level.to_dict() for level in self.levels],
             **({} if self.view == FigureView() else {"view": self.view.to_dict()}),
         }
@@ -277,8 +281,10 @@ def _read(document: Json) -> Explanation:
         document["words_left_out"].fail("does not begin with words_unreadable")
     notes = document.get("notes")
     weighting = model["weighting"].one_of((*WEIGHTINGS, FUNCTION))
+    worth = Worth.from_json(document.get("worth"))
     read = tuple(
-        Level.from_json(level, len(video.times), len(words), weighting) for level in levels
+        Level.from_json(level, len(video.times), len(words), weighting, worth.game)
+        for level in levels
     )
     if len({level.name for level in read}) < len(read):
         document["levels"].fail("has two levels of one name")
@@ -294,6 +300,7 @@ def _read(document: Json) -> Explanation:
         words_unreadable=unreadable,
         notes=notes.labels() if notes else (),
         view=_read_view(document.get("view")),
+        worth=worth,
     )
 
 

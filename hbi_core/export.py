@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import networkx as nx
 from torch import Tensor
 
-from explainers import ExplainedVariance, SimilarityGame, closed_form, coalition_graph, ranks
+from explainers import ExplainedVariance, TokenGame, closed_form, coalition_graph, ranks
 from explainers.coalition_graph import GameLevel
 from hbi_core import contrast_tables
 from hbi_core.errors import InputError
@@ -84,7 +84,7 @@ class _Level(GameLevel, Protocol):
     @property
     def explained(self) -> ExplainedVariance | None: ...
 
-    def game(self, weighting: str) -> SimilarityGame: ...
+    def game(self, weighting: str) -> TokenGame: ...
 
 
 class _Explanation(Told, Shown, Protocol):

@@ -11,12 +11,13 @@ from torch import Tensor
 from explainers import (
     ExplainedVariance,
     Interactions,
-    SimilarityGame,
+    TokenGame,
     closed_form,
     explained_variance,
 )
 from hbi_core.errors import InputError
 from hbi_core.json_reading import Json
+from hbi_core.worth import GAMES
 
 FUNCTION = "function"  # in place of a weighting: the game is any function of coalitions
 _MOST_PAIRS = 4096  # of a level, as of 64 frames and 64 words; more could not be drawn
@@ -62,11 +63,11 @@ class Level:
 
     Attributes:
         name: "entity", "action" or "event".
-        score: S of Eq. 1 at this level. A released checkpoint counts padding too, which is no
-            player here.
+        score: what all players are worth: S of Eq. 1 at this level, or what it adds to the logit
+            of an answer. A released checkpoint counts padding too, which is no player here.
         video_tokens, text_tokens: the V and T players, in the order of their first frame or word.
-        similarity: float64 [V, T], cosine similarities; of a model of one's own whose game is a
-            function of coalitions, what two players are worth by themselves.
+        similarity: float64 [V, T], cosine similarities; in the game of an answer, and of a model of
+            one's own whose game is a function of coalitions, what two players are worth alone.
         video_logits, text_logits: float64 [V], [T], token weights before the softmax; 0 and without
             a meaning where the game is a function.
         interactions: Interactions with values float64 [V, T], Eq. 3.
@@ -74,6 +75,7 @@ class Level:
             to a random coalition on average.
         explained: how much of the game single players and pairs explain, float64; None where the
             interactions are estimates.
+        kind: of the game, a name of `hbi_core.worth.GAMES`; of no meaning for a function.
 
     Example:
         >>> action = explanation.levels[1]  # of what `explain` returned
@@ -95,6 +97,7 @@ class Level:
     video_values: Tensor
     text_values: Tensor
     explained: ExplainedVariance | None
+    kind: str = "similarity"
 
     @classmethod
     def played(
@@ -102,7 +105,7 @@ class Level:
         name: str,
         video_tokens: tuple[VideoToken, ...],
         text_tokens: tuple[TextToken, ...],
-        game: SimilarityGame,
+        game: TokenGame,
         score: float | None = None,
     ) -> Level:
         """The level of a game, played: all that is told of it is exact.
@@ -127,8 +130,8 @@ class Level:
             True
         """
         counts = [len(video_tokens), len(text_tokens)]
-        if list(game.similarity.shape) != counts:
-            raise ValueError(f"{counts} tokens for the players {list(game.similarity.shape)}")
+        if list(game.cells.shape) != counts:
+            raise ValueError(f"{counts} tokens for the players {list(game.cells.shape)}")
         interactions = closed_form(game)
         video_values, text_values = _player_values(game)
         return cls(
@@ -136,16 +139,17 @@ class Level:
             score=float(game.grand_value() if score is None else score),
             video_tokens=video_tokens,
             text_tokens=text_tokens,
-            similarity=game.similarity.cpu(),
+            similarity=game.cells.cpu(),
             video_logits=game.video_logits.cpu(),
             text_logits=game.text_logits.cpu(),
             interactions=replace(interactions, values=interactions.values.cpu()),
             video_values=video_values,
             text_values=text_values,
             explained=explained_variance(game.to("cpu")),
+            kind=next(name for name, kind in GAMES.items() if isinstance(game, kind)),
         )
 
-    def game(self, weighting: str) -> SimilarityGame:
+    def game(self, weighting: str) -> TokenGame:
         """The game that the tokens of this level play, float64 on the CPU.
 
         Args:
@@ -171,7 +175,7 @@ class Level:
                 "The game of this explanation is a function of coalitions, which only its model "
                 "can play. Explain with a model that has features or similarities of tokens."
             )
-        return SimilarityGame(
+        return GAMES[self.kind](
             self.similarity, self.video_logits, self.text_logits, weighting=weighting
         )
 
@@ -200,7 +204,9 @@ class Level:
         }
 
     @classmethod
-    def from_json(cls, json: Json, frames: int, words: int, weighting: str) -> Level:
+    def from_json(
+        cls, json: Json, frames: int, words: int, weighting: str, kind: str = "similarity"
+    ) -> Level:
         """What `to_dict` wrote.
 
         Args:
@@ -208,6 +214,7 @@ class Level:
             frames: that there are, whose indices video tokens have.
             words: likewise.
             weighting: of the game, which tells what older files lack; or "function".
+            kind: of the game, a name of `hbi_core.worth.GAMES`.
 
         Returns:
             The same level. What its interactions cost is not in the file: it counts as nothing.
@@ -238,7 +245,7 @@ class Level:
         game = None
         if weighting != FUNCTION:
             try:
-                game = SimilarityGame(similarity, video_logits, text_logits, weighting=weighting)
+                game = GAMES[kind](similarity, video_logits, text_logits, weighting=weighting)
                 closed_form(game)
             except ValueError as error:  # logits of some 1e308
                 json.fail(f"has no game: {error}")
@@ -262,17 +269,18 @@ class Level:
             ),
             **_read_values(json, game, len(videos), len(texts)),
             explained=_read_explained(json.get("explained"), game),
+            kind=kind,
         )
 
 
 _PARTS = fields(ExplainedVariance)
 
 
-def _player_values(game: SimilarityGame) -> tuple[Tensor, Tensor]:
+def _player_values(game: TokenGame) -> tuple[Tensor, Tensor]:
     """The Banzhaf values of video and text tokens, on the CPU."""
     values = closed_form(game, pairs="all").player_values
     assert values is not None, "with all pairs there are those of single players"
-    video, text = values.cpu().split(list(game.similarity.shape))
+    video, text = values.cpu().split(list(game.cells.shape))
     return video, text
 
 
@@ -280,9 +288,7 @@ def _numbers(explained: ExplainedVariance) -> dict[str, float]:
     return {one.name: float(getattr(explained, one.name)) for one in _PARTS}
 
 
-def _read_values(
-    json: Json, game: SimilarityGame | None, videos: int, texts: int
-) -> dict[str, Tensor]:
+def _read_values(json: Json, game: TokenGame | None, videos: int, texts: int) -> dict[str, Tensor]:
     """Those in the file, or of the game, as for older files."""
     values = json["values"] if game is None else json.get("values")
     if values is None:
@@ -294,7 +300,7 @@ def _read_values(
     return {"video_values": video, "text_values": text}
 
 
-def _read_explained(json: Json | None, game: SimilarityGame | None) -> ExplainedVariance | None:
+def _read_explained(json: Json | None, game: TokenGame | None) -> ExplainedVariance | None:
     """Likewise; of a function it may be unknown."""
     if json is not None:
         return ExplainedVariance(**{one.name: _tensor(json[one.name].number(0)) for one in _PARTS})

@@ -136,7 +136,7 @@ def describe(comparison: LevelComparison) -> str:
         f"{comparison.explanation.weighting} weights.",
         f"Ran on the **{comparison.device}**, in float64.",
         *(_describe_exact(row) for row in exact),
-        f"The estimator, which sees no token weights, {_known_error(comparison.known_error)}.",
+        _describe_estimator(comparison),
         "Relative error: root mean square of the errors over that of the exact values. Strongest "
         f"links: how many of the exact {comparison.comparison.top} strongest are among the "
         f"estimated {comparison.comparison.top} strongest. Scatter and heat maps show the run with "
@@ -159,10 +159,13 @@ def _describe_exact(row: Row) -> str:
     )
 
 
-def _known_error(error: float | None) -> str:
+def _describe_estimator(comparison: LevelComparison) -> str:
+    if not any(METHODS[row.method].learned for row in comparison.comparison.rows):
+        return "The estimator was not run: it has learnt to read similarities, not what is here."
+    error = comparison.known_error
     if error is None:
-        return "comes without a measured error"
+        return "The estimator, which sees no token weights, comes without a measured error."
     return (
-        f"is known to be off by {error:.2f} (relative error) on random games like those it was "
-        "trained on"
+        f"The estimator, which sees no token weights, is known to be off by {error:.2f} (relative "
+        "error) on random games like those it was trained on."
     )

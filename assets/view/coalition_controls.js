@@ -4,19 +4,25 @@ globalThis.hbi ??= {};
 globalThis.hbi.controls = (() => {
   "use strict";
   const { html } = globalThis.hbi.elements;
-  const { MEASURES, capitalised } = globalThis.hbi.reading;
+  const { measuresOf, capitalised, worthOf } = globalThis.hbi.reading;
   const MOST = 999;
 
   const CHOICES = {
-    measure: ["Lines show", { ...MEASURES, difference: "interaction − cosine" }],
     sign: ["Sign", { both: "both", positive: "helping", negative: "hindering" }],
     scale: ["Colours of", { level: "the whole level", word: "each word", frame: "each frame" }],
   };
   const COUNTS = { top: "Links of a level", top_per_word: "Links of a word" };
   const FLAGS = { fade: "Fade function words", sides: "Links within frames, within words" };
 
+  /** What lines can show, shortly. */
+  const measured = (explanation) => {
+    const less = worthOf(explanation).game === "similarity" ? "cosine" : "pair alone";
+    return { ...measuresOf(explanation), difference: `interaction − ${less}` };
+  };
+
   /** The form of a view; `changed` gets the view that the form says after every change. */
-  function filterForm(view, levels, changed) {
+  function filterForm(view, explanation, changed) {
+    const levels = explanation.levels.map(({ name }) => name);
     const form = html(
       "form",
       { class: "hbi-filters", "aria-label": "Filters" },
@@ -24,6 +30,7 @@ globalThis.hbi.controls = (() => {
         "Levels",
         ...levels.map((name) => checkbox("levels", capitalised(name), view.levels.includes(name), name)),
       ),
+      labelled("Lines show", selection("measure", measured(explanation), view.measure)),
       ...Object.entries(CHOICES).map(([name, [label, options]]) =>
         labelled(label, selection(name, options, view[name])),
       ),
@@ -117,7 +124,7 @@ globalThis.hbi.controls = (() => {
     for (const box of form.querySelectorAll("[name=levels]")) {
       box.checked = view.levels.includes(box.value);
     }
-    for (const name of [...Object.keys(CHOICES), ...Object.keys(COUNTS), "threshold"]) {
+    for (const name of ["measure", ...Object.keys(CHOICES), ...Object.keys(COUNTS), "threshold"]) {
       form.elements.namedItem(name).value = view[name] ?? "";
     }
     for (const name of Object.keys(FLAGS)) form.elements.namedItem(name).checked = view[name];

@@ -7,8 +7,8 @@ globalThis.hbi.notes = (() => {
   const { reading } = globalThis.hbi;
 
   /** The share of a level's game that lines and bars explain, as a strip and in words. */
-  function explainedLine(level) {
-    const explained = reading.explainedInWords(level);
+  function explainedLine(level, data) {
+    const explained = reading.explainedInWords(level, data);
     if (!explained) return [];
     const parts = explained.shares.map(({ key, name, share, text }) =>
       html("span", { class: `hbi-share hbi-${key}`, style: `flex-grow: ${share}`, title: `${name}: ${text}` }),
@@ -21,16 +21,25 @@ globalThis.hbi.notes = (() => {
   }
 
   /** What a newcomer needs, and the definition. */
-  const howToRead = () =>
-    html(
+  function howToRead({ explanation }) {
+    const worth = reading.worthOf(explanation);
+    const similarity = worth.game === "similarity";
+    const whole = similarity
+      ? "a group of them is worth as much as its words and frames fit together"
+      : `a group of them is worth what its pairs add to the ${worth.name}`;
+    const phi = similarity
+      ? "φ is the similarity of video and text (Eq. 1) restricted to a coalition"
+      : `φ is what a level adds to the ${worth.name}, Σ Σ ω_v(A) ω_t(B) a[v,t] over the frames A and the ` +
+        "words B of a coalition";
+    return html(
       "details",
       { class: "hbi-panel" },
       html("summary", {}, "How to read this"),
       html(
         "p",
         {},
-        "Words and frames play a game together: a group of them is worth as much as its words and " +
-          "frames fit together. A line says how much its two ends gain by being together, in the mean " +
+        `Words and frames play a game together: ${whole}. ` +
+          "A line says how much its two ends gain by being together, in the mean " +
           "over all groups of the others; grey dotted lines are losses. A bar is what a word or frame " +
           "adds by itself. Higher levels join words to phrases and frames to clips.",
       ),
@@ -49,11 +58,12 @@ globalThis.hbi.notes = (() => {
           "p",
           {},
           "Banzhaf interaction of i and j: the mean of φ(S∪{i,j}) + φ(S) − φ(S∪{i}) − φ(S∪{j}) over all " +
-            "coalitions S of the other players, where φ is the similarity of video and text (Eq. 1) " +
-            "restricted to a coalition. The value of i is the mean of φ(S∪{i}) − φ(S). Both are exact.",
+            `coalitions S of the other players, where ${phi}. ` +
+            "The value of i is the mean of φ(S∪{i}) − φ(S). Both are exact.",
         ),
       ),
     );
+  }
 
   return { howToRead, explainedLine };
 })();

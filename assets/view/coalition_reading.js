@@ -12,11 +12,21 @@ globalThis.hbi.reading = (() => {
   };
   const OTHER_SIDES = { text: ["text player", "text players"], video: ["video player", "video players"] };
   const sidesOf = ({ name }) => SIDES[name] ?? OTHER_SIDES;
-  const MEASURES = {
+  const SIMILARITY = { game: "similarity", symbol: "S", name: "similarity" };
+  const PAIRS = { similarity: "cosine similarity", bilinear: "value of the pair alone" };
+
+  /** What the game of an explanation is about: its score by symbol and name, and what it has of a
+   * pair. Files that do not say are about a similarity. */
+  function worthOf({ worth = SIMILARITY }) {
+    return { ...worth, pair: PAIRS[worth.game] };
+  }
+
+  /** What links can show, by name. */
+  const measuresOf = (explanation) => ({
     interaction: "interaction",
-    cosine: "cosine similarity",
-    difference: "interaction less cosine, in standard scores",
-  };
+    cosine: worthOf(explanation).pair,
+    difference: `interaction less ${worthOf(explanation).pair}, in standard scores`,
+  });
   const SHARES = {
     video_singles: (level) => `single ${kindOf(level, "video")}s`,
     text_singles: (level) => `single ${kindOf(level, "text")}s`,
@@ -148,7 +158,7 @@ globalThis.hbi.reading = (() => {
     const numbers = [`interaction ${signed(link.interaction)}`];
     if (link.kind === "cross") {
       numbers[0] += ` (rank ${link.rank} of ${level.interactions.flat().length})`;
-      numbers.push(`cosine similarity ${signed(link.similarity, 3)}`);
+      numbers.push(`${worthOf(data.explanation).pair} ${signed(link.similarity, 3)}`);
     }
     return `${names.join(" and ")}: ${numbers.join("; ")}`;
   }
@@ -186,7 +196,7 @@ globalThis.hbi.reading = (() => {
   }
 
   /** How much of the game is explained by what: the shares, and what that means. */
-  function explainedInWords(level) {
+  function explainedInWords(level, { explanation }) {
     const { explained } = level;
     if (!explained) return null;
     const drawn = explained.cross_pairs;
@@ -199,7 +209,7 @@ globalThis.hbi.reading = (() => {
         text: percent(explained[key]),
       })),
       sentence:
-        `The lines explain ${percent(drawn)} of how the similarity varies from one coalition to ` +
+        `The lines explain ${percent(drawn)} of how the ${worthOf(explanation).name} varies from one coalition to ` +
         `another, the bars of single players ${percent(singles)}, all pairs and players together ` +
         `${percent(1 - explained.rest)}.`,
     };
@@ -208,7 +218,8 @@ globalThis.hbi.reading = (() => {
   const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   return {
-    MEASURES,
+    measuresOf,
+    worthOf,
     sidesOf,
     capitalised,
     explainedInWords,

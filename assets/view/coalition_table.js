@@ -4,7 +4,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.table = (() => {
   "use strict";
   const { html } = globalThis.hbi.elements;
-  const { MEASURES, capitalised, nameOf, signed, sidesOf } = globalThis.hbi.reading;
+  const { measuresOf, capitalised, nameOf, signed, sidesOf } = globalThis.hbi.reading;
 
   /** The shown cross links of a level, and the values of its players where they are known. */
   function tableOf(level, links, view, data) {
@@ -31,7 +31,7 @@ globalThis.hbi.table = (() => {
       html("td"),
     );
     const caption =
-      `${capitalised(level.name)} level: ${MEASURES[view.measure]} of ${sidesOf(level).text[1]} ` +
+      `${capitalised(level.name)} level: ${measuresOf(data.explanation)[view.measure]} of ${sidesOf(level).text[1]} ` +
       `and ${sidesOf(level).video[1]}; empty cells are filtered out`;
     return html(
       "div",

@@ -32,15 +32,14 @@ globalThis.hbi.coalitionView = (() => {
       this.view = data.view;
       this.chosen = this.looked = NOTHING;
       this.left = null;
-      const levels = data.explanation.levels.map(({ name }) => name);
-      this.form = filterForm(this.view, levels, (view) => this.filter(view));
+      this.form = filterForm(this.view, data.explanation, (view) => this.filter(view));
       this.key = html("div");
       this.levels = html("div", { class: "hbi-levels" });
       this.status = html("p", { class: "hbi-said", role: "status" });
       this.tip = html("div", { class: "hbi-tip", hidden: true });
       const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
       this.root.replaceChildren(
-        html("div", { class: "hbi-bars" }, filters, this.buttons(), howToRead()),
+        html("div", { class: "hbi-bars" }, filters, this.buttons(), howToRead(data)),
         this.key,
         this.levels,
         this.status,
@@ -131,6 +130,7 @@ globalThis.hbi.coalitionView = (() => {
       const { text, video } = reading.sidesOf(level);
       const name = reading.capitalised(level.name);
       const kind = `${reading.kindOf(level, "text")}s`;
+      const { symbol } = reading.worthOf(this.data.explanation);
       return html(
         "section",
         { class: "hbi-level", "data-level": level.name },
@@ -139,12 +139,12 @@ globalThis.hbi.coalitionView = (() => {
           {},
           `${name} level`,
           html("small", {}, ` ${level.name === "entity" ? kind : text[1]} and ${video[1]} `),
-          html("span", { class: "hbi-score" }, `S = ${level.score.toFixed(3)}`),
+          html("span", { class: "hbi-score" }, `${symbol} = ${level.score.toFixed(3)}`),
         ),
         element,
         ...(this.table ? [table.tableOf(level, links, this.view, this.data)] : []),
         ...reading.sentencesOf(level, this.data).map((sentence) => html("p", {}, sentence)),
-        ...explainedLine(level),
+        ...explainedLine(level, this.data),
       );
     }
 

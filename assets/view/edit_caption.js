@@ -9,7 +9,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.editCaption = (() => {
   "use strict";
   const { html, on, send } = globalThis.hbi.elements;
-  const { signed } = globalThis.hbi.reading;
+  const { signed, worthOf } = globalThis.hbi.reading;
 
   const DIFFERS =
     "Above, tokens are left out of the game that the model has made: the others stay as they are, " +
@@ -18,13 +18,21 @@ globalThis.hbi.editCaption = (() => {
 
   const asked = new WeakMap(); // by root: the explanation whose caption was edited, and the edit
 
+  const QUESTION =
+    "Above, tokens are left out of the game that the model has made: the others stay as they are, " +
+    "though the model read them beside those that are gone. A question without a word, or a video " +
+    "without a frame, is another one, which takes the model: ";
+
   /** The caption, to be edited where somebody can ask the model, and what is different then. */
   function captionCell(root, explanation) {
     const { caption } = explanation;
     const cell = html("div", { class: "hbi-what-if-caption" });
-    if (!root.hasAttribute("data-asks")) {
-      const command = html("code", {}, "python -m hbi_core.explain VIDEO CAPTION --out DIR");
-      cell.append(html("p", {}, DIFFERS, " That takes the model: ", command, "."));
+    const question = worthOf(explanation).game !== "similarity";
+    if (question || !root.hasAttribute("data-asks")) {
+      const [name, text] = question ? ["ask", "QUESTION"] : ["explain", "CAPTION"];
+      const command = html("code", {}, `python -m hbi_core.${name} VIDEO ${text} --out DIR`);
+      const differs = question ? QUESTION : `${DIFFERS} That takes the model: `;
+      cell.append(html("p", {}, differs, command, "."));
       return cell;
     }
     const input = html("input", { type: "text", value: caption, "aria-label": "Edited caption" });

@@ -1,4 +1,4 @@
-/* The similarity game in the browser, in float64: what explainers/game.py, multilinear.py and
+/* The games of tokens in the browser, in float64: what explainers/game.py, multilinear.py and
  * closed_forms.py compute, for one game and any set of its players.
  *
  * Let every player p join independently with probability x_p. The members A of the video side and B
@@ -6,6 +6,9 @@
  * what is known of each side alone:
  *
  *     φ̄(x) = ½ [ Σ_v E[ω_v(A)] · E[max_{t∈B} a[v,t]]  +  Σ_t E[ω_t(B)] · E[max_{v∈A} a[v,t]] ]
+ *
+ * That is the similarity; in the game of an answer ("bilinear") a token matches the other side by the
+ * weighted mean instead of the maximum, E[Σ_{t∈B} ω_t(B) a[v,t]].
  *
  * φ̄ is linear in each x_p. At x = ½ its first differences are the Banzhaf values of players, its
  * mixed differences their interactions; x_p = 0 leaves a player out, and at zeros and ones φ̄ is φ.
@@ -18,6 +21,7 @@ globalThis.hbi.game = (() => {
   "use strict";
 
   const WEIGHTINGS = ["renormalised", "fixed"];
+  const KINDS = ["similarity", "bilinear"];
   // The quadrature of `rates`, as in explainers/multilinear.py: a trapezoidal rule in log τ.
   const STEP = 0.3;
   const LOWEST_LOG_TAU = -32;
@@ -25,28 +29,31 @@ globalThis.hbi.game = (() => {
   const LARGEST_GAP = 40; // between neighbouring logits; beyond it a weight is rounding to the other
   const LARGEST_EXPONENT = 7; // exp(-exp(7)) is 0
 
-  /** The game of a level of explanation.json. Throws RangeError for an unknown weighting. */
-  function similarityGame(level, weighting) {
+  /** The game of a level of explanation.json. Throws RangeError for an unknown weighting or kind. */
+  function tokenGame(level, weighting, kind = KINDS[0]) {
     if (!WEIGHTINGS.includes(weighting)) {
       throw new RangeError(`weighting is ${weighting}; it must be one of ${WEIGHTINGS}`);
+    }
+    if (!KINDS.includes(kind)) {
+      throw new RangeError(`the game is ${kind}; it must be one of ${KINDS}`);
     }
     const { similarity, video_logits, text_logits } = level;
     const columns = text_logits.map((_, text) => similarity.map((row) => row[text]));
     return Object.freeze({
-      video: sideOf(video_logits, columns, weighting),
-      text: sideOf(text_logits, similarity, weighting),
+      video: sideOf(video_logits, columns, weighting, kind),
+      text: sideOf(text_logits, similarity, weighting, kind),
     });
   }
 
-  /** One side. `rows` are its similarities to each player of the other side. */
-  function sideOf(logits, rows, weighting) {
-    const order = rows.map((row) => [...row.keys()].sort((one, other) => row[other] - row[one]));
+  /** One side. `rows` are its similarities, or values, with each player of the other side. */
+  function sideOf(logits, rows, weighting, kind) {
+    const ranked = (row) => [...row.keys()].sort((one, other) => row[other] - row[one]);
     const fixed = weighting === "fixed";
     const rate = fixed ? null : rates(logits);
     return Object.freeze({
       players: logits.length,
       rows,
-      order, // of the players, the most similar first, for each row
+      order: kind === "bilinear" ? null : rows.map(ranked), // the most similar first
       share: fixed ? softmax(logits) : null,
       rate,
       decay: fixed ? null : rate.map((nodes) => nodes.map((value) => Math.exp(-value))),
@@ -84,10 +91,11 @@ globalThis.hbi.game = (() => {
   }
 
   /** What a side contributes where its players join with probabilities x: `weight` are the means of
-   * ω of its players, `best` those of the maximum in each row; both 0 where nobody joins. */
+   * ω of its players, `match` those of how each row matches them; both 0 where nobody joins. */
   function means(side, x) {
-    const weight = side.share ? side.share.map((share, player) => share * x[player]) : null;
-    return { weight: weight ?? renormalised(side, x), best: maxima(side, x) };
+    const fixed = side.share?.map((share, player) => share * x[player]);
+    const weight = fixed ?? renormalised(side, x);
+    return { weight, match: side.order ? maxima(side, x) : side.rows.map((row) => dot(row, weight)) };
   }
 
   /** E[ω_v(A)] = x_v ∫ w_v e^(-w_v τ) Π_{u≠v} (1 - x_u + x_u e^(-w_u τ)) dτ, from 1/W = ∫ e^(-Wτ) dτ. */
@@ -127,14 +135,14 @@ globalThis.hbi.game = (() => {
 
   /** φ̄ of the means of both sides; bilinear, so that it takes differences of means, too. */
   function together(video, text) {
-    return 0.5 * (dot(video.weight, text.best) + dot(text.weight, video.best));
+    return 0.5 * (dot(video.weight, text.match) + dot(text.weight, video.match));
   }
 
   /** What the means of a side gain when one player joins for certain. */
   function gain(side, x, player) {
     const [present, absent] = [1, 0].map((joins) => means(side, x.with(player, joins)));
     const less = (name) => present[name].map((value, index) => value - absent[name][index]);
-    return { weight: less("weight"), best: less("best") };
+    return { weight: less("weight"), match: less("match") };
   }
 
   /** With which probability each player of a side joins: this one for those of a set, 0 for others. */
@@ -150,7 +158,7 @@ globalThis.hbi.game = (() => {
     return { video: all(game.video), text: all(game.text) };
   }
 
-  /** φ of a set of players: Eq. 1 restricted to them; 0 where a side has none. */
+  /** φ of a set of players, Eq. 1 restricted to them for a similarity; 0 where a side has none. */
   function value(game, members) {
     const of = (name) => means(game[name], joining(game[name], members[name], 1));
     return together(of("video"), of("text"));
@@ -213,5 +221,5 @@ globalThis.hbi.game = (() => {
     return values.reduce((total, value) => total + value, 0);
   }
 
-  return Object.freeze({ similarityGame, everyone, value, closedForm, coalitionInteraction });
+  return Object.freeze({ tokenGame, everyone, value, closedForm, coalitionInteraction });
 })();

@@ -13,19 +13,21 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.whatIf = (() => {
   "use strict";
-  const { similarityGame, everyone, value, closedForm, coalitionInteraction } = globalThis.hbi.game;
+  const { tokenGame, everyone, value, closedForm, coalitionInteraction } = globalThis.hbi.game;
   const { html, on, send } = globalThis.hbi.elements;
   const { captionCell, editedBefore } = globalThis.hbi.editCaption;
-  const { capitalised, kindOf, nameOf, signed } = globalThis.hbi.reading;
+  const { capitalised, kindOf, nameOf, signed, worthOf } = globalThis.hbi.reading;
   const SIDES = ["text", "video"];
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const NOTHING = Object.freeze({ level: null, video: [], text: [] });
 
   /** The game of a level, who is left of its players, and what is computed of these. */
   class Stage {
-    constructor(level, weighting) {
+    constructor(level, explanation) {
+      const { game, symbol } = worthOf(explanation);
       this.level = level;
-      this.game = similarityGame(level, weighting);
+      this.symbol = symbol;
+      this.game = tokenGame(level, explanation.model.weighting, game);
       this.everyone = everyone(this.game);
       this.keep(this.everyone);
       this.whole = this.left;
@@ -71,9 +73,10 @@ globalThis.hbi.whatIf = (() => {
     return some.length < 2 ? some.join("") : `${some.slice(0, -1).join(", ")} and ${some.at(-1)}`;
   }
 
-  /** What became of S, in a sentence. */
-  function similarityInWords({ level, kept, out, whole, left }, explanation) {
-    if (!size(out)) return "Everyone plays. Leave a word or a frame out to see what S becomes.";
+  /** What became of the score, in a sentence. */
+  function scoreInWords({ level, symbol, kept, out, whole, left }, explanation) {
+    const score = scoreIn(symbol);
+    if (!size(out)) return `Everyone plays. Leave a word or a frame out to see what ${score} becomes.`;
     if (!kept.video.length || !kept.text.length) {
       return "A side has no player left, and a coalition of one side alone is worth 0.";
     }
@@ -82,7 +85,7 @@ globalThis.hbi.whatIf = (() => {
     const becomes = Number(by) === 0 ? "stays the same" : `${change < 0 ? "falls" : "rises"} by ${by}`;
     const few = size(kept) < size(out);
     const names = namesOf(level, few ? kept : out, explanation);
-    return `${few ? "With only" : "Without"} ${names}, S ${becomes}.`;
+    return `${few ? "With only" : "Without"} ${names}, ${score} ${becomes}.`;
   }
 
   /** What the chosen set gains, in a sentence. */
@@ -112,8 +115,8 @@ globalThis.hbi.whatIf = (() => {
       this.choices = explanation.levels.map(({ name }) =>
         html("input", { type: "radio", name: `hbi-what-if-${made}`, value: name }),
       );
-      this.similarity = html("p", { class: "hbi-what-if-number" });
-      this.similarityNote = html("p");
+      this.score = html("p", { class: "hbi-what-if-number" });
+      this.scoreNote = html("p");
       this.interaction = html("p", { class: "hbi-what-if-number" });
       this.interactionNote = html("p");
       this.tables = html("div", { class: "hbi-what-if-tables" });
@@ -124,7 +127,7 @@ globalThis.hbi.whatIf = (() => {
     get stage() {
       if (!this.stages.has(this.name)) {
         const level = this.explanation.levels.find(({ name }) => name === this.name);
-        this.stages.set(this.name, new Stage(level, this.explanation.model.weighting));
+        this.stages.set(this.name, new Stage(level, this.explanation));
       }
       return this.stages.get(this.name);
     }
@@ -150,12 +153,12 @@ globalThis.hbi.whatIf = (() => {
         html(
           "div",
           { class: "hbi-what-if-answers", role: "status" },
-          html("div", {}, this.similarity, this.similarityNote),
+          html("div", {}, this.score, this.scoreNote),
           html("div", {}, this.interaction, this.interactionNote),
         ),
         html("div", { class: "hbi-what-if-buttons" }, ...this.buttons()),
         this.tables,
-        html("p", { class: "hbi-what-if-read" }, READ),
+        html("p", { class: "hbi-what-if-read" }, readOf(this.explanation)),
         captionCell(this.root, this.explanation),
       );
       return on("toggle", () => this.show(this.name), panel);
@@ -251,8 +254,8 @@ globalThis.hbi.whatIf = (() => {
     update() {
       const { stage, chosen, explanation } = this;
       const together = stage.together(chosen);
-      this.similarity.replaceChildren(...fromTo(stage.whole.value, stage.left.value));
-      this.similarityNote.textContent = similarityInWords(stage, explanation);
+      this.score.replaceChildren(...fromTo(stage.symbol, stage.whole.value, stage.left.value));
+      this.scoreNote.textContent = scoreInWords(stage, explanation);
       const gained = size(together.members) > 1 ? signed(together.interaction) : "–";
       this.interaction.replaceChildren("I of the set = ", html("strong", {}, gained));
       this.interactionNote.textContent = setInWords(stage, chosen, together, explanation);
@@ -283,15 +286,18 @@ globalThis.hbi.whatIf = (() => {
     }
   }
 
-  const READ =
-    "The value of a player is what it adds to S, on average over all coalitions of the players that " +
-    "are left; the outline shows it in the whole game. The interaction of a set is what it gains by " +
-    "acting together, beyond what its members add alone. Each level is a game of its own. Arrow " +
-    "keys go from player to player, space ticks.";
+  /** "S", "the logit": in a sentence. */
+  const scoreIn = (symbol) => (symbol.length > 1 ? `the ${symbol}` : symbol);
+
+  const readOf = (explanation) =>
+    `The value of a player is what it adds to ${scoreIn(worthOf(explanation).symbol)}, on average over ` +
+    "all coalitions of the players that are left; the outline shows it in the whole game. The " +
+    "interaction of a set is what it gains by acting together, beyond what its members add alone. " +
+    "Each level is a game of its own. Arrow keys go from player to player, space ticks.";
 
   /** S = 0.3000 → 0.2500 (−0.0500) */
-  function fromTo(before, after) {
-    const start = `S = ${before.toFixed(4)}`;
+  function fromTo(symbol, before, after) {
+    const start = `${symbol} = ${before.toFixed(4)}`;
     if (before === after) return [start];
     return [`${start} → `, html("strong", {}, after.toFixed(4)), ` (${signed(after - before)})`];
   }

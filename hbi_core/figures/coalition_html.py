@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any, Protocol
 
-from explainers import SimilarityGame, closed_form
+from explainers import TokenGame, closed_form
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import GRADES, OUTLIER, Grade, key_label
@@ -43,7 +43,7 @@ _ASPECTS = (0.5, 1.2)  # height by width of the thumbnails that are drawn
 
 
 class _Level(GameLevel, Protocol):
-    def game(self, weighting: str) -> SimilarityGame: ...
+    def game(self, weighting: str) -> TokenGame: ...
 
 
 class Shown(Explained, Protocol):

@@ -68,7 +68,8 @@ def coalition_print(
         (level, placed, links_of(level, placed, view, (pairs or {}).get(level.name)))
         for level, placed in zip(shown_levels(explanation.levels, view), layout.levels, strict=True)
     ]
-    told = _told(view, {level.name: links for level, _, links in drawn}, layout.width, 0.8 * em)
+    shown = {level.name: links for level, _, links in drawn}
+    told = _told(in_words(view, explanation.worth), shown, layout.width, 0.8 * em)
     height = layout.height + _LINE * 0.8 * em * len(told)
     figure = Figure(figsize=(inches, height / POINTS))
     words = faded_words(explanation.words) if view.fade else ()
@@ -80,7 +81,8 @@ def coalition_print(
             if placed is not layout.levels[0]:
                 y = placed.top - 0.8 * em
                 axes.axhline(y, color="0.25", lw=0.8, dashes=(5, 3))
-            title = f"{level.name.capitalize()} level", f"S = {level.score:.3f}"
+            score = f"{explanation.worth.symbol} = {level.score:.3f}"
+            title = f"{level.name.capitalize()} level", score
             draw_title(axes, placed, title, em)
             draw_links(axes, links, em, faded_players(level, words))
             draw_players(axes, placed, layout, explanation.video.frames, faded=words)
@@ -99,10 +101,10 @@ def coalition_print(
 
 
 def _told(
-    view: FigureView, links: Mapping[str, Sequence[Link]], width: float, em: float
+    said: Sequence[str], links: Mapping[str, Sequence[Link]], width: float, em: float
 ) -> list[str]:
-    """Lines below the key: what the view changes, and how many links lie above the scale."""
-    told = list(in_words(view))
+    """Lines below the key: what is said of the view, and how many links lie above the scale."""
+    told = list(said)
     outliers = {
         name: count
         for name, shown in links.items()
@@ -135,7 +137,8 @@ def draw_title(axes: Axes, level: LevelLayout, lines: tuple[str, str], em: float
         {"fontsize": 0.85 * em, "color": "0.25"},
     )
     for x, line, style in zip((0.9 * em, 2.3 * em), lines, styles, strict=True):
-        axes.text(x, middle, line, rotation=90, ha="center", va="center", **style)
+        told = line.replace("$", r"\$")
+        axes.text(x, middle, told, rotation=90, ha="center", va="center", **style)
 
 
 def draw_links(axes: Axes, links: Iterable[Link], em: float, faded: Collection[str] = ()) -> None:

@@ -156,7 +156,7 @@ class _Drawing:
 
     def _told(self) -> list[str]:
         """Lines below the keys: what the view changes."""
-        if not (told := "; ".join(in_words(self.view))):
+        if not (told := "; ".join(in_words(self.view, self.contrast.a.worth))):
             return []
         return textwrap.wrap(f"{told[0].upper()}{told[1:]}.", int(self.width / (0.4 * _UNIT)))
 
@@ -218,7 +218,7 @@ class _Drawing:
             axes = self._axes(figure, panel.left, top, panel.layout.width, _ends(place))
             played = next(played for played in one.levels if played.name == name)
             faded = faded_words(one.words) if self.view.fade else ()
-            title = f"{name.capitalize()} level", f"S = {played.score:.3f}"
+            title = f"{name.capitalize()} level", f"{one.worth.symbol} = {played.score:.3f}"
             draw_title(axes, place, title, _UNIT)
             lighter = [f"{panel.name}/{player}" for player in faded_players(played, faded)]
             draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter)
@@ -234,7 +234,7 @@ class _Drawing:
         axes = self._axes(figure, 0.0, top, self.width, (first - room, last + room))
         title = (
             f"{'' if self.panels else level.name.capitalize() + ', '}A − B",
-            f"S {_signed(level.difference)}",
+            f"{self.contrast.a.worth.symbol} {_signed(level.difference)}",
         )
         draw_title(axes, placed, title, _UNIT)
         faded = faded_of_both(self.contrast) if self.view.fade else ()

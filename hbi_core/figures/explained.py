@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from explainers.coalition_graph import GameLevel
+from hbi_core.worth import Worth
 
 
 class Frames(Protocol):
@@ -36,3 +37,7 @@ class Explained(Protocol):
     @property
     def video(self) -> Frames:
         """The frames that the players stand for."""
+
+    @property
+    def worth(self) -> Worth:
+        """What the scores are of."""

@@ -11,6 +11,7 @@ from hbi_core.figures.explained import Explained, Frames
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.figures.view import FigureView, shown_levels
 from hbi_core.figures.view_in_words import in_words
+from hbi_core.worth import SIMILARITY
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -88,22 +89,23 @@ def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
 def _caption(explanation: Told, view: FigureView) -> str:
     names = [level.name for level in shown_levels(explanation.levels, view)]
     levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
-    frames = len(explanation.video.times)
+    frames, worth = len(explanation.video.times), explanation.worth
     lines = {
         "interaction": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi}",
-        "cosine": "Lines are cosine similarities",
+        "cosine": f"Lines are {worth.pairs}",
         "difference": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi} less "
-        "cosine similarities, each in standard deviations of its level",
+        f"{worth.pairs}, each in standard deviations of its level",
     }[view.measure]
     highest = "lowest" if view.sign == "negative" else "highest"
-    said = in_words(view)[view.measure != "interaction" :]
+    said = in_words(view, worth)[view.measure != "interaction" :]
     filters = escaped("; ".join(said))
     shown = f" Shown: {filters}." if said else ""
+    of = "" if worth == SIMILARITY else f", in the game of the {_short(worth.name)},"
     return (
         f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
-        f"({frames} frame{'s' * (frames != 1)}) and the caption "
-        f"``{_short(explanation.caption)}'' at the {levels}. {lines}; colours are shares of the "
-        f"{highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
+        f"({frames} frame{'s' * (frames != 1)}) and the {worth.text} "
+        f"``{_short(explanation.caption)}''{of} at the {levels}. {lines}; colours are shares of "
+        f"the {highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
         f"{_short(explanation.checkpoint)}, {explanation.weighting} weights."
     )
 

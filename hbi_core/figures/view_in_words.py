@@ -6,11 +6,8 @@ from dataclasses import replace
 
 from hbi_core.figures.grades import GRADES, KEY_TITLE, Grade, key_label
 from hbi_core.figures.view import FigureView
+from hbi_core.worth import SIMILARITY, Worth
 
-_MEASURES = {
-    "cosine": "lines are cosine similarities",
-    "difference": "lines are the interaction less the cosine, each in standard deviations",
-}
 _SIGNS = {"positive": "positive links alone", "negative": "negative links alone"}
 KEY = tuple((grade, key_label(number)) for number, grade in enumerate(GRADES))
 
@@ -28,8 +25,12 @@ def key_of(view: FigureView) -> tuple[tuple[Grade, str], ...]:
     return tuple((replace(grade, dotted=dotted), label) for grade, label in KEY[:-1])
 
 
-def in_words(view: FigureView) -> tuple[str, ...]:
+def in_words(view: FigureView, worth: Worth = SIMILARITY) -> tuple[str, ...]:
     """What a view changes of the default but its levels: phrases without a capital or a stop.
+
+    Args:
+        view: of a figure.
+        worth: what its scores are of.
 
     Example:
         >>> in_words(FigureView(top=10, sign="positive"))
@@ -38,8 +39,10 @@ def in_words(view: FigureView) -> tuple[str, ...]:
         ()
     """
     said = []
-    if view.measure != "interaction":
-        said.append(_MEASURES[view.measure])
+    if view.measure == "cosine":
+        said.append(f"lines are {worth.pairs}")
+    elif view.measure == "difference":
+        said.append(f"lines are the interaction less the {worth.pair}, each in standard deviations")
     if view.sign != "both":
         said.append(_SIGNS[view.sign])
     if view.top is not None:

@@ -7,19 +7,21 @@ import torch
 
 from explainers import (
     WEIGHTINGS,
+    BilinearGame,
     SimilarityGame,
     closed_form,
     coalition_interaction,
     multilinear_extension,
 )
+from hbi_core.worth import GAMES
 from support.demo import ROOT
 from support.games import extreme_logits
 from support.oracles import random_game
 
 EXACT = 1e-10  # what the quadrature promises
-COMPUTE = """([level, weighting, kept, members]) => {
-    const { similarityGame, value, closedForm, coalitionInteraction } = hbi.game;
-    const game = similarityGame(level, weighting);
+COMPUTE = """([level, weighting, kind, kept, members]) => {
+    const { tokenGame, value, closedForm, coalitionInteraction } = hbi.game;
+    const game = tokenGame(level, weighting, kind);
     return {
         value: value(game, kept),
         ...closedForm(game, kept),
@@ -37,10 +39,16 @@ def compute(browser):
 
     def in_browser(game, kept, members):
         level = {
-            name: getattr(game, name).tolist()
-            for name in ("similarity", "video_logits", "text_logits")
+            name: tensor.tolist()
+            for name, tensor in (
+                ("similarity", game.cells),
+                ("video_logits", game.video_logits),
+                ("text_logits", game.text_logits),
+            )
         }
-        return page.evaluate(COMPUTE, [level, game.weighting, indices(kept), indices(members)])
+        (kind,) = [name for name, one in GAMES.items() if isinstance(game, one)]
+        chosen = indices(kept), indices(members)
+        return page.evaluate(COMPUTE, [level, game.weighting, kind, *chosen])
 
     yield in_browser
     page.close()
@@ -56,22 +64,22 @@ def indices(masks):
 
 def by_side(values, game):
     """{side: its part of what there is for each player}."""
-    return dict(zip(("video", "text"), values.split(game.similarity.shape), strict=True))
+    return dict(zip(("video", "text"), values.split(game.cells.shape), strict=True))
 
 
 def drawn(game, share, seed):
     """Random masks of the players of both sides, True for this share of them."""
     generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.rand(n, generator=generator) < share for n in game.similarity.shape)
+    return tuple(torch.rand(n, generator=generator) < share for n in game.cells.shape)
 
 
 def everyone(game):
-    return tuple(torch.ones(n, dtype=torch.bool) for n in game.similarity.shape)
+    return tuple(torch.ones(n, dtype=torch.bool) for n in game.cells.shape)
 
 
 def expected(game, kept, members):
     """The same from Owen's extension: who is left out has x = 0, the rest ½, who joins 1."""
-    counts = game.similarity.shape
+    counts = game.cells.shape
     half = torch.cat(kept).double() / 2
     players = torch.eye(sum(counts), dtype=torch.bool)
 
@@ -123,7 +131,7 @@ def assert_same(computed, wanted, kept):
         assert computed[name] == pytest.approx(float(wanted[name]), abs=EXACT, rel=0), name
 
 
-GAMES = {
+PLAYED = {
     "random": lambda weighting: random_game(5, 7, weighting),
     "one frame": lambda weighting: random_game(1, 6, weighting, seed=1),
     "one word": lambda weighting: random_game(6, 1, weighting, seed=2),
@@ -135,14 +143,18 @@ GAMES = {
         torch.zeros(3).double(),
         weighting=weighting,
     ),
+    "answer": lambda weighting: random_game(5, 7, weighting, seed=5, kind=BilinearGame),
+    "answer to one word": lambda weighting: random_game(
+        6, 1, weighting, seed=6, spread=20.0, kind=BilinearGame
+    ),
 }
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", PLAYED)
 def test_everyone_plays(compute, name, weighting):
     """As the closed form of the whole game, and of random sets of players."""
-    game = GAMES[name](weighting)
+    game = PLAYED[name](weighting)
     members = drawn(game, 0.6, seed=5)
     computed = compute(game, everyone(game), members)
     exact = closed_form(game, pairs="all")
@@ -156,11 +168,11 @@ def test_everyone_plays(compute, name, weighting):
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", PLAYED)
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
 def test_players_left_out(compute, name, share, weighting):
     """As Owen's extension where those left out never join. Some members are left out."""
-    game = GAMES[name](weighting)
+    game = PLAYED[name](weighting)
     kept, members = drawn(game, share, seed=6), drawn(game, 0.6, seed=7)
     assert_same(compute(game, kept, members), expected(game, kept, members), kept)
 
@@ -192,10 +204,11 @@ def test_left_out_is_padding(compute):
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("logits", extreme_logits())
-def test_extreme_weights(compute, logits, weighting):
+@pytest.mark.parametrize("kind", GAMES.values())
+def test_extreme_weights(compute, kind, logits, weighting):
     generator = torch.Generator().manual_seed(10)
     similarity = torch.rand(*map(len, logits), generator=generator, dtype=torch.float64)
-    game = SimilarityGame(similarity, *logits, weighting=weighting)
+    game = kind(similarity, *logits, weighting=weighting)
     kept, members = drawn(game, 0.8, seed=11), drawn(game, 0.6, seed=12)
     assert_same(compute(game, kept, members), expected(game, kept, members), kept)
 
@@ -210,12 +223,14 @@ def test_levels_of_an_explanation(compute, explanation):
         torch.testing.assert_close(values, level.interactions.values, rtol=0, atol=EXACT)
 
 
-def test_an_unknown_weighting_is_refused(browser):
+def test_an_unknown_game_is_refused(browser):
     from playwright.sync_api import Error
 
     page = browser.new_page()
     page.set_default_timeout(600_000)
     page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
     with pytest.raises(Error, match="must be one of renormalised,fixed"):
-        page.evaluate("hbi.game.similarityGame({}, 'equal')")
+        page.evaluate("hbi.game.tokenGame({}, 'equal')")
+    with pytest.raises(Error, match="must be one of similarity,bilinear"):
+        page.evaluate("hbi.game.tokenGame({}, 'fixed', 'cubic')")
     page.close()

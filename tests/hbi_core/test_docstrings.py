@@ -16,6 +16,7 @@ _NAMES = (
     "predictor",
     "recent",
     "level",
+    "worth",
     "explanation",
     "batch",
     "summary",
@@ -34,7 +35,8 @@ def public_names():
     for name in MODULES:
         module = importlib.import_module(name)
         for attribute, value in vars(module).items():
-            if attribute.startswith("_") or getattr(value, "__module__", "") != name:
+            own = callable(value) and getattr(value, "__module__", "") == name
+            if attribute.startswith("_") or not own:
                 continue
             yield f"{name}.{attribute}", value
             for method, function in vars(value).items() if inspect.isclass(value) else ():

@@ -7,7 +7,10 @@ import numpy as np
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.video import Video
 from hbi_core.level import Level, TextToken, VideoToken
+from hbi_core.worth import GAMES, SIMILARITY, Worth
 from support.oracles import random_game
+
+DOG = Worth("bilinear", "logit", "logit of the answer “dog”")
 
 
 def drawn_video(frames=3, seed=0, name="drawn.mp4"):
@@ -17,7 +20,15 @@ def drawn_video(frames=3, seed=0, name="drawn.mp4"):
     return Video(pictures, times, float(frames), name)
 
 
-def made_up(caption, video, groups=((None, None),), seed=0, weighting="renormalised", **named):
+def made_up(
+    caption,
+    video,
+    groups=((None, None),),
+    seed=0,
+    weighting="renormalised",
+    worth=SIMILARITY,
+    **named,
+):
     """An explanation of random games, of levels whose players are these.
 
     Groups are, of each level, the frames of its video players and the words of its text players;
@@ -28,7 +39,8 @@ def made_up(caption, video, groups=((None, None),), seed=0, weighting="renormali
     for number, (frames, texts) in enumerate(groups):
         frames = frames or [(frame,) for frame in range(len(video.times))]
         texts = texts or [(word,) for word in range(len(words))]
-        game = random_game(len(frames), len(texts), weighting, seed=seed + number)
+        kind = GAMES[worth.game]
+        game = random_game(len(frames), len(texts), weighting, seed=seed + number, kind=kind)
         levels.append(
             Level.played(
                 ("entity", "action", "event")[number],
@@ -44,5 +56,6 @@ def made_up(caption, video, groups=((None, None),), seed=0, weighting="renormali
         video=video,
         weighting=weighting,
         levels=tuple(levels),
+        worth=worth,
         **settings,
     )
