@@ -18,7 +18,8 @@ class DataConfig:
 
     Attributes:
         dataset: The data set is "msrvtt", "activitynet", "didemo", "msvd", "flickr8k", "folder"
-            (one's own clips) or "synthetic"; of questions "msrvtt_qa" or "synthetic_questions".
+            (one's own clips) or "synthetic"; of questions "msrvtt_qa",
+            "flickr8k_questions" (made of its captions) or "synthetic_questions".
         root: The data set lies in this folder.
         train: This split is trained on; "train+validation", with validation null, is for the final
             run.

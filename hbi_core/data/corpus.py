@@ -23,7 +23,8 @@ def read_corpus(name: str, root: str | Path, split: str, missing: str = "skip") 
     Args:
         name: "msrvtt", "activitynet", "didemo", "msvd" or "flickr8k"; "folder", one's own clips
             with captions.csv; or "synthetic", which is drawn into the folder. Of questions
-            "msrvtt_qa", and "synthetic_questions", about the same drawings.
+            "msrvtt_qa", "flickr8k_questions", made of the captions of that release, and
+            "synthetic_questions", about the same drawings.
         root: folder with the annotation files, in itself or in annotations/, and with the video
             files anywhere below it.
         split: "train", "validation" or "test", which have no clip in common where the release's

@@ -29,6 +29,7 @@ from hbi_core.data.annotations import (
 from hbi_core.data.clip_folder import index_clips, read_clip_folder
 from hbi_core.data.clips import Question
 from hbi_core.data.files import flickr_stem, index_photographs, index_videos, video_stem
+from hbi_core.data.made_questions import questions_about
 from hbi_core.data.questions import LISTS, read_msrvtt_qa
 from hbi_core.errors import DataError
 
@@ -42,6 +43,11 @@ _FLICKR_LISTS = {
     "validation": "Flickr_8k.devImages.txt",
     "test": "Flickr_8k.testImages.txt",
 }
+_FLICKR_LAYOUT = (
+    "captions.txt in the root or in annotations/, and Images/<image>; for the official splits "
+    + ", ".join(_FLICKR_LISTS.values())
+    + " beside captions.txt."
+)
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,12 @@ def read_flickr8k(folder: AnnotationFolder, split: str) -> Texts:
     }
 
 
+def read_flickr8k_questions(folder: AnnotationFolder, split: str) -> dict[str, list[Question]]:
+    """Questions made from the captions of Flickr8k; photographs that none is about are left out."""
+    asked = questions_about(read_flickr8k(folder, split))
+    return {name: questions for name, questions in asked.items() if questions}
+
+
 def _part_of_train(names: Iterable[str], split: str) -> list[str]:
     """The ids of a train list that belong to "train", or to "validation"."""
     ids = map(video_stem, names)
@@ -240,11 +252,17 @@ DATA_SETS = {
         read_flickr8k,
         ("all", "train", "validation", "test"),
         ("Flickr8k_text",),
-        "captions.txt in the root or in annotations/, and Images/<image>; for the official splits "
-        + ", ".join(_FLICKR_LISTS.values())
-        + " beside captions.txt.",
+        _FLICKR_LAYOUT,
         index=index_photographs,
         measured="all",
+    ),
+    "flickr8k_questions": DataSet(
+        read_flickr8k_questions,
+        ("all", "train", "validation", "test"),
+        ("Flickr8k_text",),
+        _FLICKR_LAYOUT,
+        index=index_photographs,
+        measured="validation",
     ),
     "msrvtt_qa": DataSet(
         read_msrvtt_qa,
