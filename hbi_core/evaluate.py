@@ -138,6 +138,18 @@ class Retrieval(Measured):
 
 
 @dataclass(frozen=True)
+class QuestionAnswering(Measured):
+    """Measure answers to questions: top-1 and top-5 accuracy in percent, also by kind of question.
+
+    The data set is msrvtt_qa, flickr8k_questions or synthetic_questions. An answer that the model
+    does not know counts as wrong. A table is printed, and JSON is written. The exit status is 0, or
+    2 for input that cannot be used.
+    """
+
+    task: ClassVar[str] = "question_answering"
+
+
+@dataclass(frozen=True)
 class Captioning(Measured):
     """Measure captions that a model writes: BLEU-4, METEOR, ROUGE-L and CIDEr, in hundredths.
 
@@ -205,6 +217,7 @@ class Ablate:
 
 Command = (
     Annotated[Retrieval, tyro.conf.subcommand("retrieval")]
+    | Annotated[QuestionAnswering, tyro.conf.subcommand("question_answering")]
     | Annotated[Captioning, tyro.conf.subcommand("captioning")]
     | Annotated[Ablate, tyro.conf.subcommand("ablation")]
 )
