@@ -144,6 +144,29 @@ def sentences_point(links: Links, strength: Tensor, shown: Tensor, parts: Tensor
     return [Count(float(shares[mean.argmax(), part]), 1) for part, mean in means.items()]
 
 
+def strayed(links: Links, shown: Tensor, parts: Tensor) -> Count:
+    """How much interaction there is where nothing belongs together, of that where all does.
+
+    The mean |I| of the pairs of players that share no part, over the mean |I| of those that are of
+    one part and the same. A frame has nothing to say to words about another scene: without bias,
+    the share is 0; with 100 %, both kinds of pairs have as much. Pairs that belong together in part
+    count for neither; where one of the kinds is missing, nothing is counted.
+
+    Args:
+        links: of one level.
+        shown: int [F], the part (photograph, clip) that each frame shows.
+        parts: int [W], the part that each word belongs to.
+    """
+    words = torch.nn.functional.one_hot(parts, int(shown.max()) + 1).double()
+    of_text = torch.stack([words[list(own)].mean(0) for own in links.words])  # [T, P]
+    together = _shares(links, shown) @ of_text.mT  # [V, T], 1 where all is of one part
+    strength = links.exact.abs()
+    own, other = strength[together > 1 - 1e-9], strength[together == 0]
+    if not len(own) or not len(other):
+        return Count(0, 0)
+    return Count(float(other.mean()), float(own.mean()))
+
+
 def content_players(links: Links, content: Tensor) -> Count:
     """The part of the positive interaction that falls on text players with a content word.
 

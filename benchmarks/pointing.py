@@ -10,6 +10,9 @@ Montages show three photographs, each as many frames as the heads read in traini
 one caption of each, joined. Sentences and single content words point at a photograph, by the exact
 interaction and by the cosine similarity; chance is 33 %.
 
+How much interaction there is between frames and words of different photographs is measured too, of
+that between those of the same.
+
 Foils are captions in which one noun was replaced by another of its kind. The true one should score
 higher, and in the false one the noun that was put in should have the lowest Banzhaf value of all
 nouns. `benchmarks.measures` and `benchmarks.foils` define what is counted.
@@ -37,6 +40,7 @@ from benchmarks.measures import (
     content_words,
     rows_of,
     sentences_point,
+    strayed,
     words_point,
 )
 from benchmarks.report import report
@@ -49,6 +53,7 @@ from hbi_core.devices import choose_device
 from hbi_core.evaluate import encode_as_read
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.predictor import Predictor
+from hbi_core.tasks.reranking import retrieval_scores
 from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
 
 PHOTOGRAPHS = 3  # of a montage
@@ -111,21 +116,22 @@ class FoiledPair:
 
 def measure_retrieval(heads: Checkpoint, features: Features, units: Units) -> None:
     """Text to image: for each photograph, how many of its captions rank it among the first."""
-    reads = heads.retrieval
-    scores = similarity_scores(
-        heads.hierarchy.to(choose_device()),
-        features,
-        reads.words,
-        reads.level_weights,
-        progress=True,
+    scores, _ = retrieval_scores(
+        heads.hierarchy.to(choose_device()), features, heads.retrieval, progress=True
     )
-    of_texts, _ = ranks(scores, features.owners)
-    for first in (1, 5, 10):
-        found = (of_texts <= first).double()
-        units[f"text → image, R@{first}", "all"] = [
-            Count(float(found[features.owners == n].sum()), int((features.owners == n).sum()))
-            for n in range(len(features.clips))
-        ]
+    kinds = {"text → image": scores}
+    if heads.hierarchy.reconstructs:
+        kinds["text → image by single-modal scores"] = similarity_scores(
+            heads.hierarchy, features, heads.retrieval.words, heads.retrieval.level_weights
+        )
+    for kind, known in kinds.items():
+        of_texts, _ = ranks(known, features.owners)
+        for first in (1, 5, 10):
+            found = (of_texts <= first).double()
+            units[f"{kind}, R@{first}", "all"] = [
+                Count(float(found[features.owners == n].sum()), int((features.owners == n).sum()))
+                for n in range(len(features.clips))
+            ]
 
 
 def measure_montages(
@@ -141,6 +147,9 @@ def measure_montages(
         content = content_words(montage.caption)
         for level in play(predictor, [frames], [text]):
             links = links_of_tokens(level, 0)
+            units["|I| where nothing belongs together, of |I| where it does", links.level].append(
+                strayed(links, shown, parts)
+            )
             for link, strength in links.strengths.items():
                 units[f"sentence → photograph, {link}", links.level].append(
                     _total(sentences_point(links, strength, shown, parts))
@@ -210,6 +219,9 @@ def measure_foils(
                 lowest = Count(float(foil_is_lowest(links, foil)), 1)
                 units["replaced noun has the lowest value", links.level].append(lowest)
                 units["the same by chance", links.level].append(Count(1 / len(foil.nouns), 1))
+                units["|I| of the replaced noun, of |I| of the others", links.level].append(
+                    foil_strayed(links, foil)
+                )
 
 
 def foil_is_lowest(links: Links, foil: Foil) -> bool:
@@ -222,6 +234,21 @@ def foil_is_lowest(links: Links, foil: Foil) -> bool:
     text = values[len(links.frames) :].tolist()
     value = {word: text[number] for number, own in enumerate(links.words) for word in own}
     return all(value[foil.word] < value[noun] for noun in foil.nouns if noun != foil.word)
+
+
+def foil_strayed(links: Links, foil: Foil) -> Count:
+    """How much the noun that was put in interacts with the frames, of what the others do.
+
+    The mean |I| over the frames of its text player, over the mean of the players of the other
+    nouns. The frames do not show it: without bias, it is 0. Where they have one player, nothing is
+    counted.
+    """
+    strength = links.exact.abs().mean(0)  # [T]
+    player = {word: number for number, own in enumerate(links.words) for word in own}
+    others = {player[noun] for noun in foil.nouns} - {player[foil.word]}
+    if not others:
+        return Count(0, 0)
+    return Count(float(strength[player[foil.word]]), float(strength[sorted(others)].mean()))
 
 
 def _total(counts: Sequence[Count]) -> Count:

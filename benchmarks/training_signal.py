@@ -4,7 +4,11 @@
 
 DIR has the Flickr8k layout. Each row of `SIGNALS` is configs/lite.yaml with fewer epochs and other
 losses, trained on the train list with each seed and measured on the validation list by
-`benchmarks.pointing`. Runs that ended are not trained again, those that were stopped go on.
+`benchmarks.pointing`. The last row is another model: version 2 of HBI, for
+
+    python -m benchmarks.training_signal ... --rows 3 4 --report reconstruction
+
+Runs that ended are not trained again, those that were stopped go on.
 """
 
 from __future__ import annotations
@@ -35,7 +39,9 @@ SIGNALS: dict[str, dict[str, object]] = {
         "loss.detached": False,
     },
     "montages: the exact interactions are taught to point (the recipe)": {},
+    "the recipe with reconstruction": {"model.reconstruction": True, "loss.hard_negatives": 2},
 }
+LOSSES = 4  # rows that differ in them
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,10 @@ class Settings:
     seeds: tuple[int, ...] = (0, 1, 2)
     photographs: int = 0
     """So many photographs to train on and to measure on at most; 0 takes all."""
-    rows: tuple[int, ...] = tuple(range(len(SIGNALS)))
+    rows: tuple[int, ...] = tuple(range(LOSSES))
     """Rows to train; the first one is what the others are compared with."""
+    report: str = "training_signal"
+    """Name of the files in results/."""
 
 
 def run_of(signal: str, seed: int, settings: Settings) -> TrainConfig:
@@ -88,30 +96,22 @@ def main(settings: Settings) -> None:
             measured, told = pointing.measured(str(best), asked)
             units[signal].append(measured)
     rows = []
-    for key in units[chosen[0]][0]:
+    compared = units[chosen[0]]
+    for key in dict.fromkeys(key for runs in units.values() for key in runs[0]):
         for signal in chosen:
+            if key not in units[signal][0]:  # what only a reconstruction has
+                continue
             runs = [measured[key] for measured in units[signal]]
             shares = [f"{100 * estimate(run).value:.1f}" for run in runs]
             value = sum(map(float, shares)) / len(shares)
-            gain = difference(runs, [measured[key] for measured in units[chosen[0]]])
-            rows.append(
-                [
-                    *key,
-                    signal,
-                    f"{value:.1f} %",
-                    ", ".join(shares),
-                    *(
-                        ["", ""]
-                        if signal == chosen[0]
-                        else [
-                            f"{100 * gain.value:+.1f}",
-                            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
-                        ]
-                    ),
-                ]
-            )
+            gained = ["", ""]
+            if signal != chosen[0] and key in compared[0]:
+                gain = difference(runs, [measured[key] for measured in compared])
+                low, high = (f"{100 * end:+.1f}" for end in (gain.low, gain.high))
+                gained = [f"{100 * gain.value:+.1f}", f"{low} to {high}"]
+            rows.append([*key, signal, f"{value:.1f} %", ", ".join(shares), *gained])
     report(
-        "training_signal",
+        settings.report,
         f"What the losses teach: {settings.epochs} epochs of configs/lite.yaml, "
         f"{len(settings.seeds)} seeds; {told}",
         ["measure", "level", "losses", "mean", "of each seed", "gain", "95 % interval"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -92,7 +92,9 @@ class ClipSearch:
             top: hits at most, 1 to 100.
 
         Returns:
-            The hits, ranked by the mean of the levels that retrieval is measured by.
+            The hits, ranked by the mean of the levels that retrieval is measured by. Where the
+            model reconstructs: by single-modal scores, and the best, `retrieval.reranked` of the
+            checkpoint and no fewer than `top`, anew by those of rebuilt tokens.
 
         Raises:
             CaptionError: the query has no word that can be encoded.
@@ -117,20 +119,21 @@ class ClipSearch:
         texts = self._predictor.text_players(text)
 
         names, levels = list(self._clips), heads.config.levels
-        parts = [
-            self._scores(names[n : n + _AT_ONCE], texts) for n in range(0, len(names), _AT_ONCE)
-        ]
-        scores = torch.cat(parts)
-        shares = torch.tensor(heads.retrieval.level_weights, dtype=scores.dtype)
+        shares = torch.tensor(heads.retrieval.level_weights, dtype=torch.float64)
         shares = shares / shares.sum()
-        means = (scores * shares).sum(-1).tolist()
-        order = sorted(range(len(names)), key=lambda clip: (-means[clip], names[clip]))[:top]
-
-        chosen = [names[clip] for clip in order]
+        scores = self._scores(self._alone, names, texts)
+        chosen = _ranked(names, (scores * shares).sum(-1))
+        if heads.hierarchy.reconstructs:
+            # No fewer than are shown: so every hit has the scores that `explain` gives.
+            chosen = chosen[: max(heads.retrieval.reranked, top)]
+            scores = self._scores(self._rebuilt, chosen, texts)
+            names, chosen = chosen, _ranked(chosen, (scores * shares).sum(-1))
+        chosen = chosen[:top]
+        of_clip = dict(zip(names, scores, strict=True))
         frames = self._best_frames(chosen, texts)
         hits = [
-            self._hit(name, means[clip], levels, scores[clip], frame)
-            for name, clip, frame in zip(chosen, order, frames, strict=True)
+            self._hit(name, float((of_clip[name] * shares).sum()), levels, of_clip[name], frame)
+            for name, frame in zip(chosen, frames, strict=True)
         ]
         return SearchResult(
             query=caption.text,
@@ -146,18 +149,37 @@ class ClipSearch:
             level_weights=dict(zip(levels, shares.tolist(), strict=True)),
         )
 
+    def _scores(
+        self,
+        computed: Callable[[list[str], list[Players]], list[Tensor]],
+        names: list[str],
+        texts: list[Players],
+    ) -> Tensor:
+        """Scores of clips and levels, float64 [N, L], on the CPU; so many at once as memory has."""
+        parts = [names[n : n + _AT_ONCE] for n in range(0, len(names), _AT_ONCE)]
+        return torch.cat([torch.stack(computed(part, texts), -1).cpu() for part in parts])
+
+    def _alone(self, names: list[str], texts: list[Players]) -> list[Tensor]:
+        """S of Eq. 1 of single-modal tokens, [N] a level."""
+        levels = self._predictor.heads.hierarchy.alone(self._videos(names, texts), texts)
+        return [level.game(all_pairs=True).grand_value()[:, 0] for level in levels]
+
+    def _rebuilt(self, names: list[str], texts: list[Players]) -> list[Tensor]:
+        """S of Eq. 1 of rebuilt tokens, [N] a level."""
+        return [level.game().grand_value() for level in self._pairs(names, texts)]
+
     def _pairs(self, names: list[str], texts: list[Players]) -> list[LevelTokens]:
-        """These clips with the query, level by level."""
-        predictor = self._predictor
+        """Each of these clips paired with the query, level by level."""
+        videos = self._videos(names, texts)
+        each = torch.arange(len(names), device=texts[0].logits.device)
+        pairs = each, torch.zeros_like(each)
+        return self._predictor.heads.hierarchy.pair(videos, texts, pairs)
+
+    def _videos(self, names: list[str], texts: list[Players]) -> list[Players]:
+        """The players of these clips, where those of the query are."""
         device = texts[0].logits.device
         videos = [self._clips[name].frames.to(device) for name in names]
-        return predictor.heads.hierarchy.pair(predictor.video_players(videos, self._frames), texts)
-
-    def _scores(self, names: list[str], texts: list[Players]) -> Tensor:
-        """S of Eq. 1 of clips and levels, float64 [N, L], on the CPU."""
-        pairs = self._pairs(names, texts)
-        scores = [level.game(all_pairs=True).grand_value()[:, 0] for level in pairs]
-        return torch.stack(scores, -1).cpu()
+        return self._predictor.video_players(videos, self._frames)
 
     def _best_frames(self, names: list[str], texts: list[Players]) -> list[int]:
         """Of each clip the frame that is worth the most with all text players."""
@@ -180,6 +202,14 @@ class ClipSearch:
             duration=clip.duration,
             thumbnail=clip.thumbnail(frame),
         )
+
+
+def _ranked(names: list[str], scores: Tensor) -> list[str]:
+    """By their scores [N], the best first; of equal ones by name."""
+    return [
+        name
+        for _, name in sorted(zip(scores.tolist(), names, strict=True), key=lambda x: (-x[0], x[1]))
+    ]
 
 
 def checked_top(top: int) -> int:

@@ -15,6 +15,7 @@ from hbi_core.errors import SettingsError
 from hbi_core.estimator import load_estimator
 from hbi_core.model import LEVEL_NAMES, LevelTokens
 from hbi_core.settings import (
+    COUNT,
     NOT_NEGATIVE,
     POSITIVE,
     Allowed,
@@ -59,6 +60,9 @@ class LossConfig:
         learned_temperature: τ is trained if this is true, with the learning rate of the encoder
             (where that is frozen, of the rest), without weight decay, and never below 0.01: as
             CLIP's.
+        hard_negatives: With model.reconstruction, the rebuilt score of each video and its text is
+            told apart from those with so many other texts of the batch, and with as many other
+            videos: those with the highest single-modal scores.
         supervised: These levels have losses of their own (deep supervision), if the model has them.
         distillation: These pairs of levels, "teacher>student", are distilled (Tab. C), if the model
             has them.
@@ -76,6 +80,7 @@ class LossConfig:
     weighting: str = "renormalised"
     temperature: float = 0.01
     learned_temperature: bool = False
+    hard_negatives: int = 4
     supervised: tuple[str, ...] = LEVEL_NAMES
     distillation: tuple[str, ...] = ("entity>action", "entity>event")
 
@@ -92,6 +97,7 @@ class LossConfig:
             temperature=(
                 number(least=LOWEST_LEARNED_TEMPERATURE) if self.learned_temperature else POSITIVE
             ),
+            hard_negatives=COUNT,
             supervised=distinct(one_of(LEVEL_NAMES)),
             distillation=distinct(_PAIR),
         )

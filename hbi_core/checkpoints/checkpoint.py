@@ -21,6 +21,7 @@ from hbi_core.tensor_file import read_tensors, write_tensors
 _SCHEMA = "hbi-checkpoint/2"
 _WITHOUT_RETRIEVAL = "hbi-checkpoint/1"  # what it retrieves by follows from how it was trained
 _FRAMES, _WORDS = 12, 64  # of a model that was not trained
+RERANKED = 20  # of a model that does not say; enough for R@10
 _TASK_PREFIX = "task."  # of the tensors of a task
 UNTRAINED = "untrained"  # instead of a checkpoint's name
 SHIPPED = ASSETS / "lite_heads.safetensors"
@@ -34,14 +35,18 @@ class RetrievalSettings:
         frames: of each clip.
         words: text players at most.
         level_weights: share of each level in the score, entity first.
+        reranked: with a reconstruction, so many of the best by single-modal scores are ranked anew
+            by rebuilt tokens; without one, of no effect.
     """
 
     frames: int
     words: int
     level_weights: tuple[float, ...]
+    reranked: int = RERANKED
 
     def __post_init__(self) -> None:
-        check(self, frames=COUNT, words=COUNT, level_weights=each(NOT_NEGATIVE))
+        counts = dict.fromkeys(("frames", "words", "reranked"), COUNT)
+        check(self, **counts, level_weights=each(NOT_NEGATIVE))
         if not any(self.level_weights):
             raise SettingsError("level_weights are all 0: no level would count.")
 

@@ -16,6 +16,7 @@ from hbi_core.model.published import (
     PublishedTemporalTransformer,
     PublishedTokenMerge,
 )
+from hbi_core.model.reconstruction import Reconstruction
 from hbi_core.model.token_merge import TokenMerge
 
 
@@ -56,6 +57,9 @@ def build_hierarchy(config: ModelConfig) -> Hierarchy:
                 _weight_network(config),
                 _weight_network(config),
                 CellNetwork(config.head, config.head_channels),
+                Reconstruction(config.width, config.attention_heads)
+                if config.reconstruction
+                else None,
             )
             for name, (video, text) in zip(config.levels, steps, strict=True)
         ]

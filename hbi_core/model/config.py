@@ -53,8 +53,8 @@ class ModelConfig:
         dropout: This share of the features before the projection is dropped in training.
         temporal_layers: The temporal transformer over frames has so many blocks; with 0, there is
             none.
-        attention_heads: The temporal transformer and the attention after merging have so many
-            heads.
+        attention_heads: The temporal transformer, the attention after merging and that of the
+            reconstruction have so many heads.
         positions: The temporal transformer has position embeddings for so many frames.
         weight_hidden: The weight MLPs (Eq. 1) have so many hidden features; None takes 2 D.
         logit_bound: The token weight logits are b tanh(logit / b), where b is this; None sets no
@@ -70,6 +70,8 @@ class ModelConfig:
         neighbours: DPC-KNN looks at so many neighbours, K of Eq. 6.
         head: The prediction heads have this structure (Fig. A).
         head_channels: The prediction heads have so many hidden channels.
+        reconstruction: The tokens of a pair are rebuilt at every level with what the other side
+            says about them, as in HBI's second version, if this is true.
         compatibility: The model is the one of the "paper"; or "published", which computes what the
             paper's released checkpoints compute. There padding tokens count as similarity 0 at the
             entity level and are read by the convolution of the first merge, and no mask goes on to
@@ -96,6 +98,7 @@ class ModelConfig:
     neighbours: int = 3
     head: str = "cnn+sa"
     head_channels: int = 64
+    reconstruction: bool = False
     compatibility: str = "paper"
 
     def __post_init__(self) -> None:
@@ -134,6 +137,11 @@ class ModelConfig:
             raise SettingsError(
                 "The published model has no video_path, text_path and text_context: leave them at "
                 "0, or set compatibility to paper."
+            )
+        if self.reads_padding and self.reconstruction:
+            raise SettingsError(
+                "The published model is version 1, without reconstruction: set reconstruction to "
+                "false, or compatibility to paper."
             )
         if not self.projection and not self.video_width == self.text_width == self.width:
             raise SettingsError(

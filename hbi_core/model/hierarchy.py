@@ -15,6 +15,7 @@ from explainers.all_pairs import grand_values
 from explainers.prediction_head import CellNetwork
 from explainers.tensors import exact_precision
 from hbi_core.errors import NotFiniteError
+from hbi_core.model.reconstruction import Pairs, Reconstruction
 from hbi_core.model.tokens import Tokens
 
 Side = Literal["video", "text"]
@@ -29,6 +30,10 @@ class Players(NamedTuple):
     def map(self, change: Callable[[Tensor], Tensor]) -> Players:
         """The same change of all tensors: a slice, another device."""
         return Players(self.tokens.map(change), change(self.logits))
+
+    def chosen(self, rows: Tensor) -> Players:
+        """Those of these rows, int64 [P], of which one may be named several times."""
+        return Players(self.tokens.chosen(rows), self.logits.index_select(0, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,19 +101,14 @@ class Level(nn.Module):
 
     First each side alone (`players`), which can be kept, then both together (`pair`).
 
-    Attributes:
-        reconstructs: whether `pair` gives other tokens than it is given, so that the level above
-            depends on both sides.
-
     Args:
         name: name of the level.
         video, text: Tokens of the level below -> Tokens of this level. At the entity level,
             the encoder's features -> tokens.
         video_logits, text_logits: MLP_v, MLP_t of Eq. 1: [B, N, D] -> [B, N, 1].
         head: similarities [B, V, T] and masks -> R of Eq. 5, [B, V, T]. Only training needs it.
+        reconstruction: rebuilds the tokens of a pair; None leaves them as each side has them.
     """
-
-    reconstructs = False
 
     def __init__(
         self,
@@ -118,24 +118,50 @@ class Level(nn.Module):
         video_logits: nn.Module,
         text_logits: nn.Module,
         head: CellNetwork,
+        reconstruction: Reconstruction | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         self.video, self.text = video, text
         self.video_logits, self.text_logits = video_logits, text_logits
         self.head = head
+        self.reconstruction = reconstruction
 
     def players(self, side: Side, below: Tokens) -> Players:
-        """One side alone: the tokens of the level below -> the players here."""
+        """One side alone: the tokens of the level below -> the players here.
+
+        The level above is made of these too, so that the clips of a video and the phrases of a text
+        are the same whatever they are paired with.
+        """
         tokens = getattr(self, side)(below)
         return Players(tokens, getattr(self, f"{side}_logits")(tokens.features).squeeze(-1))
 
-    def pair(self, videos: Players, texts: Players) -> LevelTokens:
-        """Both sides together. The level above is made of the tokens returned."""
+    def alone(self, videos: Players, texts: Players) -> LevelTokens:
+        """Both sides beside each other, any number of each, with the tokens that they have alone.
+
+        Scores of all pairs cost one matrix product then: these rank, and `pair` is for the few.
+        """
         return LevelTokens(self.name, videos, texts)
 
-    def forward(self, video: Tokens, text: Tokens) -> LevelTokens:
-        return self.pair(self.players("video", video), self.players("text", text))
+    def pair(self, videos: Players, texts: Players, pairs: Pairs | None = None) -> LevelTokens:
+        """Each video with its own text: with a reconstruction, of rebuilt tokens.
+
+        Their weights stay those that each side has alone. A word that the video does not show keeps
+        its weight and counts against the pair; with weights read from rebuilt tokens, the pair
+        could hide it.
+
+        Args:
+            videos, texts: A and B.
+            pairs: which of them are paired; None takes them in their order, and without a
+                reconstruction any number of each.
+        """
+        video, text = videos, texts
+        if pairs is not None:
+            video, text = videos.chosen(pairs[0]), texts.chosen(pairs[1])
+        if self.reconstruction is not None:
+            rebuilt = self.reconstruction(videos.tokens, texts.tokens, pairs)
+            video, text = Players(rebuilt[0], video.logits), Players(rebuilt[1], text.logits)
+        return self.alone(video, text)
 
 
 class Hierarchy(nn.Module):
@@ -147,31 +173,43 @@ class Hierarchy(nn.Module):
         super().__init__()
         self.levels = cast("Sequence[Level]", nn.ModuleList(levels))  # torch's is not generic
 
+    @property
+    def reconstructs(self) -> bool:
+        """Whether `pair` gives other tokens than each side has alone."""
+        return any(level.reconstruction is not None for level in self.levels)
+
     def players(self, side: Side, tokens: Tokens) -> list[Players]:
         """One side alone, to be kept for any number of others: its players level by level.
 
         Args:
             side: "video" or "text".
             tokens: features of the frames [B, F, Dv] or of the words [B, W, Dt].
-
-        Returns:
-            The players of every level; up to the first that reconstructs, if one does.
         """
         players: list[Players] = []
         for level in self.levels:
             players.append(level.players(side, tokens))
             tokens = players[-1].tokens
-            if level.reconstructs:
-                break
         return players
 
-    def pair(self, videos: Sequence[Players], texts: Sequence[Players]) -> list[LevelTokens]:
-        """Both sides, as `players` gives them, together: one LevelTokens a level."""
-        known = zip(self.levels[: len(videos)], videos, texts, strict=True)
-        outputs = [level.pair(video, text) for level, video, text in known]
-        for level in self.levels[len(videos) :]:
-            outputs.append(level(outputs[-1].video.tokens, outputs[-1].text.tokens))
-        return outputs
+    def alone(self, videos: Sequence[Players], texts: Sequence[Players]) -> list[LevelTokens]:
+        """Both sides, as `players` gives them, beside each other: one LevelTokens a level."""
+        return [
+            level.alone(video, text)
+            for level, video, text in zip(self.levels, videos, texts, strict=True)
+        ]
+
+    def pair(
+        self, videos: Sequence[Players], texts: Sequence[Players], pairs: Pairs | None = None
+    ) -> list[LevelTokens]:
+        """Both sides, as `players` gives them, together: one LevelTokens a level.
+
+        Args:
+            pairs: see `Level.pair`.
+        """
+        return [
+            level.pair(video, text, pairs)
+            for level, video, text in zip(self.levels, videos, texts, strict=True)
+        ]
 
     def forward(self, video: Tokens, text: Tokens) -> list[LevelTokens]:
         """Frame features [B, F, Dv] and word features [B, W, Dt] -> one LevelTokens a level."""

@@ -74,7 +74,7 @@ class PublishedLevelTokens(LevelTokens):
 class PublishedLevel(Level):
     """A level where padding plays."""
 
-    def pair(self, videos: Players, texts: Players) -> LevelTokens:
+    def alone(self, videos: Players, texts: Players) -> LevelTokens:
         return PublishedLevelTokens(self.name, videos, texts)
 
 

@@ -55,6 +55,10 @@ class Tokens:
         known = {name: change(value) for name, value in vars(self).items() if value is not None}
         return Tokens(**known)
 
+    def chosen(self, rows: Tensor) -> Tokens:
+        """The sequences of these rows, int64 [P], of which one may be named several times."""
+        return self.map(lambda x: x.index_select(0, rows))
+
     def without_padding(self) -> Tensor:
         """The features [B, N, D], 0 where padding stands."""
         return self.features.masked_fill(~self.mask.unsqueeze(-1), 0.0)

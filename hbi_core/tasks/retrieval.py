@@ -28,11 +28,16 @@ from hbi_core.losses import (
 from hbi_core.model import LevelTokens, Players, Tokens
 from hbi_core.tasks.alignment import alignment
 from hbi_core.tasks.base import NO_SETTINGS, NoSettings, Results, RunSettings, Task
-from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
+from hbi_core.tasks.hard_negatives import hard_contrastive_loss
+from hbi_core.tasks.reranking import retrieval_scores
+from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics
 
 
 class RetrievalTask(Task):
     """Text-video retrieval (HBI, Sec. 3): losses of similarities and of interactions.
+
+    With a reconstruction, single-modal scores of all pairs learn as without one, rebuilt ones among
+    the hardest negatives, and the interactions are those of rebuilt tokens.
 
     Args:
         heads: the model with what it reads, and how it scores.
@@ -95,13 +100,16 @@ class RetrievalTask(Task):
 
     @classmethod
     def reads(cls, config: RunSettings) -> RetrievalSettings:
-        """With the share of each level in the score."""
-        return replace(super().reads(config), level_weights=config.level_weights)
+        """With the share of each level in the score, and how many are ranked anew."""
+        reads = super().reads(config)
+        return replace(reads, level_weights=config.level_weights, reranked=config.reranked)
 
     @property
     def losses(self) -> list[str]:
         """Names of the losses, "total" left out."""
         kinds = ["contrastive"]
+        if self.hierarchy.reconstructs:
+            kinds.append("reconstruction")
         if self.banzhaf is not None:
             kinds.append("banzhaf")
         if self.loss.pointing:
@@ -112,20 +120,36 @@ class RetrievalTask(Task):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """See `Task`. With several processes, every one compares the pairs of all of them."""
         videos, texts = self.tokens(batch)
-        levels = self.hierarchy(videos, texts)
+        players = self.hierarchy.players("video", videos), self.hierarchy.players("text", texts)
+        levels = self.hierarchy.pair(*players)
         ids = gather(batch.ids)
         same_video = ids.unsqueeze(0) == ids.unsqueeze(1)
         temperature = self.temperature()
         losses, scores = {}, {}
-        for level, module, scale in zip(
-            levels, self.hierarchy.levels, self.loss.interaction_scale, strict=True
+        for alone, level, module, scale in zip(
+            self.hierarchy.alone(*players),
+            levels,
+            self.hierarchy.levels,
+            self.loss.interaction_scale,
+            strict=True,
         ):
-            scores[level.name] = self._scores(level)
+            everyone = _of_all_processes(alone)
+            scores[level.name] = self._scores(everyone)
             if level.name not in self.supervised:
                 continue
             losses[f"contrastive/{level.name}"] = contrastive_loss(
                 scores[level.name], temperature, same_video
             )
+            if module.reconstruction is not None:
+                losses[f"reconstruction/{level.name}"] = hard_contrastive_loss(
+                    module,
+                    everyone.video,
+                    everyone.text,
+                    scores[level.name],
+                    same_video,
+                    temperature,
+                    self.loss.hard_negatives,
+                )
             if self.banzhaf is not None:
                 losses[f"banzhaf/{level.name}"] = self.banzhaf(level, module.head, scale)
             if self.loss.pointing:
@@ -138,15 +162,10 @@ class RetrievalTask(Task):
 
     def validate(self, features: Features) -> Results:
         """Recalls and ranks in both directions."""
-        reads = self.retrieval
-        scores = similarity_scores(
-            self.hierarchy,
-            features,
-            reads.words,
-            reads.level_weights,
-            progress=is_first_process(),
+        of_texts, of_videos = retrieval_scores(
+            self.hierarchy, features, self.retrieval, progress=is_first_process()
         )
-        return retrieval_metrics(scores, features.owners)
+        return retrieval_metrics(of_texts, features.owners, of_videos)
 
     def score(self, results: Results) -> float:
         """The sum of recalls."""
@@ -157,9 +176,9 @@ class RetrievalTask(Task):
         return [self.log_scale] if self.log_scale.requires_grad else []
 
     def _scores(self, level: LevelTokens) -> Tensor:
-        """S of every video with every text of all processes, [B, B]."""
+        """S of every video with every text, [B, B]."""
         try:
-            return _of_all_processes(level).scores()
+            return level.scores()
         except NotFiniteError as error:
             names = [f"loss/{n}" for n in self.losses if level.name in re.split("[/>]", n)]
             raise NotFiniteError(f"Not finite: {', '.join(names)}. {error}") from error
@@ -214,11 +233,14 @@ def _check_levels(config: RunSettings) -> None:
 
 
 def _of_all_processes(level: LevelTokens) -> LevelTokens:
-    """The players of all processes, in the order of their ranks, with gradients."""
+    """The players of all processes, in the order of their ranks, with gradients.
+
+    What they stand for does not come along.
+    """
 
     def gathered(players: Players) -> Players:
         tokens = players.tokens
         features, mask, logits = map(gather, (tokens.features, tokens.mask, players.logits))
-        return Players(replace(tokens, features=features, mask=mask), logits)
+        return Players(Tokens.original(features, mask), logits)
 
     return replace(level, video=gathered(level.video), text=gathered(level.text))

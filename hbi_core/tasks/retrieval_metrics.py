@@ -13,22 +13,25 @@ from hbi_core.errors import SettingsError
 from hbi_core.model import Hierarchy, Players, Side, Tokens
 
 
-def retrieval_metrics(scores: Tensor, owners: Tensor) -> dict[str, dict[str, float]]:
+def retrieval_metrics(
+    scores: Tensor, owners: Tensor, of_videos: Tensor | None = None
+) -> dict[str, dict[str, float]]:
     """R@1, R@5, R@10 in percent, median and mean rank, in both directions.
 
     Args:
         scores: float [N, C], videos by texts.
         owners: int64 [C], the video of each text. Every video has one.
+        of_videos: the scores by which videos look for their texts, where they are others.
 
     Returns:
         {"text_to_video": {"R@1": .., "R@5": .., "R@10": .., "MdR": .., "MnR": ..},
         "video_to_text": {...}}
     """
-    text_ranks, video_ranks = ranks(scores, owners)
+    text_ranks, video_ranks = ranks(scores, owners, of_videos)
     return {"text_to_video": _summary(text_ranks), "video_to_text": _summary(video_ranks)}
 
 
-def ranks(scores: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
+def ranks(scores: Tensor, owners: Tensor, of_videos: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The ranks, from 1, of the right video for each text, int64 [C], and of the right text for
     each video, int64 [N].
 
@@ -37,14 +40,17 @@ def ranks(scores: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:
     (infinite either way, or no number) ranks last, below every finite one.
 
     Args:
-        scores, owners: as of `retrieval_metrics`.
+        scores, owners, of_videos: as of `retrieval_metrics`.
     """
-    scores = scores.masked_fill(~scores.isfinite(), -torch.inf)
+    scores, of_videos = (
+        known.masked_fill(~known.isfinite(), -torch.inf)
+        for known in (scores, scores if of_videos is None else of_videos)
+    )
     own = scores[owners, torch.arange(scores.shape[1])]  # [C]
     text_ranks = (scores >= own).sum(0)  # the right video is among them, once
     right = owners == torch.arange(len(scores)).unsqueeze(-1)  # [N, C]
-    best = scores.masked_fill(~right, -torch.inf).amax(-1, keepdim=True)
-    return text_ranks, 1 + ((scores >= best) & ~right).sum(-1)
+    best = of_videos.masked_fill(~right, -torch.inf).amax(-1, keepdim=True)
+    return text_ranks, 1 + ((of_videos >= best) & ~right).sum(-1)
 
 
 def _summary(ranks: Tensor) -> dict[str, float]:
@@ -70,7 +76,8 @@ def similarity_scores(
 ) -> Tensor:
     """S of Eq. 1 of every clip with every caption, the levels added by their weights.
 
-    Memory beside the result is bounded: the players of all levels, and one block of similarities.
+    Of the tokens that each side has alone; `hbi_core.tasks.reranking` has rebuilt ones. Memory
+    beside the result is bounded: the players of all levels, and one block of similarities.
 
     Args:
         hierarchy: in evaluation mode.
@@ -88,23 +95,41 @@ def similarity_scores(
         SettingsError: level_weights has another length than there are levels.
         NotFiniteError: the model computes values that are not finite.
     """
+    videos, texts = corpus_players(hierarchy, features, words, at_once)
+    return scores_of_players(hierarchy, videos, texts, level_weights, progress, block_cells)
+
+
+@torch.inference_mode()
+def corpus_players(
+    hierarchy: Hierarchy, features: Features, words: int, at_once: int = 256
+) -> tuple[list[Players], list[Players]]:
+    """The players of all clips and of all captions at every level, on the CPU.
+
+    Args:
+        hierarchy, features, words, at_once: as of `similarity_scores`.
+    """
     device = next(hierarchy.parameters()).device
     clips, captions = len(features.clips), len(features.owners)
+    videos = (features.videos(chosen) for chosen in _slices(clips, at_once))
+    texts = (features.texts(chosen, words) for chosen in _slices(captions, at_once))
+    return _players(hierarchy, "video", videos, device), _players(hierarchy, "text", texts, device)
+
+
+@torch.inference_mode()
+def scores_of_players(
+    hierarchy: Hierarchy,
+    videos: Sequence[Players],
+    texts: Sequence[Players],
+    level_weights: Sequence[float],
+    progress: bool = False,
+    block_cells: int = 2**24,
+) -> Tensor:
+    """As `similarity_scores`, of players that are known: N videos, C texts."""
+    device = next(hierarchy.parameters()).device
     names = [level.name for level in hierarchy.levels]
     if len(level_weights) != len(names):
         raise SettingsError(f"{len(level_weights)} level weights for the levels {names}")
-    videos = _players(
-        hierarchy,
-        "video",
-        (features.videos(chosen) for chosen in _slices(clips, at_once)),
-        device,
-    )
-    texts = _players(
-        hierarchy,
-        "text",
-        (features.texts(chosen, words) for chosen in _slices(captions, at_once)),
-        device,
-    )
+    clips, captions = len(videos[0].logits), len(texts[0].logits)
     scores = torch.zeros(clips, captions)
     levels = list(zip(hierarchy.levels, videos, texts, level_weights, strict=True))
     for level, video, text, weight in tqdm(levels, "levels", disable=not progress, leave=False):
@@ -118,7 +143,7 @@ def similarity_scores(
                     players.map(lambda x, chosen=chosen: x[chosen].to(device))
                     for players, chosen in ((video, v), (text, t))
                 )
-                scores[v, t] += weight * level.pair(rows, columns).scores().cpu()
+                scores[v, t] += weight * level.alone(rows, columns).scores().cpu()
     return scores
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hbi_core.checkpoints.checkpoint import RERANKED
 from hbi_core.data.config import DataConfig
 from hbi_core.encoders.open_clip_files import IN_CHECKPOINT
 from hbi_core.errors import SettingsError
@@ -95,6 +96,8 @@ class TrainConfig:
         loss: This is minimised.
         optimiser: This is how it is minimised.
         level_weights: Each level has this share in the score of retrieval, entity first.
+        reranked: With model.reconstruction, so many of the best by single-modal scores are ranked
+            anew by rebuilt tokens, in retrieval and search.
         half: The checkpoint is stored in half precision if this is true.
         evaluate_every: So many epochs lie between two validations.
         save_every: So many steps lie between two saves of the state to resume from; an epoch's end
@@ -112,6 +115,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     level_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
+    reranked: int = RERANKED
     half: bool = False
     evaluate_every: int = 1
     save_every: int = 200
@@ -124,7 +128,7 @@ class TrainConfig:
             **dict.fromkeys(("encoder", "task"), TEXT),
             start=optional(OWN_PATH),
             level_weights=each(NOT_NEGATIVE),
-            **dict.fromkeys(("evaluate_every", "save_every"), COUNT),
+            **dict.fromkeys(("reranked", "evaluate_every", "save_every"), COUNT),
             seed=SEED,
         )
         task_named(self.task).check(self)

@@ -48,6 +48,9 @@ _SINCE = {
     "model.text_context": 0,
     "model.video_path": 0.0,
     "model.text_path": 0.0,
+    "model.reconstruction": False,
+    "loss.hard_negatives": 4,
+    "reranked": 20,
 }  # what runs had that began before it could be said
 DATA_FACTS = ("train", "digest of train", "validation", "digest of validation", "steps")
 BEGINS, DIGEST_OF_START = "starts from", "digest of start"

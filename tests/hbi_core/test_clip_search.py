@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import statistics
 from dataclasses import replace
 
 import pytest
 import torch
 
 from hbi_core.clip_search import ClipSearch
+from hbi_core.encoders import encode_frames
 from hbi_core.errors import CaptionError, InputError
+from hbi_core.inputs.text import parse_caption
 from hbi_core.predictor import Predictor
 from support.clips import write_clip
-from support.small_runs import toy_heads
+from support.small_runs import MODEL, toy_heads
 from support.toy import Counted
 
 QUERY = "a red square moves to the left"
@@ -49,6 +52,41 @@ class Searched(ClipSearch):
     @property
     def calls(self):
         return self.encoder.calls
+
+
+@pytest.fixture(scope="module")
+def rebuilding():
+    """Heads that reconstruct."""
+    torch.manual_seed(1)
+    heads = toy_heads(replace(MODEL, reconstruction=True))
+    for weights in heads.hierarchy.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    return heads
+
+
+def test_the_best_are_ranked_anew_by_rebuilt_tokens(clips, rebuilding, tmp_path):
+    """As many as the checkpoint says, and no fewer than are shown; all have explain's scores."""
+    predictor, alone, rebuilt = Predictor(Counted().eval(), rebuilding), {}, {}
+    text = predictor.text_players(predictor.encode_caption(parse_caption(QUERY)))
+    for name, path in clips.items():
+        predictor.set_video(path, 8)
+        levels = predictor.explain(QUERY).levels
+        rebuilt[name] = statistics.mean(level.score for level in levels)
+        frames = encode_frames(predictor.encoder, predictor.video.frames)
+        video = predictor.video_players([frames], 8)
+        scores = predictor.heads.hierarchy.alone(video, text)
+        alone[name] = statistics.mean(float(level.game().grand_value()) for level in scores)
+    order = sorted(clips, key=alone.__getitem__, reverse=True)
+    assert order != sorted(clips, key=rebuilt.__getitem__, reverse=True)
+    for reranked, top in ((1, 1), (1, 3), (3, 2), (20, 5)):
+        reads = replace(rebuilding.retrieval, reranked=reranked)
+        search = Searched(replace(rebuilding, retrieval=reads), tmp_path)
+        list(search.add(clips))
+        hits = search.best(QUERY, top).hits
+        best = sorted(order[: max(reranked, top)], key=rebuilt.__getitem__, reverse=True)
+        assert [hit.name for hit in hits] == best[:top]
+        for hit in hits:
+            assert hit.score == pytest.approx(rebuilt[hit.name], abs=1e-12)
 
 
 def test_scores_are_those_of_explain(clips, heads, tmp_path):

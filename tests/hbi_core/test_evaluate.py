@@ -62,13 +62,13 @@ def toy_heads(tmp_path, monkeypatch):
     path = tmp_path / "toy.safetensors"
     save_checkpoint(path, heads)
     monkeypatch.setattr("hbi_core.chosen_model.load_encoder", lambda *_: ToyEncoder())
-    measured, scores = [], retrieval.similarity_scores
+    measured, scores = [], retrieval.retrieval_scores
 
-    def remembered(hierarchy, features, words, level_weights, progress):
-        measured.append((features.plain, words, tuple(level_weights)))
-        return scores(hierarchy, features, words, level_weights)
+    def remembered(hierarchy, features, reads, progress):
+        measured.append((features.plain, reads.words, tuple(reads.level_weights)))
+        return scores(hierarchy, features, reads)
 
-    monkeypatch.setattr(retrieval, "similarity_scores", remembered)
+    monkeypatch.setattr(retrieval, "retrieval_scores", remembered)
     return path, heads, measured
 
 

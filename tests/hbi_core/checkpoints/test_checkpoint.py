@@ -94,6 +94,30 @@ def test_files_from_before_text_players_had_context(saved):
     assert load_checkpoint(rewritten(saved, as_before)).config == SMALL
 
 
+def test_files_from_before_there_was_a_reconstruction(saved):
+    """They have none, and say nothing of what is ranked anew."""
+
+    def as_before(settings):
+        del settings["config"]["reconstruction"], settings["retrieval"]["reranked"]
+
+    read = load_checkpoint(rewritten(saved, as_before))
+    assert (read.config, read.retrieval) == (SMALL, RETRIEVAL)
+    assert not read.hierarchy.reconstructs
+
+
+def test_a_model_that_reconstructs(tmp_path):
+    config = replace(SMALL, reconstruction=True)
+    hierarchy = build_hierarchy(config)
+    for tensor in hierarchy.state_dict().values():
+        tensor.normal_()
+    reads = replace(RETRIEVAL, reranked=7)
+    save_checkpoint(tmp_path / "a", Checkpoint("toy", config, hierarchy, reads, ""))
+    read = load_checkpoint(tmp_path / "a")
+    assert (read.config, read.retrieval) == (config, reads)
+    for name, tensor in hierarchy.state_dict().items():
+        assert torch.equal(read.hierarchy.state_dict()[name], tensor)
+
+
 def test_files_whose_projections_have_one_scale(tmp_path):
     config = replace(SMALL, projection=True)
     hierarchy = build_hierarchy(config)

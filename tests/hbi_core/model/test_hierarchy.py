@@ -10,8 +10,6 @@ import torch
 from explainers.closed_forms import interaction_values
 from hbi_core.errors import SettingsError
 from hbi_core.model import (
-    Hierarchy,
-    Level,
     LevelTokens,
     ModelConfig,
     Players,
@@ -26,6 +24,7 @@ CONFIG = ModelConfig(
 PHRASES = replace(
     CONFIG, projection=True, text_players="phrases", text_context=5, text_path=1.0, video_path=0.5
 )
+REBUILT = replace(CONFIG, reconstruction=True)
 
 
 def phrases(batch=2, seed=1):
@@ -56,11 +55,12 @@ def test_groups_nest_over_the_levels():
             assert (event & action).any() == (action & ~event).logical_not().all()
 
 
-def test_padding_changes_no_level():
+@pytest.mark.parametrize("config", [CONFIG, REBUILT], ids=["alone", "rebuilt"])
+def test_padding_changes_no_level(config):
     video, text = random_points(2, 6), random_points(2, 8, seed=1)
     video_mask = torch.tensor([[True] * 6 + [False] * 3] * 2)
     text_mask = torch.tensor([[False] * 2 + [True] * 8] * 2)
-    hierarchy = randomised(build_hierarchy(CONFIG))
+    hierarchy = randomised(build_hierarchy(config))
     alone = hierarchy(Tokens.original(video), Tokens.original(text))
     beside = hierarchy(
         Tokens.original(padded(video, video_mask), video_mask),
@@ -74,11 +74,12 @@ def test_padding_changes_no_level():
             assert difference.abs().max() < 1e-12
 
 
-def test_padding_may_hold_anything():
+@pytest.mark.parametrize("config", [CONFIG, REBUILT], ids=["alone", "rebuilt"])
+def test_padding_may_hold_anything(config):
     video, text = random_points(1, 6), random_points(1, 8, seed=1)
     mask = torch.tensor([[True] * 6 + [False] * 3])
     dirty = padded(video, mask).masked_fill(~mask.unsqueeze(-1), torch.nan)
-    hierarchy = randomised(build_hierarchy(CONFIG))
+    hierarchy = randomised(build_hierarchy(config))
     alone = hierarchy(Tokens.original(video), Tokens.original(text))
     beside = hierarchy(Tokens.original(dirty, mask), Tokens.original(text))
     for one, other in zip(alone, beside, strict=True):
@@ -198,41 +199,11 @@ def test_a_video_is_walked_once_for_any_number_of_texts(compatibility):
             assert torch.equal(one.game().grand_value(), other.game().grand_value())
 
 
-class MovedLevel(Level):
-    """Pairing moves each video to the middle of its text."""
-
-    reconstructs = True
-
-    def pair(self, videos, texts):
-        moved = videos.tokens.features + texts.tokens.features.mean(1, keepdim=True)
-        return super().pair(videos._replace(tokens=replace(videos.tokens, features=moved)), texts)
-
-
-def test_the_next_level_is_made_of_what_pairing_gives():
-    levels = randomised(build_hierarchy(CONFIG)).levels
-    entity = levels[0]
-    moving = MovedLevel(
-        "entity", entity.video, entity.text, entity.video_logits, entity.text_logits, entity.head
-    )
-    hierarchy = Hierarchy([moving, *levels[1:]])
-    video = Tokens.original(random_points(1, 6))
-    kept = hierarchy.players("video", video)
-    assert len(kept) == 1  # beyond, the video depends on the text
-    for seed in range(2):
-        text = Tokens.original(random_points(1, 5, seed))
-        below, action, event = hierarchy(video, text)
-        again = hierarchy.pair(kept, hierarchy.players("text", text))
-        assert torch.equal(again[2].video.logits, event.video.logits)
-        expected = levels[1].video(below.video.tokens).features
-        assert torch.equal(action.video.tokens.features, expected)
-        unmoved = levels[1].video(kept[0].tokens).features
-        assert not torch.allclose(action.video.tokens.features, unmoved)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
         {"video_clusters": (3,)},
+        {"reconstruction": True, "compatibility": "published"},
         {"video_clusters": (0, 2)},
         {"neighbours": 0},
         {"video_clusters": (2.5, 2)},

@@ -11,9 +11,10 @@ from torch import nn
 
 from explainers import closed_form
 from hbi_core.data.batch import Batch, Sample
-from hbi_core.losses import LossConfig, distillation_loss, pointing_loss
+from hbi_core.losses import LossConfig, contrastive_loss, distillation_loss, pointing_loss
 from hbi_core.model import pad
 from hbi_core.tasks.alignment import alignment
+from hbi_core.tasks.hard_negatives import hard_contrastive_loss
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.config import OptimiserConfig
 from hbi_core.training.optimiser import parameter_groups
@@ -57,9 +58,9 @@ def montage_batch():
     return replace(batch, samples=samples, frame_parts=parts(frames), word_parts=parts(words))
 
 
-def retrieval_task(target="closed_form", **options):
+def retrieval_task(target="closed_form", reconstruction=False, **options):
     """With every parameter drawn anew, so that no part is idle."""
-    config = replace(MODEL, text_clusters=(0.5, 0.5))
+    config = replace(MODEL, text_clusters=(0.5, 0.5), reconstruction=reconstruction)
     loss = LossConfig(target=target, learned_temperature=True, temperature=0.5, **options)
     task = RetrievalTask(toy_heads(config), loss).double()
     drawn = torch.Generator().manual_seed(1)
@@ -70,14 +71,15 @@ def retrieval_task(target="closed_form", **options):
     return task
 
 
-def half(rank, folder):
+def half(rank, folder, reconstruction):
     """Losses and gradients of one process, by DistributedDataParallel."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
     )
     own = slice(4 * rank, 4 * rank + 4)
     batch = batch_of(*(side[own] for side in joint_batch()))
-    task = nn.parallel.DistributedDataParallel(retrieval_task(), find_unused_parameters=True)
+    task = retrieval_task(reconstruction=reconstruction)
+    task = nn.parallel.DistributedDataParallel(task, find_unused_parameters=True)
     losses = task(batch)
     losses["total"].backward()
     gradients = {name: p.grad for name, p in task.module.named_parameters()}
@@ -87,9 +89,10 @@ def half(rank, folder):
 
 
 @forks
-def test_two_processes_have_the_gradients_of_one(tmp_path):
-    processes = [child(half, rank, tmp_path) for rank in range(2)]
-    task, batch = retrieval_task(), batch_of(*joint_batch())
+@pytest.mark.parametrize("reconstruction", [False, True], ids=["alone", "rebuilt"])
+def test_two_processes_have_the_gradients_of_one(tmp_path, reconstruction):
+    processes = [child(half, rank, tmp_path, reconstruction) for rank in range(2)]
+    task, batch = retrieval_task(reconstruction=reconstruction), batch_of(*joint_batch())
     expected = task(batch)
     expected["total"].backward()
     for process in processes:
@@ -99,7 +102,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path):
     assert first.keys() == expected.keys()
     for name, value in expected.items():
         # Banzhaf losses are means over a process's own pairs, the others see all pairs.
-        if name.startswith(("contrastive", "distillation")):
+        if name.startswith(("contrastive", "reconstruction", "distillation")):
             assert float(first[name]) == pytest.approx(float(second[name]), abs=1e-12)
         mean = float(first[name] + second[name]) / 2
         assert mean == pytest.approx(float(value.detach()), abs=1e-10), name
@@ -216,6 +219,36 @@ def test_pointing_is_learnt_from_the_montages_of_a_batch():
     distilled = sum(loss for name, loss in losses.items() if name.startswith("distillation"))
     expected = sum(without.values()) + 2.0 * distilled + 0.5 * pointing
     assert float(losses["total"].detach()) == pytest.approx(float(expected.detach()))
+
+
+def test_with_reconstruction_the_interactions_are_those_of_rebuilt_tokens():
+    """And similarities of all pairs learn as they do without it."""
+    task, batch = retrieval_task("closed_form", reconstruction=True, pointing=0.5), montage_batch()
+    losses, (videos, texts) = task(batch), task.tokens(batch)
+    sides = task.hierarchy.players("video", videos), task.hierarchy.players("text", texts)
+    for module, alone, rebuilt in zip(
+        task.hierarchy.levels,
+        task.hierarchy.alone(*sides),
+        task.hierarchy(videos, texts),
+        strict=True,
+    ):
+        same = torch.eye(4, dtype=torch.bool)
+        belongs = alignment(rebuilt, videos, texts, batch)[[0, 2]]
+        masks = rebuilt.video.tokens.mask[[0, 2]], rebuilt.text.tokens.mask[[0, 2]]
+        exact = closed_form(rebuilt.game()).values[[0, 2]]
+        scale = dict(zip(("entity", "action", "event"), task.loss.interaction_scale, strict=True))
+        expected = {
+            "contrastive": contrastive_loss(alone.scores(), 0.5),
+            "banzhaf": task.banzhaf(rebuilt, module.head, scale[rebuilt.name]),
+            "pointing": pointing_loss(exact, belongs, *masks, task.loss.pointing_scale),
+            "reconstruction": hard_contrastive_loss(
+                module, alone.video, alone.text, alone.scores(), same, 0.5, task.loss.hard_negatives
+            ),
+        }
+        for kind, loss in expected.items():
+            found = float(losses[f"{kind}/{rebuilt.name}"].detach())
+            assert found == pytest.approx(float(loss.detach()), rel=1e-9), kind
+    assert set(losses) == {*task.losses, "total"}
 
 
 def test_pointing_of_a_batch_without_montages_is_nothing():

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
 
 import pytest
 import torch
 
-from hbi_core.data import Clip
-from hbi_core.data.features import Features
 from hbi_core.model import ModelConfig, Tokens, build_hierarchy
 from hbi_core.tasks.retrieval_metrics import recall_sum, retrieval_metrics, similarity_scores
+from support.features import random_features
 
 
 def naive_metrics(scores, owners):
@@ -53,6 +51,15 @@ def test_metrics_equal_the_naive_ones(values, seed):
     )
 
 
+def test_each_direction_may_have_scores_of_its_own():
+    generator, owners = torch.Generator().manual_seed(0), torch.arange(9).repeat_interleave(2)
+    of_texts, of_videos = torch.randint(9, (2, 9, 18), generator=generator).float()
+    metrics = retrieval_metrics(of_texts, owners, of_videos)
+    for direction, scores in (("text_to_video", of_texts), ("video_to_text", of_videos)):
+        expected = naive_metrics(scores.tolist(), owners.tolist())[direction]
+        assert metrics[direction] == pytest.approx(expected)
+
+
 def test_a_model_that_says_nothing_is_last():
     """All scores equal: every right candidate ranks after all wrong ones."""
     metrics = retrieval_metrics(torch.zeros(7, 7), torch.arange(7))
@@ -89,22 +96,6 @@ def test_a_model_that_diverged_is_last(value):
     for row in metrics.values():
         assert row == {"R@1": 0, "R@5": 0, "R@10": 0, "MdR": 20, "MnR": 20}
     assert recall_sum(metrics) == 0
-
-
-def random_features(clips=7, captions=3, frames=5):
-    generator = torch.Generator().manual_seed(0)
-    owners = torch.arange(clips).repeat_interleave(captions)
-    lengths = torch.randint(1, 12, (len(owners),), generator=generator)
-    mask = torch.arange(frames) < torch.randint(1, frames + 1, (clips, 1), generator=generator)
-    return Features(
-        clips=tuple(Clip(str(n), (Path("a"),), ("a",) * captions) for n in range(clips)),
-        frames=torch.randn(clips, frames, 16, generator=generator).half(),
-        frame_mask=mask,
-        plain=frames,
-        words=torch.randn(int(lengths.sum()), 16, generator=generator).half(),
-        starts=torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)]),
-        owners=owners,
-    )
 
 
 @pytest.fixture(scope="module", params=[(4, 2), (0.5, 0.5)])

@@ -75,6 +75,7 @@ RANGES = {
         "interaction_scale": ((100, 0, 5), (NAN, 1, 1), (1, -1, 1)),
         "weighting": ("softmax",),
         "temperature": POSITIVE,
+        "hard_negatives": COUNTS,
         "supervised": ((), ("scene",), ("entity", "entity"), None),
         "distillation": (
             ("entity",),
@@ -94,7 +95,7 @@ RANGES = {
         "precision": ("fp16", "", 16),
     },
     TrainConfig: {
-        **dict.fromkeys(("evaluate_every", "save_every"), COUNTS),
+        **dict.fromkeys(("reranked", "evaluate_every", "save_every"), COUNTS),
         "seed": (2**32, *WHOLE),
         "level_weights": ((1, 1), (0, 0, 0), (1, -1, 1), (1, NAN, 1), None),
         "encoder": ("open_clip:ViT-B-32:checkpoint", "", None),

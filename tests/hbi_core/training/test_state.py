@@ -58,15 +58,15 @@ def killed(config, encoder, moment):
     return int(saved_states(config.out)[-1].name.removeprefix("state-"))
 
 
-@pytest.fixture(scope="module", params=["frozen", "learning"])
+@pytest.fixture(scope="module", params=["frozen", "learning", "rebuilt"])
 def uninterrupted(request, small, tmp_path_factory):
-    """A whole run: its settings and its encoder."""
+    """A whole run: its settings, and whether its encoder learns."""
     learns = request.param == "learning"
     config = settings(
         tmp_path_factory.mktemp(request.param) / "whole",
         small,
         data={"workers": 1},
-        model=RANDOM,
+        model=RANDOM | {"reconstruction": request.param == "rebuilt"},
         optimiser=LONG | {"encoder_learning_rate": 1e-3 if learns else 0.0},
         save_every=3,
         evaluate_every=2,
@@ -81,7 +81,7 @@ def uninterrupted(request, small, tmp_path_factory):
 )
 def test_goes_on_where_it_was_killed(uninterrupted, moment, tmp_path):
     whole, learns = uninterrupted
-    if learns and moment != "between two states":
+    if (learns or whole.model.reconstruction) and moment != "between two states":
         pytest.skip("the frozen run shows it")
     config = replace(whole, out=tmp_path / "killed")
     saved = killed(config, ToyEncoder(learns), moment)
