@@ -1,4 +1,4 @@
-"""The coalition graph that answers, as a component of the page."""
+"""The coalition graph that answers, and the contrast, as components of the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import gradio as gr
 
+from hbi_core.contrasted import Contrast
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_html import view_head, view_json
+from hbi_core.figures.contrast_html import contrast_json
 from hbi_core.figures.view import FigureView
 
 _TEMPLATE = '<div class="hbi-figure" data-asks></div>'
@@ -15,18 +17,18 @@ _TEMPLATE = '<div class="hbi-figure" data-asks></div>'
 # chosen frame moves the player to its time.
 _START = """
 const root = element.querySelector(".hbi-figure");
-const draw = () => {
+const draw = () => {{
   if (!props.value) return;
   const data = JSON.parse(props.value);
-  const view = data.explanation.view ?? root.hbiView?.view ?? data.view;
-  hbi.coalitionView(root, { ...data, view });
-};
-root.addEventListener("hbi-view", ({ detail }) => trigger("filter", { view: detail }));
-root.addEventListener("hbi-caption", ({ detail }) => trigger("submit", detail));
-root.addEventListener("hbi-seek", ({ detail }) => {
+  const view = data.explanation?.view ?? (root.hbiView ?? root.hbiContrast)?.view ?? data.view;
+  {draw}(root, {{ ...data, view }});
+}};
+root.addEventListener("hbi-view", ({{ detail }}) => trigger("filter", {{ view: detail }}));
+root.addEventListener("hbi-caption", ({{ detail }}) => trigger("submit", detail));
+root.addEventListener("hbi-seek", ({{ detail }}) => {{
   const player = document.querySelector("#video video");
   if (player) player.currentTime = detail.seconds;
-});
+}});
 watch("value", draw);
 draw();
 """
@@ -41,11 +43,24 @@ def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr
         elem_id: of the component in the page.
         explanation: shown at first; None shows nothing.
     """
+    value = drawn(explanation) if explanation else None
+    return _figure(elem_id, "hbi.coalitionView", value, view_head())
+
+
+def contrast_figure(elem_id: str) -> gr.HTML:
+    """A component whose value is that of `drawn_contrast`, on a page with a `coalition_figure`.
+
+    Its event `filter` brings the view that was chosen.
+    """
+    return _figure(elem_id, "hbi.contrastView")
+
+
+def _figure(elem_id: str, draw: str, value: str | None = None, head: str | None = None) -> gr.HTML:
     return gr.HTML(
-        drawn(explanation) if explanation else None,
+        value,
         html_template=_TEMPLATE,
-        js_on_load=_START,
-        head=view_head(),
+        js_on_load=_START.format(draw=draw),
+        head=head,
         apply_default_css=False,
         elem_id=elem_id,
     )
@@ -54,6 +69,11 @@ def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr
 def drawn(explanation: Explanation) -> str:
     """The value that shows an explanation; filters stay, unless a file brings others."""
     return view_json(explanation)
+
+
+def drawn_contrast(contrast: Contrast) -> str:
+    """The value that shows a contrast; filters stay."""
+    return contrast_json(contrast)
 
 
 def view_of(event: gr.EventData) -> FigureView:

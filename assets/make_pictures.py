@@ -66,7 +66,8 @@ def graphs(page: Page) -> None:
 
 def contrasts(page: Page) -> None:
     page.click("#contrast")
-    page.wait_for_function("document.querySelector('#contrast-figure img')?.naturalWidth > 0")
+    page.wait_for_selector("#contrast-figure .hbi-of-difference .hbi-level")
+    page.fill("#contrast-figure [name=top_per_word]", "2")
 
 
 def comparison(page: Page) -> None:

@@ -216,10 +216,10 @@ class Contrast:
         font: str = "sans",
         view: FigureView | None = None,
     ) -> list[Path]:
-        """Write contrast.json, contrast.pdf, .svg, .png, contrast.csv and contrast_links.csv.
+        """Write contrast.json, contrast.pdf, .svg, .png, .html, .csv and contrast_links.csv.
 
         All of them, or none where the folder cannot be written. The tables have everything; the
-        figure has what the view shows.
+        figures have what the view shows.
 
         Args:
             directory: made if it is not there.
@@ -243,3 +243,9 @@ class Contrast:
         from hbi_core.export import save_contrast  # matplotlib takes its time
 
         return save_contrast(self, directory, width, font, view or FigureView())
+
+    def _repr_html_(self) -> str:
+        """The graphs that answer, where a notebook shows a contrast."""
+        from hbi_core.figures.contrast_html import contrast_in_notebook  # not everybody is in one
+
+        return contrast_in_notebook(self)

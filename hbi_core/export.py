@@ -21,8 +21,8 @@ from hbi_core import contrast_tables
 from hbi_core.errors import InputError
 from hbi_core.figures.coalition_html import Shown, coalition_html
 from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.contrast_html import ShownContrast, contrast_html
 from hbi_core.figures.contrast_print import contrast_print
-from hbi_core.figures.contrast_view import Contrasted
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.latex import Told, latex_figure
 from hbi_core.figures.methods_print import methods_print
@@ -103,16 +103,8 @@ class _Comparison(Compared, Protocol):
     def to_csv(self) -> str: ...
 
 
-class _Contrast(Contrasted, Protocol):
-    @property
-    def a(self) -> _Explanation: ...
-
-    @property
-    def b(self) -> _Explanation: ...
-
+class _Contrast(ShownContrast, Protocol):
     def to_json(self) -> str: ...
-
-    def to_dict(self) -> dict[str, Any]: ...
 
 
 def save_explanation(
@@ -200,7 +192,9 @@ def save_contrast(
         write_csv(links, to_csv(contrast_tables.LINK_COLUMNS, contrast_tables.links(levels)))
         figure = contrast_print(contrast, width, font, view, pairs)
         figures = save_figure(figure, folder / "contrast", font=font)
-        written += [numbers, *figures, players, links]
+        document = folder / "contrast.html"
+        document.write_text(contrast_html(contrast, view), encoding="utf-8")
+        written += [numbers, *figures, document, players, links]
     return written
 
 

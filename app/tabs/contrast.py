@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from typing import Any
 
 import gradio as gr
 
+from app.coalition_figure import contrast_figure, drawn_contrast, view_of
 from app.contrasted import SAME, contrasted
 from app.export import export_row
 from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, escaped
 from hbi_core.contrasted import Contrast
-from hbi_core.figures.contrast_print import contrast_print
-from hbi_core.figures.print_style import svg_of
-from hbi_core.verdict import matching, of_level
+from hbi_core.figures.view import FigureView
 
 _INTRODUCTION = """**A** is the video and the caption above, **B** has another caption, another
 video or another model. Which scores higher, and which frames and words make the difference?
@@ -22,10 +19,7 @@ video or another model. Which scores higher, and which frames and words make the
 _FIRST = (
     "A man in a blue suit smiles, a train leaves a station in smoke, fish swim in the deep sea."
 )
-_TOLD = """The bars below each pair of graphs say how much a frame or a word speaks for A (up) or
-for B (down); those of a level add up to the difference of the scores. They say what moves the
-scores of this model, not what is in the video.
-"""
+_TOLD = "This says what moves the scores of this model, not what is in the video."
 _HEADERS = ("level", "frames or words", "in A", "in B", "A − B")
 
 
@@ -56,10 +50,11 @@ class ContrastTab:
         button = gr.Button("Contrast", variant="primary", elem_id="contrast")
         self.message = gr.Markdown(elem_id="contrast-message")
         self.sentence = gr.Markdown(elem_id="contrast-sentence")
-        self.figure = gr.HTML(elem_id="contrast-figure")
+        self.figure = contrast_figure("contrast-figure")
         self.notes = gr.Markdown(elem_id="contrast-notes")
         self.contrast = gr.State(time_to_live=KEPT_SECONDS)
-        export_row(self.contrast, "contrast-export")
+        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
+        export_row(self.contrast, "contrast-export", self.view)
         with gr.Accordion("All frames and words", open=False):
             self.table = gr.Dataframe(
                 headers=list(_HEADERS),
@@ -75,6 +70,15 @@ class ContrastTab:
             [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message],
             api_visibility="private",
             show_progress_on=self.figure,
+        )
+        self.figure.filter(
+            self.keep_view,
+            None,
+            [self.view, self.message],
+            api_visibility="private",
+            concurrency_limit=None,
+            show_progress="hidden",
+            trigger_mode="always_last",  # filters follow each other faster than they are kept
         )
 
     @answered
@@ -106,15 +110,20 @@ class ContrastTab:
         progress(0.95, "Drawing")
         return {
             self.sentence: f"**{escaped(contrast.sentence)}**",
-            self.figure: _figure(contrast),
+            self.figure: drawn_contrast(contrast),
             self.notes: describe(contrast),
             self.table: _rows(contrast),
             self.contrast: contrast,
         }
 
+    @answered
+    def keep_view(self, event: gr.EventData) -> Values:
+        """The filters of the figure, so that what is seen is what is exported."""
+        return {self.view: view_of(event)}
+
 
 def describe(contrast: Contrast) -> str:
-    """How to read the figure, each level in words, and what is to be known besides. Markdown."""
+    """What is to be known besides the figure. Markdown."""
     lines = [_TOLD, *map(escaped, contrast.notes)]
     for name, one in (("A", contrast.a), ("B", contrast.b)):
         for reason, words in one.left_out_why.items():
@@ -122,15 +131,7 @@ def describe(contrast: Contrast) -> str:
                 f"{name}: {escaped(reason)}, left out: “{escaped(' '.join(words)[:200])}”."
             )
         lines += [f"{name}: {escaped(note)}" for note in one.notes]
-    lines += [escaped(f"{of_level(level)} {matching(level)}") for level in contrast.levels]
     return "\n\n".join(lines)
-
-
-def _figure(contrast: Contrast) -> str:
-    """The figure for print, as a picture that says its sentence to those who do not see it."""
-    picture = base64.b64encode(svg_of(contrast_print(contrast))).decode()
-    told = html.escape(contrast.sentence, quote=True)
-    return f'<img src="data:image/svg+xml;base64,{picture}" alt="{told}">'
 
 
 def _rows(contrast: Contrast) -> list[list[Any]]:

@@ -3,7 +3,7 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.controls = (() => {
   "use strict";
-  const { html } = globalThis.hbi.elements;
+  const { html, svg, dashes } = globalThis.hbi.elements;
   const { measuresOf, capitalised, worthOf } = globalThis.hbi.reading;
   const MOST = 999;
 
@@ -131,30 +131,46 @@ globalThis.hbi.controls = (() => {
     form.querySelector("output").value = `${Math.round(100 * view.threshold)} %`;
   }
 
-  /** What the colours mean. */
-  function keyOf(view, data) {
+  /** Buttons that are pressed or not, by name, and one that chooses nothing. */
+  function toolbar({ several, table }) {
+    const toggle = (name, text, pressed) =>
+      html(
+        "button",
+        { type: "button", class: "hbi-button", "data-toggle": name, "aria-pressed": `${pressed}` },
+        text,
+      );
+    return html(
+      "div",
+      { class: "hbi-buttons" },
+      toggle("several", "Choose several", several),
+      toggle("table", "Table", table),
+      html("button", { type: "button", class: "hbi-button", "data-clear": "" }, "Choose none"),
+    );
+  }
+
+  /** What the colours mean; `where` says whose highest counts. */
+  function keyOf(view, data, where = "") {
     const of = { level: "of its level", word: "of its word", frame: "of its frame" }[view.scale];
     const grades = [...data.grades, { ...data.outlier, label: "above: an outlier" }];
     return html(
       "p",
       { class: "hbi-key" },
-      html("span", {}, `Colour: share of the highest ${of}`),
+      html("span", {}, `Colour: share of the highest ${of} ${where}`),
       ...grades.map((grade) => html("span", { class: "hbi-grade" }, swatch(grade), grade.label)),
     );
   }
 
   function swatch({ name, colour, width, opacity, dotted }) {
-    const { svg } = globalThis.hbi.elements;
     const line = svg("path", {
       class: `hbi-link hbi-${name}`,
       d: "M0 6H26",
       stroke: colour,
       "stroke-width": 1.5 * width,
       "stroke-opacity": opacity,
-      ...(dotted ? { "stroke-dasharray": "2 3" } : {}),
+      ...dashes(dotted, 1.5 * width),
     });
     return svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, line);
   }
 
-  return { filterForm, setForm, keyOf };
+  return { filterForm, setForm, toolbar, keyOf, swatch };
 })();

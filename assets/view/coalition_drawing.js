@@ -6,8 +6,8 @@ globalThis.hbi ??= {};
 globalThis.hbi.drawing = (() => {
   "use strict";
   const { layOutLevel, pathOf, middleOf, BARS } = globalThis.hbi.layout;
-  const { isFaded } = globalThis.hbi.links;
-  const { svg } = globalThis.hbi.elements;
+  const { isFaded, classOf } = globalThis.hbi.links;
+  const { svg, dashes } = globalThis.hbi.elements;
   const LINE_SCALE = 1.5; // pixels per point of a grade's width
   const NEAR = 9; // pixels from a line to a pointer that means it
 
@@ -19,7 +19,7 @@ globalThis.hbi.drawing = (() => {
       const player = link.kind === "cross" ? layout.text.players[link.second] : null;
       return drawLink(link, layout, player !== null && faded(player));
     });
-    const bars = barScaleOf(level);
+    const bars = barScaleOf(level, data.beside?.[level.name].level);
     const players = ["text", "video"].map((side) => {
       const drawn = layout[side].players.map((player) =>
         drawPlayer(player, level, data, setting, bars, faded(player)),
@@ -60,7 +60,7 @@ globalThis.hbi.drawing = (() => {
       stroke: colour,
       "stroke-width": width * LINE_SCALE,
       "stroke-opacity": opacity,
-      ...(dotted ? { "stroke-dasharray": "2 3" } : {}),
+      ...dashes(dotted, width * LINE_SCALE),
     });
   }
 
@@ -81,7 +81,7 @@ globalThis.hbi.drawing = (() => {
     return svg(
       "g",
       {
-        class: `hbi-player hbi-${side}${faded ? " hbi-faded" : ""}`,
+        class: classOf(player.token, side, faded),
         "data-id": id,
         role: "button",
         tabindex: -1,
@@ -115,9 +115,10 @@ globalThis.hbi.drawing = (() => {
     });
   }
 
-  /** How values of a level become heights: both sides alike, negative ones below the line. */
-  function barScaleOf(level) {
-    const values = level.values ? [...level.values.video, ...level.values.text] : [];
+  /** How values of a level become heights: both sides alike, negative ones below the line; and those of
+   * the level beside it. */
+  function barScaleOf(...levels) {
+    const values = levels.flatMap((level) => (level?.values ? [...level.values.video, ...level.values.text] : []));
     const highest = Math.max(0, ...values);
     const lowest = Math.min(0, ...values);
     const scale = (BARS - 6) / Math.max(highest - lowest, 1e-12);

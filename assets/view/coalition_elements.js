@@ -21,6 +21,10 @@ globalThis.hbi.elements = (() => {
   const svg = (name, attributes = {}, ...children) =>
     filled(document.createElementNS(SVG, name), attributes, children);
 
+  /** The attribute of a line of this width that is dotted, so that wide ones are seen to be. */
+  const dashes = (dotted, width) =>
+    dotted ? { "stroke-dasharray": `${Math.max(2, 1.2 * width)} ${Math.max(3, 2.4 * width)}` } : {};
+
   /** An element that answers an event. */
   const on = (type, act, element) => {
     element.addEventListener(type, act);
@@ -31,5 +35,5 @@ globalThis.hbi.elements = (() => {
   const send = (element, name, detail) =>
     element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
 
-  return { html, svg, on, send };
+  return { html, svg, dashes, on, send };
 })();

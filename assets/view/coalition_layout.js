@@ -34,13 +34,15 @@ globalThis.hbi.layout = (() => {
   function settingOf(data, width) {
     const { levels } = data.explanation;
     const labels = globalThis.hbi.links.wordsOf(data.explanation).map(shortened);
-    const gapsOf = (level) => boxed(level, labels.length) * level.text_tokens.length;
+    const gapsOf = (level) => merges(level.text_tokens) * level.text_tokens.length;
     const gaps = Math.max(...levels.map(gapsOf)) * (GAP + 2 * PAD);
     const room = width - 2 * MARGIN - gaps;
     const ems = labels.map((label) => emsOf(label) + 0.75);
-    const total = ems.reduce((sum, value) => sum + value, 0);
+    const rows = levels.map(({ text_tokens }) => text_tokens.flatMap(membersOf));
+    const total = Math.max(...rows.map((row) => row.reduce((sum, word) => sum + ems[word], 0)));
     const turned = room / total < SMALLEST_FONT;
-    const font = turned ? Math.min(13, room / labels.length / 1.2) : Math.min(FONT, room / total);
+    const most = Math.max(...rows.map((row) => row.length));
+    const font = turned ? Math.min(13, room / most / 1.2) : Math.min(FONT, room / total);
     const longest = Math.max(...labels.map(emsOf));
     return {
       width,
@@ -52,14 +54,14 @@ globalThis.hbi.layout = (() => {
     };
   }
 
-  /** Whether a level has text players of several words. */
-  const boxed = (level, words) => level.text_tokens.length < words;
+  /** Whether some of these players stand for several words or frames. */
+  const merges = (tokens) => tokens.some((token) => membersOf(token).length > 1);
 
   /** The rectangles of one level's players, and how high its picture is. */
   function layOutLevel(level, data, setting, sides) {
-    const times = data.explanation.video.frame_times;
-    const textBoxed = boxed(level, setting.labels.length);
-    const videoBoxed = level.video_tokens.length < times.length;
+    const textBoxed = merges(level.text_tokens);
+    const videoBoxed = merges(level.video_tokens);
+    const frames = level.video_tokens.flatMap(membersOf).length;
     const top = sides ? ARCS : 2;
     const pad = textBoxed ? PAD : 0;
     const text = layOutRow(level, "text", level.text_tokens, {
@@ -75,10 +77,10 @@ globalThis.hbi.layout = (() => {
     const videoPad = videoBoxed ? PAD : 0;
     const gaps = videoBoxed ? (level.video_tokens.length - 1) * GAP : 0;
     const pads = 2 * videoPad * level.video_tokens.length;
-    const cell = (setting.width - 2 * MARGIN - gaps - pads) / times.length;
+    const cell = (setting.width - 2 * MARGIN - gaps - pads) / frames;
     const frame = Math.min(cell, WIDEST_FRAME);
     const video = layOutRow(level, "video", level.video_tokens, {
-      widths: times.map(() => frame),
+      widths: data.explanation.video.frame_times.map(() => frame),
       width: setting.width,
       gap: videoBoxed ? GAP : 0,
       pad: videoPad,

@@ -1,7 +1,9 @@
 /* Which links of a level are shown, and how strong: what hbi_core/figures/shown_links.py says, here.
  *
  * `data` is what hbi_core/figures/coalition_html.py gives: {explanation, pairs, grades, outlier,
- * faded_words, view}. A view has the fields of FigureView.
+ * faded_words, view}. A view has the fields of FigureView. With `beside`, by level {level, video, text,
+ * pairs}, what shares are taken of is the highest of that level, too; for each player of a side, the
+ * index of the same player there, or null.
  */
 globalThis.hbi ??= {};
 
@@ -62,15 +64,21 @@ globalThis.hbi.links = (() => {
     const cross = values.flatMap((row, video) =>
       row.map((value, text) => ({ kind: "cross", first: video, second: text, value })),
     );
-    const sides = view.sides && view.measure === "interaction" && data.pairs;
-    const within = sides ? sidesOf(data.pairs[level.name]) : [];
-    const everything = [...cross, ...within.flat()].map(({ value }) => value);
+    const sides = view.sides && view.measure === "interaction";
+    const pairsOf = (pairs) => (sides && pairs ? sidesOf(pairs) : []);
+    const within = pairsOf(data.pairs?.[level.name]);
+    const beside = data.beside?.[level.name]; // the same level of what is drawn on the same scales
+    const others = beside ? measured(beside.level, view.measure) : [];
+    const everything = [...cross, ...within.flat(), ...pairsOf(beside?.pairs).flat()].map(({ value }) => value);
     const reference = (some) => referenceOf(some, view.sign, data.grades);
-    const ofLevel = reference(everything);
+    const ofLevel = reference([...everything, ...others.flat()]);
+    const column = (rows, text) => (text == null ? [] : rows.map((row) => row[text]));
+    const ofWord = (text) => reference([...column(values, text), ...column(others, beside?.text[text])]);
+    const ofFrame = (row, video) => reference([...row, ...(others[beside?.video[video]] ?? [])]);
     const scales = {
       level: () => ofLevel,
-      word: byIndex(values[0].map((_, text) => reference(values.map((row) => row[text]))), "second"),
-      frame: byIndex(values.map(reference), "first"),
+      word: byIndex(values[0].map((_, text) => ofWord(text)), "second"),
+      frame: byIndex(values.map(ofFrame), "first"),
     };
     for (const cell of cross) cell.reference = scales[view.scale](cell);
     for (const cell of within.flat()) cell.reference = ofLevel;
@@ -162,8 +170,12 @@ globalThis.hbi.links = (() => {
   /** Whether a text player is of function words alone. */
   const isFaded = (token, data) => token.words.every((word) => data.faded_words.includes(word));
 
+  /** The classes of what stands for a player; in a difference, A alone or B alone may own it. */
+  const classOf = ({ owner }, side, faded) =>
+    ["hbi-player", `hbi-${side}`, faded && "hbi-faded", owner && `hbi-owner-${owner}`].filter(Boolean).join(" ");
+
   /** What players stand for: frames of a video player, words of a text player. */
   const membersOf = (token) => token.frames ?? token.words;
 
-  return { playerId, measured, referenceOf, shownLinks, rankOf, wordsOf, isFaded, membersOf };
+  return { playerId, measured, referenceOf, shownLinks, rankOf, wordsOf, isFaded, classOf, membersOf };
 })();

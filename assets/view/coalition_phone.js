@@ -4,7 +4,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.phone = (() => {
   "use strict";
   const { html } = globalThis.hbi.elements;
-  const { playerId, isFaded, membersOf } = globalThis.hbi.links;
+  const { playerId, isFaded, classOf, membersOf } = globalThis.hbi.links;
   const { capitalised, kindOf, nameOf, playerLabel, signed, valueOf } = globalThis.hbi.reading;
 
   /** {element, links, level, narrow}: words as chips, frames as a grid; `show` fills in numbers. */
@@ -35,12 +35,13 @@ globalThis.hbi.phone = (() => {
   }
 
   function player(level, side, index, data, faded, ...inside) {
-    const bar = level.values ? [valueBar(level, side, index)] : [];
+    const beside = data.beside?.[level.name].level;
+    const bar = level.values ? [valueBar(level, side, index, beside)] : [];
     return html(
       "button",
       {
         type: "button",
-        class: `hbi-player hbi-${side}${faded ? " hbi-faded" : ""}`,
+        class: classOf(level[`${side}_tokens`][index], side, faded),
         "data-id": playerId(level.name, side, index),
         "aria-pressed": "false",
         "aria-label": playerLabel(level, side, index, data),
@@ -60,9 +61,11 @@ globalThis.hbi.phone = (() => {
       ),
     );
 
-  /** The value of a player as a bar under it; the widest is that of the level's largest. */
-  function valueBar(level, side, index) {
-    const all = [...level.values.video, ...level.values.text].map(Math.abs);
+  /** The value of a player as a bar under it; the widest is that of the largest of its level, and of the
+   * level beside it. */
+  function valueBar(level, side, index, beside) {
+    const values = [level.values, beside?.values].flatMap((of) => (of ? [...of.video, ...of.text] : []));
+    const all = values.map(Math.abs);
     const value = level.values[side][index];
     const width = (100 * Math.abs(value)) / Math.max(...all, 1e-12);
     const sign = value < 0 ? " hbi-below" : "";

@@ -57,6 +57,8 @@ globalThis.hbi.reading = (() => {
 
   /** "frame 3 (1.2 s)", "frames 1–4 (0.3–2.1 s)", "“rocket”". */
   function nameOf(level, side, index, data) {
+    const { name } = level[`${side}_tokens`][index]; // of a difference
+    if (name) return name;
     if (side === "text") return `“${level.text_tokens[index].text}”`;
     const { frames } = level.video_tokens[index];
     const times = data.explanation.video.frame_times;
@@ -77,7 +79,8 @@ globalThis.hbi.reading = (() => {
 
   /** "the value is +0.0123, rank 2 of 21 words", where the explanation has values. */
   function valueOf(level, side, index) {
-    if (!level.values) return "";
+    const { told } = level[`${side}_tokens`][index]; // of a difference
+    if (told || !level.values) return told ?? "";
     const own = level.values[side][index];
     const rank = 1 + level.values[side].filter((value) => value > own).length;
     const count = level.values[side].length;
@@ -98,15 +101,20 @@ globalThis.hbi.reading = (() => {
   function partnersInWords(level, side, index, data) {
     const partners = partnersOf(level, side, index);
     const [best, worst] = [partners[0], partners.at(-1)];
+    const [with_, against] = level.partners ?? ["strongest with", "weakest with"];
     const told = (partner) =>
       `${nameOf(level, partner.side, partner.index, data)} ${signed(partner.value)}`;
-    return `strongest with ${told(best)}` + (worst.value < 0 ? `, weakest with ${told(worst)}` : "");
+    const ends = [
+      ...(best.value > 0 || !level.partners ? [`${with_} ${told(best)}`] : []),
+      ...(worst.value < 0 ? [`${against} ${told(worst)}`] : []),
+    ];
+    return ends.join(", ");
   }
 
   /** What a player is, and its name: "word “rocket”", "frame 3 (1.2 s)", "clip of frames 1–4 (..)". */
   function calledOf(level, side, index, data) {
     const [kind, name] = [kindOf(level, side), nameOf(level, side, index, data)];
-    if (kind === "frame") return name;
+    if (kind === "frame" || level.partners) return name;
     return side === "video" ? `${kind} of ${name}` : `${kind} ${name}`;
   }
 
@@ -131,6 +139,7 @@ globalThis.hbi.reading = (() => {
 
   /** The strongest helping and hindering links of a level as sentences. */
   function sentencesOf(level, data) {
+    if (level.sentences) return level.sentences; // of a difference
     const ranked = level.interactions
       .flatMap((row, first) => row.map((interaction, second) => ({ first, second, interaction })))
       .sort((one, other) => other.interaction - one.interaction);
@@ -155,6 +164,7 @@ globalThis.hbi.reading = (() => {
   function linkInWords(link, level, data) {
     const [one, other] = link.kind === "cross" ? ["video", "text"] : [link.kind, link.kind];
     const names = [nameOf(level, other, link.second, data), nameOf(level, one, link.first, data)];
+    if (level.linkTold) return `${names.join(" and ")}: ${level.linkTold(link.first, link.second)}`;
     const numbers = [`interaction ${signed(link.interaction)}`];
     if (link.kind === "cross") {
       numbers[0] += ` (rank ${link.rank} of ${level.interactions.flat().length})`;

@@ -31,7 +31,8 @@ globalThis.hbi.table = (() => {
       html("td"),
     );
     const caption =
-      `${capitalised(level.name)} level: ${measuresOf(data.explanation)[view.measure]} of ${sidesOf(level).text[1]} ` +
+      `${capitalised(level.name)} level: ` +
+      `${level.linkTold ? "A − B of the interaction" : measuresOf(data.explanation)[view.measure]} of ${sidesOf(level).text[1]} ` +
       `and ${sidesOf(level).video[1]}; empty cells are filtered out`;
     return html(
       "div",

@@ -4,6 +4,10 @@
  * "hbi-select" with {level, video, text}, the indices of the chosen players of a level (level null:
  * nothing is chosen); "hbi-view" with the filters, by the names of FigureView; "hbi-seek" with
  * {frame, seconds}, where a frame is chosen.
+ *
+ * One of several views that are drawn beside each other (contrast_view.js) has more in its data: `bare`,
+ * which leaves filters, buttons, key and "What if" to those; `title`, `wide()` and `beside` (of
+ * coalition_links.js); and `links(level, view, data)` in the place of those that the filters show.
  */
 globalThis.hbi ??= {};
 
@@ -11,7 +15,7 @@ globalThis.hbi.coalitionView = (() => {
   "use strict";
   const { links: { shownLinks, membersOf }, layout, drawing, phone, reading, table } = globalThis.hbi;
   const { html } = globalThis.hbi.elements;
-  const { filterForm, setForm, keyOf } = globalThis.hbi.controls;
+  const { filterForm, setForm, toolbar, keyOf } = globalThis.hbi.controls;
   const { howToRead, explainedLine } = globalThis.hbi.notes;
   const NARROW = 640; // pixels; below it one word at a time
   const NOTHING = Object.freeze({ level: null, video: [], text: [] });
@@ -32,43 +36,28 @@ globalThis.hbi.coalitionView = (() => {
       this.view = data.view;
       this.chosen = this.looked = NOTHING;
       this.left = null;
-      this.form = filterForm(this.view, data.explanation, (view) => this.filter(view));
       this.key = html("div");
       this.levels = html("div", { class: "hbi-levels" });
       this.status = html("p", { class: "hbi-said", role: "status" });
       this.tip = html("div", { class: "hbi-tip", hidden: true });
-      const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
-      this.root.replaceChildren(
-        html("div", { class: "hbi-bars" }, filters, this.buttons(), howToRead(data)),
-        this.key,
-        this.levels,
-        this.status,
-        this.tip,
-      );
-      filters.open = this.wide();
+      this.root.replaceChildren(...(data.bare ? [] : this.bars()), this.levels, this.status, this.tip);
       this.draw();
-      globalThis.hbi.whatIf(this.root, data.explanation);
+      if (!data.bare) {
+        this.filters.open = this.wide();
+        globalThis.hbi.whatIf(this.root, data.explanation);
+      }
       this.tell();
     }
 
-    buttons() {
-      const toggle = (name, text, pressed) =>
-        html(
-          "button",
-          { type: "button", class: "hbi-button", "data-toggle": name, "aria-pressed": `${pressed}` },
-          text,
-        );
-      return html(
-        "div",
-        { class: "hbi-buttons" },
-        toggle("several", "Choose several", this.several),
-        toggle("table", "Table", this.table),
-        html("button", { type: "button", class: "hbi-button", "data-clear": "" }, "Choose none"),
-      );
+    /** Filters, buttons and key, of a view that is not one of several (`data.bare`). */
+    bars() {
+      this.form = filterForm(this.view, this.data.explanation, (view) => this.filter(view));
+      this.filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
+      return [html("div", { class: "hbi-bars" }, this.filters, toolbar(this), howToRead(this.data)), this.key];
     }
 
     wide() {
-      return this.root.clientWidth >= NARROW;
+      return this.data.wide?.() ?? this.root.clientWidth >= NARROW;
     }
 
     resized() {
@@ -97,7 +86,8 @@ globalThis.hbi.coalitionView = (() => {
 
     drawLevel(level, setting) {
       const left = this.left?.level === level.name ? this.left : null;
-      const links = left ? this.linksOfThoseLeft(level, left) : shownLinks(level, this.view, this.data);
+      const linksOf = this.data.links ?? shownLinks;
+      const links = left ? this.linksOfThoseLeft(level, left) : linksOf(level, this.view, this.data);
       const drawn = this.wide()
         ? drawing.drawLevel(level, this.data, this.view, setting, links)
         : phone.drawLevel(level, this.data, this.view, links);
@@ -137,15 +127,20 @@ globalThis.hbi.coalitionView = (() => {
         html(
           "h3",
           {},
-          `${name} level`,
+          `${this.data.title ? `${this.data.title}: ` : ""}${name} level`,
           html("small", {}, ` ${level.name === "entity" ? kind : text[1]} and ${video[1]} `),
-          html("span", { class: "hbi-score" }, `${symbol} = ${level.score.toFixed(3)}`),
+          html("span", { class: "hbi-score" }, level.told ?? `${symbol} = ${level.score.toFixed(3)}`),
         ),
         element,
         ...(this.table ? [table.tableOf(level, links, this.view, this.data)] : []),
-        ...reading.sentencesOf(level, this.data).map((sentence) => html("p", {}, sentence)),
-        ...explainedLine(level, this.data),
+        ...this.said(level),
       );
+    }
+
+    /** What stands below a level: of several views, the differences alone have something to say. */
+    said(level) {
+      const sentences = this.data.bare ? (level.sentences ?? []) : reading.sentencesOf(level, this.data);
+      return [...sentences.map((text) => html("p", {}, text)), ...(this.data.bare ? [] : explainedLine(level, this.data))];
     }
 
     /** Show what is chosen, or else what is looked at, at every level. */
@@ -240,9 +235,14 @@ globalThis.hbi.coalitionView = (() => {
 
     /** Take other filters, from the form or from outside. */
     filter(view) {
+      this.take(view);
+      this.send("hbi-view", { ...this.view });
+    }
+
+    /** Show other filters, of which nobody is told. */
+    take(view) {
       this.view = { ...this.view, ...view };
       this.draw();
-      this.send("hbi-view", { ...this.view });
     }
 
     setView(view) {
@@ -305,8 +305,13 @@ globalThis.hbi.coalitionView = (() => {
     }
 
     toggle(name, button) {
-      this[name] = !this[name];
-      button.closest("[data-toggle]").setAttribute("aria-pressed", `${this[name]}`);
+      button.closest("[data-toggle]").setAttribute("aria-pressed", `${!this[name]}`);
+      this.press(name, !this[name]);
+    }
+
+    /** Choose several, or show a table; or not. */
+    press(name, pressed) {
+      this[name] = pressed;
       if (name === "table") this.draw();
     }
 

@@ -36,8 +36,10 @@ SCRIPTS = (  # in the order that they need each other
     "edit_caption.js",
     "what_if.js",
     "coalition_view.js",
+    "contrast_difference.js",
+    "contrast_view.js",
 )
-STYLES = ("coalition_view.css", "what_if.css")
+STYLES = ("coalition_view.css", "what_if.css", "contrast_view.css")
 _FOLDER = ASSETS / "view"
 _ASPECTS = (0.5, 1.2)  # height by width of the thumbnails that are drawn
 
@@ -104,8 +106,12 @@ def _drawn(grade: Grade, label: str) -> dict[str, Any]:
 
 def view_json(explanation: Shown, view: FigureView | None = None) -> str:
     """`view_data` as JSON that may stand inside <script>, whatever the caption says."""
-    data = json.dumps(view_data(explanation, view), ensure_ascii=False, allow_nan=False)
-    return data.replace("<", "\\u003c")
+    return script_json(view_data(explanation, view))
+
+
+def script_json(data: dict[str, Any]) -> str:
+    """JSON that no text in it can end the <script> of."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
 
 
 @cache
@@ -138,7 +144,7 @@ const follow = () => document.documentElement.classList.toggle("dark", scheme.ma
 scheme.addEventListener("change", follow);
 follow();
 const data = JSON.parse(document.getElementById("data").textContent);
-hbi.coalitionView(document.getElementById("figure"), data);
+{draw}(document.getElementById("figure"), data);
 </script>
 </body>
 </html>
@@ -147,17 +153,23 @@ hbi.coalitionView(document.getElementById("figure"), data);
 
 def coalition_html(explanation: Shown, view: FigureView | None = None) -> str:
     """A document with the figure that answers, which needs no other file and no network."""
-    return _PAGE.format(
-        title=html.escape(explanation.caption),
-        head=view_head(),
-        data=view_json(explanation, view),
-    )
+    return document_of(explanation.caption, "hbi.coalitionView", view_json(explanation, view))
+
+
+def document_of(title: str, draw: str, data: str) -> str:
+    """A document in which a function of the scripts draws what `script_json` gave."""
+    return _PAGE.format(title=html.escape(title), head=view_head(), draw=draw, data=data)
 
 
 _NOTEBOOK = """<iframe srcdoc="{document}" style="width: 100%; height: 900px; border: 0"
- title="Coalition graph"></iframe>"""
+ title="{title}"></iframe>"""
 
 
 def notebook_html(explanation: Shown, view: FigureView | None = None) -> str:
     """The same inside a notebook, apart from its styles and scripts."""
-    return _NOTEBOOK.format(document=html.escape(coalition_html(explanation, view)))
+    return framed(coalition_html(explanation, view), "Coalition graph")
+
+
+def framed(document: str, title: str) -> str:
+    """A document inside another one."""
+    return _NOTEBOOK.format(document=html.escape(document), title=title)

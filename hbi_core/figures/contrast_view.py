@@ -232,10 +232,15 @@ def difference_links(
     return links
 
 
+def lines_of(for_a: bool) -> tuple[Grade, ...]:
+    """The lines of A or of B, from the widest."""
+    name, colour = ("A", FOR_A) if for_a else ("B", FOR_B)
+    return tuple(Grade(name, least, colour, width, 0.9, not for_a) for least, width in _WIDTHS)
+
+
 def line_of(for_a: bool, share: float = 1.0) -> Grade:
     """Solid for A, dotted for B, so that they are told apart in grey."""
-    width = next(width for least, width in _WIDTHS if share >= least)
-    return Grade("A" if for_a else "B", 0.0, FOR_A if for_a else FOR_B, width, 0.9, not for_a)
+    return next(grade for grade in lines_of(for_a) if share >= grade.least)
 
 
 def graded_alike(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -83,15 +82,6 @@ def save_figure(figure: Figure, stem: Path, settings: str = "", font: str = "san
             figure.savefig(stem.with_suffix(suffix), facecolor="white", **options)
         written.append(stem.with_suffix(suffix))
     return written
-
-
-def svg_of(figure: Figure) -> bytes:
-    """The figure as the SVG that `save_figure` writes."""
-    file = io.BytesIO()
-    with print_style():
-        metadata = {"Date": None, "Creator": None}
-        figure.savefig(file, format="svg", facecolor="white", metadata=metadata)
-    return file.getvalue()
 
 
 def _installed_fonts(font: str) -> list[str]:

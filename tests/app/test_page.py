@@ -322,19 +322,35 @@ def test_contrast(page, tmp_path):
     """From the page as it opens to the PDF of a contrast: three clicks."""
     open_tab(page, "Contrast")
     page.click("#contrast")
-    page.wait_for_selector("#contrast-figure img[alt^='A scores ']")
-    page.wait_for_function("document.querySelector('#contrast-figure img').naturalWidth > 400")
-    sentence = page.get_attribute("#contrast-figure img", "alt")
-    assert page.inner_text("#contrast-sentence").strip() == sentence
-    assert "Entity level: A scores" in page.inner_text("#contrast-notes")
+    page.wait_for_selector("#contrast-figure .hbi-of-difference .hbi-level")
+    sentence = page.inner_text("#contrast-sentence").strip()
+    assert sentence.startswith("A scores ")
+    figure = page.locator("#contrast-figure")
+    assert "Entity level: A scores" in figure.inner_text()
+    page.fill("#contrast-figure [name=top]", "3")
+    page.uncheck("#contrast-figure [name=levels][value=event]")
+    page.wait_for_timeout(1500)  # until the server keeps the filters
     with exported(page, "#contrast-export", "hbi-space-contrast.zip", tmp_path) as archive:
         assert archive.read("contrast.pdf").startswith(b"%PDF")
         assert json.loads(archive.read("contrast.json"))["sentence"] == sentence
+        names = set(
+            re.findall(
+                r'id="((?:a|b|difference)/[^"]*--[^"]*)"', archive.read("contrast.svg").decode()
+            )
+        )
+    for panel in ("a", "b", "difference"):
+        for level in ("entity", "action"):
+            lines = figure.locator(f".hbi-of-{panel} .hbi-link[data-id^={level}]")
+            ids = lines.evaluate_all("all => all.map(one => one.dataset.id)")
+            assert 1 <= len(ids) <= 3
+            named = {f"{panel}/{id.replace('--', f'--{panel}/')}" for id in ids}
+            assert named == {name for name in names if name.startswith(f"{panel}/{level}")}
+    assert not any("/event/" in name for name in names)
 
     page.fill("#other-caption textarea", "")
     page.click("#contrast")
     page.wait_for_selector("#contrast-message:has-text('A and B are the same')")
-    assert page.get_attribute("#contrast-figure img", "alt") == sentence
+    assert page.inner_text("#contrast-sentence").strip() == sentence
 
 
 def test_a_figure_drawn_in_a_hidden_tab_fills_its_width(page):

@@ -20,6 +20,7 @@ SAVED = {
     "contrast.pdf",
     "contrast.svg",
     "contrast.png",
+    "contrast.html",
     "contrast.csv",
     "contrast_links.csv",
 }
