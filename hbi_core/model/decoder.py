@@ -147,18 +147,22 @@ class Decoder(nn.Module):
         always = mask.new_ones(len(mask), 1)
         return Memory(torch.cat([nothing, *parts], 1), torch.cat([always, mask], 1))
 
-    def forward(self, memory: Memory, words: Tensor) -> Tensor:
-        """Log-probabilities of the next word, float [B, 1 + L, N]: of the first, and behind each
-        word given.
+    def forward(self, memory: Memory, words: Tensor, places: Tensor | None = None) -> Tensor:
+        """Log-probabilities of the next word: of the first, and behind each word given.
 
         Args:
             memory: of B videos.
             words: int64 [B, L], at most `longest` of them.
+            places: bool [B, 1 + L], where they are wanted; None for everywhere.
+
+        Returns:
+            float [B, 1 + L, N]; or [P, N] of the P places.
 
         Raises:
-            SettingsError: there are more.
+            SettingsError: there are more words.
         """
-        return self._classified(self._states(memory, words))
+        states = self._states(memory, words)
+        return self._classified(states if places is None else states[places])
 
     def log_probabilities(self, memory: Memory, words: Tensor, at_once: int = 256) -> Tensor:
         """How probable given captions are, word by word.

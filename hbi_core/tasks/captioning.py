@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from hbi_core.settings import COUNT, NOT_NEGATIVE, SHARE_BELOW_ONE, check
 from hbi_core.tasks.base import Results, RunSettings, Task
 from hbi_core.tasks.captioning_metrics import has_java, measure
 
+_APART = re.compile(r"(?<=\w)\s+'s\b")
 _AT_ONCE = 128  # clips that are described together
 
 
@@ -95,15 +97,20 @@ class CaptioningTask(Task):
 
     @classmethod
     def check(cls, config: RunSettings) -> None:
-        """Whether clips have captions of their own.
+        """Whether clips have captions of their own, and nothing of the model waits for a text.
 
         Raises:
-            SettingsError: montages are asked for.
+            SettingsError: montages or a reconstruction are asked for.
         """
         if config.data.montages or config.data.validation_parts > 1:
             raise SettingsError(
                 "Captioning describes clips one by one: set data.montages=0 and "
                 "data.validation_parts=1."
+            )
+        if config.model.reconstruction:
+            raise SettingsError(
+                "A reconstruction rebuilds the tokens of a pair, and a clip that is described has "
+                "no text yet: set model.reconstruction=false."
             )
 
     @classmethod
@@ -174,12 +181,12 @@ class CaptioningTask(Task):
         captions = torch.tensor([sample.captions[0] for sample in batch.samples])
         lengths = self._lengths[captions].to(memory.mask.device)
         words = self._words[captions, : int(lengths.max())].to(memory.mask.device)
-        probable = self.own(memory, words[:, :-1])  # [B, L, N]
-        right = probable.gather(-1, words.unsqueeze(-1)).squeeze(-1)
+        learnt = torch.arange(words.shape[1], device=words.device) < lengths.unsqueeze(-1)
+        probable = self.own(memory, words[:, :-1], learnt)  # [P, N]
+        right = probable.gather(-1, words[learnt].unsqueeze(-1)).sum()
         smoothing = self.settings.smoothing
-        loss = -(1 - smoothing) * right - smoothing * probable.mean(-1)
-        counted = torch.arange(words.shape[1], device=words.device) < lengths.unsqueeze(-1)
-        mean = (loss * counted).sum() / gather(lengths.sum().view(1)).float().mean()
+        loss = -(1 - smoothing) * right - smoothing * probable.mean(-1).sum()
+        mean = loss / gather(lengths.sum().view(1)).float().mean()
         return {"caption": mean, "total": mean}
 
     def validate(self, features: Features) -> Results:
@@ -215,5 +222,8 @@ class CaptioningTask(Task):
 
 
 def words_of(caption: str) -> list[str]:
-    """The words of a caption as they are written here: in lower case, without punctuation."""
-    return [word.text.lower() for word in parse_caption(caption).words]
+    """The words of a caption as they are written here: in lower case, without punctuation.
+
+    An 's that stands apart, as in Flickr8k, belongs to the word before.
+    """
+    return [word.text.lower() for word in parse_caption(_APART.sub("'s", caption)).words]
