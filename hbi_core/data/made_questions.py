@@ -19,15 +19,40 @@ from hbi_core.data.clips import Question
 
 LARGEST_SHARE = 1 / 3  # of one answer in the questions of one text
 WORDINGS: dict[str, tuple[str, ...]] = {
-    "animal": ("what animal is this?", "which animal is in the picture?", "what animal is there?"),
-    "colour": ("what colour is the {0}?", "what color is the {0}?"),
-    "count": ("how many {0} are there?", "how many {0} can be seen?"),
-    "who": ("who is {0}?",),
-    "where": ("where is this?", "where is it?", "what is the place?"),
-    "doing": ("what {is} the {0} doing?",),
+    "animal": (
+        "what animal is this?",
+        "which animal is in the picture?",
+        "what kind of animal is there?",
+        "what animal do you see?",
+    ),
+    "colour": (
+        "what colour is the {0}?",
+        "what color is the {0}?",
+        "which colour does the {0} have?",
+        "what is the color of the {0}?",
+    ),
+    "count": (
+        "how many {0} are there?",
+        "how many {0} can be seen?",
+        "how many {0} are in the picture?",
+        "how many {0} do you see?",
+    ),
+    "who": ("who is {0}?", "who is {0} here?", "who can be seen {0}?"),
+    "where": ("where {is} the {0}?", "in what place {is} the {0}?"),
+    "place": ("where is this?", "where is it?", "what place is this?", "what is the place?"),
+    "doing": ("what {is} the {0} doing?", "what {do} the {0} do?"),
     "object": ("what {is} the {0}?",),  # "man riding"
-    "wearing": ("what is the {0} wearing?", "what does the {0} wear?"),
-    "sport": ("what sport is this?", "what sport is being played?", "which sport is it?"),
+    "wearing": (
+        "what is the {0} wearing?",
+        "what does the {0} wear?",
+        "what does the {0} have on?",
+    ),
+    "sport": (
+        "what sport is this?",
+        "what sport is being played?",
+        "which sport is it?",
+        "what kind of sport do they do?",
+    ),
 }
 _LEAST, _ONE_KIND = 2, 3  # captions that must give an answer; that must name the animal
 _WORD = re.compile(r"[a-z0-9]+(?:[-'][a-z]+)*")
@@ -44,9 +69,9 @@ class Made(NamedTuple):
         """In one of the wordings of its kind, which the photograph decides."""
         wordings = WORDINGS[self.kind]
         text = wordings[_draw(id, self.kind) % len(wordings)]
-        plural = self.about.split(" ")[0] in _PLURALS
-        verb = "are" if plural else "is"
-        return Question(text.format(self.about, **{"is": verb}), self.answer, self.kind)
+        plural = not _PLURALS.isdisjoint(self.about.split())
+        verbs = {"is": "are", "do": "do"} if plural else {"is": "is", "do": "does"}
+        return Question(text.format(self.about, **verbs), self.answer, self.kind)
 
 
 def questions_about(photographs: Mapping[str, Sequence[str]]) -> dict[str, list[Question]]:
@@ -73,11 +98,14 @@ def make_questions(captions: Sequence[str]) -> list[Made]:
     made += _of_colour(read, animals)
     if not any(animals):
         made += [Made("sport", "", sport) for sport in _sure(map(facts.sports, read))]
-    made += _of_places(read)
+    place = _place(read)
     named = known.PEOPLE | known.ANIMALS, known.PEOPLE_PLURAL | known.ANIMALS_PLURAL
     everybody = [facts.mentions(words, *named) for words in read]
     subject = _subject([own[0] for own in everybody if own])
-    return made if subject is None else made + _of_subject(read, *subject)
+    if subject is None:
+        return made + [Made("place", "", where) for where in place]
+    made += [Made("where", _called(*subject), where) for where in place]
+    return made + _of_subject(read, *subject)
 
 
 def balanced(made: Mapping[str, Sequence[Made]]) -> dict[str, list[Made]]:
@@ -123,7 +151,7 @@ def _subject(first: Sequence[facts.Mention]) -> tuple[str, bool] | None:
 
 def _of_subject(read: Sequence[Sequence[str]], name: str, plural: bool) -> list[Made]:
     """What somebody does, wears and holds."""
-    who = known.PLURAL.get(name, f"{name}s") if plural else name
+    who = _called(name, plural)
     doing = _most_said(map(facts.done, read))
     made = [Made("who", verb, who) for verb in doing] + [Made("doing", who, v) for v in doing]
     if name not in known.ANIMALS and not plural:
@@ -155,13 +183,17 @@ def _of_colour(
     ]
 
 
-def _of_places(read: Sequence[Sequence[str]]) -> list[Made]:
-    """Where it is, if the places that captions name may be beside each other."""
+def _place(read: Sequence[Sequence[str]]) -> list[str]:
+    """Where it is, if the places that captions name may be beside each other; at most one."""
     counts = Counter(place for words in read for place in facts.places(words))
     (place, count), *others = counts.most_common() or [("", 0)]
     neighbours = {p for group in known.NEIGHBOURS if place in group for p in group}
     alone = all(other in neighbours and own < count for other, own in others)
-    return [Made("where", "", place)] if count >= _LEAST and alone else []
+    return [place] if count >= _LEAST and alone else []
+
+
+def _called(name: str, plural: bool) -> str:
+    return known.PLURAL.get(name, f"{name}s") if plural else name
 
 
 def _sure(said: Iterable[set[str]], least: int = _LEAST) -> list[str]:
@@ -185,4 +217,4 @@ def _draw(id: str, purpose: str) -> int:
     return int.from_bytes(digest.digest()[:8], "big")
 
 
-_PLURALS = {known.PLURAL.get(n, f"{n}s") for n in {*known.PEOPLE.values(), *known.ANIMALS.values()}}
+_PLURALS = {_called(n, True) for n in {*known.PEOPLE.values(), *known.ANIMALS.values()}}

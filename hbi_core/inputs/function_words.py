@@ -33,6 +33,7 @@ _ENGLISH = """
     there here very too also just only even still again almost quite rather really ever never
 """
 FUNCTION_WORDS = frozenset(_ENGLISH.split())
+QUESTION_WORDS = frozenset(("what", "who", "whose", "whom", "which", "where", "when", "why", "how"))
 
 # Prepositions and quantities of several words, in which a noun names nothing in the picture.
 COMPOUNDS = tuple(

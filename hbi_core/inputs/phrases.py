@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from hbi_core.inputs.function_words import function_words
+from hbi_core.inputs.function_words import QUESTION_WORDS, function_words
 from hbi_core.inputs.text import Word
 
 
@@ -30,7 +30,8 @@ def phrases(words: Sequence[Word]) -> tuple[Phrase, ...]:
     """The phrases of words of English; every word is in one of them, and none crosses a clause.
 
     Function words behind the last content word of a clause join the last phrase of it. A clause
-    of function words alone is one phrase, read from its last word.
+    of function words alone is one phrase, read from its last word. Where the first word asks, it is
+    a content word, and so is what it asks for: "what | is the man | doing".
 
     Example:
         >>> from hbi_core.inputs.text import parse_caption
@@ -46,17 +47,19 @@ def phrases(words: Sequence[Word]) -> tuple[Phrase, ...]:
     found: list[Phrase] = []
     for _, numbers in groupby(range(len(words)), lambda n: words[n].clause):
         clause = list(numbers)
-        for members, head in _spans([words[n].text for n in clause]):
+        spoken = [words[n].text.lower() for n in clause]
+        heads = [n for n, function in enumerate(function_words(spoken)) if not function]
+        if not found and spoken[0] in QUESTION_WORDS:
+            heads = sorted({0, *heads, *(n for n, word in enumerate(spoken) if word == "doing")})
+        for members, head in _spans(heads or [len(clause) - 1], len(clause)):
             begins = found and words[found[-1].head].clause != words[clause[head]].clause
             step = 2.0 if begins else 0.5 if found and members[0] == head else 1.0
             found.append(Phrase(tuple(clause[n] for n in members), clause[head], step))
     return tuple(found)
 
 
-def _spans(clause: list[str]) -> list[tuple[range, int]]:
+def _spans(heads: list[int], length: int) -> list[tuple[range, int]]:
     """The members of each phrase of a clause, and its head."""
-    heads = [n for n, function in enumerate(function_words(clause)) if not function]
-    heads = heads or [len(clause) - 1]
-    ends = [*(head + 1 for head in heads[:-1]), len(clause)]
+    ends = [*(head + 1 for head in heads[:-1]), length]
     starts = [0, *ends[:-1]]
     return [(range(*own), n) for *own, n in zip(starts, ends, heads, strict=True)]

@@ -42,7 +42,7 @@ def test_what_is_asked_about_a_dog():
         ("animal", ""): "dog",
         ("count", "dogs"): "one",
         ("colour", "dog"): "brown",
-        ("where", ""): "snow",
+        ("where", "dog"): "snow",
         ("who", "running"): "dog",
         ("doing", "dog"): "running",
         ("object", "dog carrying"): "stick",
@@ -59,7 +59,7 @@ def test_what_is_asked_about_people():
     assert found == {
         ("count", "people"): "two",
         ("sport", ""): "soccer",
-        ("where", ""): "field",
+        ("where", "boys"): "field",
         ("who", "playing"): "boys",
         ("doing", "boys"): "playing",
     }
@@ -77,7 +77,7 @@ def test_what_is_asked_about_people():
         ("A black dog runs in the snow .", ("colour", "dog")),
         ("Two dogs run .", ("count", "dogs")),
         ("A cat in the snow .", ("animal", "")),
-        ("A brown dog on the street .", ("where", "")),
+        ("A brown dog on the street .", ("where", "dog")),
         ("A dog carrying a ball in the snow .", ("object", "dog carrying")),
         ("A man runs through the snow .", ("who", "running")),
         ("Dogs in the snow .", ("doing", "dog")),
@@ -90,7 +90,8 @@ def test_a_caption_that_contradicts_takes_a_question_away(caption, lost):
 
 
 def test_what_is_compatible_is_no_contradiction():
-    assert ("where", "") in made(*DOG, "A dog on a snowy mountain near the mountain .")
+    assert ("where", "dog") in made(*DOG, "A dog on a snowy mountain near the mountain .")
+    assert made("Snow on a street", "Snow falls on a street")[("place", "")] == "street"
     child = ("A child is jumping", "The boy jumps", "A boy is jumping", "A person jumping")
     assert made(*child)[("who", "jumping")] == "boy"
     assert ("who", "jumping") not in made(*child, "A man jumps")
@@ -154,7 +155,8 @@ def test_every_kind_is_worded():
         text, answer, own = Made(kind, about, "x").worded("a.jpg")
         assert text.endswith("?")
         assert (answer, own) == ("x", kind)
-    assert Made("doing", "dogs", "x").worded("a").text == "what are the dogs doing?"
+    texts = {Made("doing", "dogs", "x").worded(str(n)).text for n in range(20)}
+    assert texts == {"what are the dogs doing?", "what do the dogs do?"}
     assert Made("object", "man riding", "x").worded("a").text == "what is the man riding?"
     wordings = {Made("sport", "", "x").worded(str(n)).text for n in range(20)}
     assert wordings == set(WORDINGS["sport"])
@@ -181,7 +183,7 @@ def test_questions_of_a_data_set(tmp_path):
         place, colour = clip.id.removesuffix(".jpg").split("-")
         assert clip.answers == (colour, place)  # all run, and all are one dog
         assert clip.kinds == ("colour", "where")
-        assert clip.captions[0] in ("what colour is the dog?", "what color is the dog?")
+        assert "dog" in clip.captions[0]
 
 
 def test_they_are_the_same_in_every_process():

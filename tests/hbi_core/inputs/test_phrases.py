@@ -44,6 +44,10 @@ PHRASES = [
     ("snow", ["SNOW"], [1]),
     ("dogs – cats", ["DOGS", "CATS"], [1, 2]),
     ("is it", ["is IT"], [1]),
+    ("What is the man doing?", ["WHAT", "is the MAN", "DOING"], [1, 1, 0.5]),
+    ("how many people are there", ["HOW", "many PEOPLE are there"], [1, 1]),
+    ("Where is it?", ["WHERE is it"], [1]),
+    ("A man who is doing it, what a trick", ["A MAN who is doing it", "what a TRICK"], [1, 2]),
     (
         "A lot of people next to a front door",
         ["A lot of PEOPLE", "next to a FRONT", "DOOR"],
