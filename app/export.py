@@ -116,7 +116,8 @@ def export(
             archive = new_folder(exports) / f"hbi-{_stem(result)}.zip"
             with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
                 for file in files:
-                    bundle.writestr(_entry(file.name), file.read_bytes())
+                    name = file.relative_to(unpacked).as_posix()
+                    bundle.writestr(_entry(name), file.read_bytes())
     return str(archive)
 
 

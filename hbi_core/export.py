@@ -69,6 +69,7 @@ FIGURE_COLUMNS = (
     "share",
     "grade",
 )
+LEFT_OUT_COLUMNS = ("side", "index", "label", "answer", "probability", "of_first")
 _REFERENCES = "references.bib"
 # How formulas begin, in full width too, and what a spreadsheet skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -95,6 +96,12 @@ class _Explanation(Told, Shown, Protocol):
     def view(self) -> FigureView: ...
 
     def to_json(self) -> str: ...
+
+
+class _Answer(Protocol):
+    def to_json(self) -> str: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 class _Comparison(Compared, Protocol):
@@ -195,6 +202,17 @@ def save_contrast(
         document = folder / "contrast.html"
         document.write_text(contrast_html(contrast, view), encoding="utf-8")
         written += [numbers, *figures, document, players, links]
+    return written
+
+
+def save_answer(answer: _Answer, directory: str | Path, width: str, font: str) -> list[Path]:
+    """Write answer.json and left_out.csv of `Answered.save`; see there."""
+    with _folder(directory, width, font) as (folder, written):
+        numbers, table = folder / "answer.json", folder / "left_out.csv"
+        numbers.write_text(answer.to_json() + "\n", encoding="utf-8")
+        rows = [[one[name] for name in LEFT_OUT_COLUMNS] for one in answer.to_dict()["left_out"]]
+        write_csv(table, to_csv(LEFT_OUT_COLUMNS, rows))
+        written += [numbers, table]
     return written
 
 

@@ -1,4 +1,4 @@
-"""explain, contrast and search: one short function each, the one way through the house."""
+"""explain, contrast, search and ask: one short function each, the one way through the house."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from explainers import WEIGHTINGS
 from explainers.timing import Progress, half_of, or_silence
+from hbi_core.answered import Answered
+from hbi_core.answering import Answerer, checked_answerer
 from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
 from hbi_core.data.clip_set import ClipSet, clips_in_folder
@@ -17,7 +19,7 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import VideoLimits, checked_file
-from hbi_core.predictor import checked_frames
+from hbi_core.predictor import Predictor, checked_frames
 from hbi_core.recent import RecentVideos
 from hbi_core.search_result import SearchResult
 
@@ -69,10 +71,7 @@ def explain(
         >>> explanation.words
         ('A', 'tabby', 'cat', 'a', 'cup', 'of', 'espresso')
     """
-    if weighting not in WEIGHTINGS:  # all that is cheap to check comes before the costly half
-        raise InputError(
-            f"The weighting is {reprlib.repr(weighting)}; use one of {', '.join(WEIGHTINGS)}."
-        )
+    _check_weighting(weighting)  # all that is cheap to check comes before the costly half
     frames, parsed = checked_frames(frames), parse_caption(caption)
     file = checked_file(video, limits or VideoLimits())
     return (recent or RecentVideos(videos=1, models=1)).explain(
@@ -202,3 +201,58 @@ def search(
     tell(0.95, "Ranking the clips")
     result = searched.best(parsed, top)
     return replace(result, skipped=found.skipped | result.skipped)
+
+
+def ask(
+    video: str | Path,
+    question: str,
+    frames: int | None = None,
+    checkpoint: str | Path | None = None,
+    weighting: str = "renormalised",
+    device: str | None = None,
+    limits: VideoLimits | None = None,
+    progress: Progress | None = None,
+    recent: RecentVideos | None = None,
+) -> Answered:
+    """Answer a question about a video, and explain the answer.
+
+    The logit of an answer is a game of frames and words, so that their interactions are exact:
+    those of the first answer, and those of the change from it to the second. What the answer would
+    be without a frame or a word is asked of the model, which is run again.
+
+    Args:
+        video: a video file.
+        question: a text of at least one word.
+        frames: see `explain`.
+        checkpoint: of the task question_answering; None takes the one that we ship. It says which
+            encoder it reads.
+        weighting: of the game; the logit is the same with both.
+        device, limits, progress, recent: see `explain`.
+
+    Returns:
+        Up to five answers with their probabilities, both explanations, and the answers without
+        each frame and each word.
+
+    Raises:
+        InputError: as `explain`; or the checkpoint answers no questions.
+
+    Example:
+        >>> found = ask("assets/clips/cafe.mp4", "what animal is there?", checkpoint=answerer)
+        >>> found.explanation.worth.name == f"logit of the answer “{found.first.text}”"
+        True
+    """
+    _check_weighting(weighting)
+    frames, parsed = checked_frames(frames), parse_caption(question)
+    file = checked_file(video, limits or VideoLimits())
+    predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
+        file, frames, limits, checked_answerer(checkpoint), "auto", choose_device(device), progress
+    )
+    assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
+    return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)
+
+
+def _check_weighting(weighting: str) -> None:
+    if weighting not in WEIGHTINGS:
+        raise InputError(
+            f"The weighting is {reprlib.repr(weighting)}; use one of {', '.join(WEIGHTINGS)}."
+        )

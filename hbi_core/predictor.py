@@ -15,17 +15,17 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from explainers import SimilarityGame
 from explainers.timing import Progress, or_silence
 from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.checks import whole_number
 from hbi_core.encoders import Encoder, TextFeatures, encode_frames, encode_text
 from hbi_core.encoders.tokens import frame_tokens, word_tokens
 from hbi_core.encoders.weights import weights_digest
-from hbi_core.explanation import Explanation, Level, TextToken, VideoToken
+from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.inputs.video import Video, VideoLimits, read_video
 from hbi_core.model import LevelTokens, Players, Tokens
+from hbi_core.played import played_level
 
 _LOG = logging.getLogger(__name__)
 MAX_FRAMES = 64  # the paper's longest video (ActivityNet, DiDeMo)
@@ -45,6 +45,7 @@ class Predictor:
     Attributes:
         encoder, heads: the model; `heads.hierarchy` is the copy, on the device.
         video: the frames that are looked at, or None before `set_video`.
+        features: float [F, Dv], what the encoder made of these frames.
         video_seconds: wall-clock time of each step of `set_video`, read only.
 
     Example:
@@ -64,6 +65,7 @@ class Predictor:
         self.encoder, self.heads = encoder, replace(heads, hierarchy=hierarchy)
         self.video: Video | None = None
         self._players: list[Players] = []
+        self.features = torch.empty(0)
         self.video_seconds: Mapping[str, float] = MappingProxyType({})
 
     def frames_of(self, frames: int | None) -> int:
@@ -140,6 +142,7 @@ class Predictor:
         with _timed(seconds, "merging"):
             players = self.video_players([features], wanted)
         self.video, self._players = video, players
+        self.features = features
         self.video_seconds = MappingProxyType(seconds)
 
     def explain(
@@ -183,11 +186,13 @@ class Predictor:
         tell(0.8, "Encoding the words, and merging them into phrases")
         with _timed(seconds, "encoding"):
             text = self.encode_caption(caption)
-        with _timed(seconds, "merging"), torch.inference_mode():
-            merged = self.heads.hierarchy.pair(self._players, self.text_players(text))
+        with _timed(seconds, "merging"):
+            merged = self.levels(text)
         tell(0.9, "Playing the game")
         with _timed(seconds, "game"), torch.inference_mode():
-            levels = tuple(_level(tokens, weighting, text.labels) for tokens in merged)
+            levels = tuple(
+                played_level(tokens, tokens.game(weighting), text.labels) for tokens in merged
+            )
         for note in text.notes:
             _LOG.warning(note)
         return Explanation(
@@ -203,6 +208,29 @@ class Predictor:
             notes=text.notes,
             seconds=seconds,
         )
+
+    @torch.inference_mode()
+    def levels(self, text: TextFeatures) -> list[LevelTokens]:
+        """The video and a text together, as the model has them.
+
+        Args:
+            text: of `encode_caption`.
+
+        Returns:
+            The tokens of each level, float64, in one row.
+
+        Raises:
+            Nothing: before `set_video` there are no tokens.
+
+        Example:
+            >>> from hbi_core.chosen_model import choose_model
+            >>> predictor = Predictor(*choose_model())
+            >>> predictor.set_video("assets/clips/cafe.mp4", frames=3)
+            >>> text = predictor.encode_caption(parse_caption("a cup"))
+            >>> [level.name for level in predictor.levels(text)]
+            ['entity', 'action', 'event']
+        """
+        return self.heads.hierarchy.pair(self._players, self.text_players(text))
 
     @cached_property
     def weights(self) -> str:
@@ -307,41 +335,6 @@ def checked_frames(frames: int | None) -> int | None:
     if frames is None:
         return None
     return whole_number(frames, "{} frames were asked for", 1, MAX_FRAMES)
-
-
-def _level(tokens: LevelTokens, weighting: str, labels: tuple[str, ...]) -> Level:
-    """Play the game of the only sample of a batch; players in the order of frames and words.
-
-    Padding is no player, though a released checkpoint counts it in the score.
-    """
-    game = tokens.game(weighting)
-    video, frames = _in_order(tokens.video.tokens)
-    text, words = _in_order(tokens.text.tokens)
-
-    alone = SimilarityGame(
-        game.similarity[0][video][:, text],
-        game.video_logits[0][video],
-        game.text_logits[0][text],
-        weighting=weighting,
-    )
-    return Level.played(
-        tokens.name,
-        tuple(VideoToken(group) for group in frames),
-        tuple(TextToken(group, " ".join(labels[word] for word in group)) for group in words),
-        alone,
-        float(game.grand_value()),
-    )
-
-
-def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
-    """Indices of the tokens that have members by their first one, and the members of each."""
-    members = {
-        index: tuple(group.nonzero().flatten().tolist())
-        for index, group in enumerate(tokens.groups[0])
-        if group.any()
-    }
-    order = sorted(members, key=members.__getitem__)
-    return order, [members[index] for index in order]
 
 
 def _in_double(tokens: Tokens) -> Tokens:

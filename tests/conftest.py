@@ -12,6 +12,7 @@ import pytest
 
 from hbi_core import pipeline
 from hbi_core.pipeline import explain
+from support.answerers import QUESTION, write_answerer
 from support.demo import CAFE, CAFE_CAPTION
 from support.releases import write_drawing
 
@@ -51,6 +52,18 @@ def explanation():
 def contrast():
     """Two captions of a demo clip. Not to be changed."""
     return pipeline.contrast(CAFE, "a tabby cat", "a cup of espresso")
+
+
+@pytest.fixture(scope="session")
+def answerer(tmp_path_factory):
+    """The file of a model that answers at random."""
+    return write_answerer(tmp_path_factory.mktemp("answerer") / "answers.safetensors")
+
+
+@pytest.fixture(scope="session")
+def answered(answerer):
+    """A question about a demo clip. Not to be changed."""
+    return pipeline.ask(CAFE, QUESTION, frames=3, checkpoint=answerer)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,13 @@ from explainers import coalition_graph, compare
 from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.data.synthetic import SYNTHETIC
-from hbi_core.export import CSV_COLUMNS, FIGURE_COLUMNS, LEVEL_COLUMNS, PLAYER_COLUMNS
+from hbi_core.export import (
+    CSV_COLUMNS,
+    FIGURE_COLUMNS,
+    LEFT_OUT_COLUMNS,
+    LEVEL_COLUMNS,
+    PLAYER_COLUMNS,
+)
 from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
 from support.demo import ROOT
@@ -82,6 +88,13 @@ def test_the_format_of_a_contrast_is_the_one_that_is_written(contrast):
     assert set(re.findall(r'"(\w+)":', block)) == keys_of(own)
     assert row_of("contrast.csv") == list(contrast_tables.PLAYER_COLUMNS)
     assert row_of("contrast_links.csv") == list(contrast_tables.LINK_COLUMNS)
+
+
+def test_the_format_of_an_answer_is_the_one_that_is_written(answered):
+    own = {**answered.to_dict(), "explanation": {}, "change": {}}
+    block = block_of("hbi-answer/1")
+    assert set(re.findall(r'"(\w+)":', block)) - {"schema"} == keys_of(own) - {"schema"}
+    assert row_of("left_out.csv") == list(LEFT_OUT_COLUMNS)
 
 
 def test_every_data_set_has_a_row():

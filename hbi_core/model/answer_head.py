@@ -38,10 +38,10 @@ class AnswerHead(nn.Module):
     def forward(self, level: LevelTokens) -> Tensor:
         """The logits of each video with its own question, float [B, C]."""
         video, text = (
-            masked_softmax(players.logits.float(), players.tokens.mask)
+            masked_softmax(_exact(players.logits), players.tokens.mask)
             for players in (level.video, level.text)
         )
-        said = torch.einsum("bv,bt,bvth->bh", video, text, self._pairs(level).float())
+        said = torch.einsum("bv,bt,bvth->bh", video, text, _exact(self._pairs(level)))
         return self.answers(self.dropout(said))
 
     def pair_values(self, level: LevelTokens, answers: Sequence[int]) -> Tensor:
@@ -55,6 +55,11 @@ class AnswerHead(nn.Module):
         video = self.video(level.video.tokens.without_padding()).unsqueeze(2)
         text = self.text(level.text.tokens.without_padding()).unsqueeze(1)
         return functional.gelu(video + text + video * text)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """At least in float32."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class AnswerHeads(nn.Module):

@@ -21,6 +21,9 @@ _NAMES = (
     "batch",
     "summary",
     "alignment",
+    "played",
+    "answered",
+    "answering",
     "difference",
     "contrasted",
     "verdict",
@@ -65,10 +68,11 @@ def test_a_public_name_says_what_it_takes_and_gives(name):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_are_true(module, explanation, contrast, monkeypatch):
-    """`explanation` is what `explain` returned for a demo clip, `contrast` what that did."""
+def test_the_examples_are_true(module, explanation, contrast, answerer, answered, monkeypatch):
+    """`explanation`, `contrast` and `answered` are what these returned for a demo clip."""
     monkeypatch.chdir(ROOT)
-    known, tested = {"explanation": explanation}, importlib.import_module(module)
+    tested = importlib.import_module(module)
+    known = {"explanation": explanation, "answerer": answerer, "answered": answered}
     if not hasattr(tested, "contrast"):
         known["contrast"] = contrast
     result = doctest.testmod(tested, extraglobs=known)
