@@ -58,6 +58,10 @@ class Settings:
     seeds: tuple[int, ...] = (0, 1, 2)
     photographs: int = 0
     """So many photographs to train on and to measure on at most; 0 takes all."""
+    measured: int = 0
+    """So many photographs to measure on at most, where that is another number."""
+    overrides: tuple[str, ...] = ()
+    """Further settings of all runs, key=value."""
     rows: tuple[int, ...] = tuple(range(LOSSES))
     """Rows to train; the first one is what the others are compared with."""
     report: str = "training_signal"
@@ -81,11 +85,19 @@ def run_of(signal: str, seed: int, settings: Settings) -> TrainConfig:
         f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
         for name, value in (changed | SIGNALS[signal]).items()
     ]
+    arguments += [f"--{override}" for override in settings.overrides]
     return read_config(TrainConfig, ["--config", str(RECIPE), *arguments])
 
 
+def _changed(settings: Settings) -> str:
+    """What else than the row is not as in the recipe."""
+    told = [f"{settings.photographs:,} photographs"] if settings.photographs else []
+    return "".join(f", {change}" for change in (*told, *settings.overrides))
+
+
 def main(settings: Settings) -> None:
-    asked = pointing.Settings(settings.root, photographs=settings.photographs, cache=settings.cache)
+    count = settings.measured or settings.photographs
+    asked = pointing.Settings(settings.root, photographs=count, cache=settings.cache)
     chosen = [list(SIGNALS)[number] for number in settings.rows]
     units: dict[str, list[Units]] = {}
     told = ""
@@ -112,8 +124,8 @@ def main(settings: Settings) -> None:
             rows.append([*key, signal, f"{value:.1f} %", ", ".join(shares), *gained])
     report(
         settings.report,
-        f"What the losses teach: {settings.epochs} epochs of configs/lite.yaml, "
-        f"{len(settings.seeds)} seeds; {told}",
+        f"What is learnt: {settings.epochs} epochs of configs/lite.yaml"
+        f"{_changed(settings)}, {len(settings.seeds)} seeds; {told}",
         ["measure", "level", "losses", "mean", "of each seed", "gain", "95 % interval"],
         rows,
     )

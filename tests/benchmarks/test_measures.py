@@ -16,6 +16,7 @@ from benchmarks.measures import (
     difference,
     estimate,
     sentences_point,
+    strayed,
     whole_shots,
     words_point,
 )
@@ -74,6 +75,15 @@ def test_the_link_is_the_one_that_is_given():
     assert set(PAIR.strengths) == {"exact interaction", "cosine similarity"}
     counts = sentences_point(PAIR, PAIR.exact.flip(0), SHOWN, PARTS)
     assert counts == [Count(0.5, 1), Count(0, 1)]
+
+
+def test_what_strays_is_interaction_of_players_that_share_nothing():
+    """Whatever its sign; a player of both photographs counts for neither kind."""
+    signed = made_up(PAIR.frames, PAIR.words, [[9, -1, 0, -1], [2, 8, 0, 3], [1, 0, 7, 2]])
+    for links in (PAIR, signed):
+        assert strayed(links, SHOWN, PARTS) == Count((0 + 1 + 1 + 0) / 4, (9 + 1 + 7 + 2) / 4)
+    mixed = made_up([(0, 2), (1, 3)], [(0,), (3,)], [[1, 2], [3, 4]])
+    assert strayed(mixed, SHOWN, PARTS) == Count(0, 0)
 
 
 def test_content_is_what_is_positive_on_content():

@@ -14,6 +14,7 @@ from benchmarks.pointing import (
     draw_foils,
     draw_montages,
     foil_is_lowest,
+    foil_strayed,
     measure_foils,
     measure_montages,
     measure_retrieval,
@@ -119,6 +120,17 @@ def test_the_lowest_of_the_nouns_is_that_of_their_players():
     assert not foil_is_lowest(links, Foil(caption, 5, (1, 3, 5)))
     assert foil_is_lowest(links, Foil(caption, 5, (1, 5)))
     assert not foil_is_lowest(links, Foil(caption, 3, (2, 3)))  # of one player: equal
+
+
+def test_how_much_the_noun_that_was_put_in_interacts():
+    """Of what the players of the other nouns do, whatever the sign."""
+    exact = torch.tensor([[0.6, -0.2, 0.4], [0.2, 0.0, -0.2]], dtype=torch.float64)
+    game = SimilarityGame(exact, torch.zeros(2), torch.zeros(3))
+    links = Links("entity", ((0,), (1,)), ((0, 1), (2, 3), (4, 5)), game, exact)
+    caption = parse_caption("a b c d e f")
+    share, of = foil_strayed(links, Foil(caption, 3, (1, 3, 5)))
+    assert (share, of) == pytest.approx((0.1, 0.35))
+    assert foil_strayed(links, Foil(caption, 3, (2, 3))) == Count(0, 0)  # of one player
 
 
 def test_foils_are_of_the_first_captions():
