@@ -20,7 +20,7 @@ from hbi_core.data.features import Features
 from hbi_core.encoders import Encoder
 from hbi_core.errors import DataError, SettingsError
 from hbi_core.losses import BanzhafLoss, LossConfig, total_loss
-from hbi_core.model import LevelTokens
+from hbi_core.model import LevelTokens, Tokens
 from hbi_core.model.answer_head import AnswerHeads
 from hbi_core.settings import COUNT, SHARE_BELOW_ONE, TEXT, check, distinct
 from hbi_core.tasks.base import Results, RunSettings, Task
@@ -168,7 +168,7 @@ class QuestionAnsweringTask(Task):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """See `Task`. A question whose answer is not in the vocabulary counts as nothing."""
-        levels = self.hierarchy(*self.tokens(batch))
+        levels = self.read(*self.tokens(batch))
         said = self.level_logits(levels)
         bias = self.own.bias
         right = self._right[[sample.captions[0] for sample in batch.samples]].to(bias.device)
@@ -195,11 +195,21 @@ class QuestionAnsweringTask(Task):
             )
         return losses | {"total": total_loss(losses, self.loss)}
 
-    @torch.inference_mode()
-    def validate(self, features: Features) -> Results:
-        """Top-1 and top-5 accuracy in percent, of all questions and of each kind.
+    def read(self, videos: Tokens, texts: Tokens) -> list[LevelTokens]:
+        """The levels of each video with its own question, of the encoder's features."""
+        return self.hierarchy(videos, texts)
 
-        An answer that is not in the vocabulary counts as wrong.
+    def validate(self, features: Features) -> Results:
+        """Top-1 and top-5 accuracy in percent, of all questions and of each kind."""
+        kinds = [kind for clip in features.clips for kind in clip.kinds]
+        return accuracies(self.ranks(features), kinds)
+
+    @torch.inference_mode()
+    def ranks(self, features: Features) -> Tensor:
+        """How high the right answer to each question ranks, int64 [C], from 1.
+
+        Ties count against the model; an answer that is not in the vocabulary has no rank that
+        counts.
         """
         device = self.own.bias.device
         right = self._classes_of(features.clips)
@@ -208,9 +218,8 @@ class QuestionAnsweringTask(Task):
             videos = features.videos(features.owners[numbers].tolist())
             texts = features.texts(numbers.tolist(), self.retrieval.words)
             both = (tokens.map(lambda x: x.to(device)) for tokens in (videos, texts))
-            ranks.append(_ranks(self.logits(self.hierarchy(*both)).cpu(), right[numbers]))
-        kinds = [kind for clip in features.clips for kind in clip.kinds]
-        return accuracies(torch.cat(ranks), kinds)
+            ranks.append(_ranks(self.logits(self.read(*both)).cpu(), right[numbers]))
+        return torch.cat(ranks)
 
     def score(self, results: Results) -> float:
         """The top-1 accuracy of all questions."""
