@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -134,22 +136,24 @@ class RetrievalTask(Task):
             strict=True,
         ):
             everyone = _of_all_processes(alone)
-            scores[level.name] = self._scores(everyone)
+            with self._naming(level.name):
+                scores[level.name] = everyone.scores()
             if level.name not in self.supervised:
                 continue
             losses[f"contrastive/{level.name}"] = contrastive_loss(
                 scores[level.name], temperature, same_video
             )
             if module.reconstruction is not None:
-                losses[f"reconstruction/{level.name}"] = hard_contrastive_loss(
-                    module,
-                    everyone.video,
-                    everyone.text,
-                    scores[level.name],
-                    same_video,
-                    temperature,
-                    self.loss.hard_negatives,
-                )
+                with self._naming(level.name):
+                    losses[f"reconstruction/{level.name}"] = hard_contrastive_loss(
+                        module,
+                        everyone.video,
+                        everyone.text,
+                        scores[level.name],
+                        same_video,
+                        temperature,
+                        self.loss.hard_negatives,
+                    )
             if self.banzhaf is not None:
                 losses[f"banzhaf/{level.name}"] = self.banzhaf(level, module.head, scale)
             if self.loss.pointing:
@@ -175,12 +179,13 @@ class RetrievalTask(Task):
     def scales(self) -> list[nn.Parameter]:
         return [self.log_scale] if self.log_scale.requires_grad else []
 
-    def _scores(self, level: LevelTokens) -> Tensor:
-        """S of every video with every text, [B, B]."""
+    @contextmanager
+    def _naming(self, level: str) -> Iterator[None]:
+        """What is not finite in a level is told with the names of the losses that read it."""
         try:
-            return level.scores()
+            yield
         except NotFiniteError as error:
-            names = [f"loss/{n}" for n in self.losses if level.name in re.split("[/>]", n)]
+            names = [f"loss/{n}" for n in self.losses if level in re.split("[/>]", n)]
             raise NotFiniteError(f"Not finite: {', '.join(names)}. {error}") from error
 
     def _pointing(self, level: LevelTokens, batch: Batch, videos: Tokens, texts: Tokens) -> Tensor:

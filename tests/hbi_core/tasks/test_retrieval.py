@@ -11,6 +11,7 @@ from torch import nn
 
 from explainers import closed_form
 from hbi_core.data.batch import Batch, Sample
+from hbi_core.errors import NotFiniteError
 from hbi_core.losses import LossConfig, contrastive_loss, distillation_loss, pointing_loss
 from hbi_core.model import pad
 from hbi_core.tasks.alignment import alignment
@@ -249,6 +250,14 @@ def test_with_reconstruction_the_interactions_are_those_of_rebuilt_tokens():
             found = float(losses[f"{kind}/{rebuilt.name}"].detach())
             assert found == pytest.approx(float(loss.detach()), rel=1e-9), kind
     assert set(losses) == {*task.losses, "total"}
+
+
+def test_rebuilt_tokens_that_are_not_finite_name_their_losses():
+    task = retrieval_task("none", reconstruction=True)
+    task.hierarchy.levels[1].reconstruction.text.project.bias.data.fill_(math.nan)
+    told = r"Not finite: .*loss/reconstruction/action.*text tokens of the action level"
+    with pytest.raises(NotFiniteError, match=told):
+        task(batch_of(*joint_batch()))
 
 
 def test_pointing_of_a_batch_without_montages_is_nothing():
