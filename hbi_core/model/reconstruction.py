@@ -97,7 +97,8 @@ class RebuiltSide(nn.Module):
         )
         cross = self.project(attended.transpose(1, 2).flatten(2))
         opened = torch.sigmoid(gate + self.cross_gate(cross))
-        return replace(own, features=own.features.lerp(cross, opened))
+        single = own.features
+        return replace(own, features=single + opened * (cross - single))
 
     def _split(self, features: Tensor) -> Tensor:
         """[B, N, D] -> [B, heads, N, D / heads]"""

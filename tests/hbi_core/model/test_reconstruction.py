@@ -85,6 +85,18 @@ def test_a_token_is_its_own_part_and_that_of_the_other_side():
         assert torch.equal(got.groups, own.groups)
 
 
+def test_in_bfloat16_tokens_keep_their_precision():
+    """As autocast computes in training: linear maps in half of it, the tokens themselves not."""
+    module = randomised(Reconstruction(8, 2)).float()
+    videos, texts = (Tokens.original(random_points(2, length).float()) for length in (5, 4))
+    expected = module(videos, texts)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module(videos, texts)
+    for one, other in zip(found, expected, strict=True):
+        assert one.features.dtype == torch.float32
+        assert (one.features - other.features).abs().max() < 0.05
+
+
 def test_named_pairs_are_each_pair_alone():
     """At every level; players that are in several pairs, or in none, are no matter."""
     hierarchy = randomised(build_hierarchy(CONFIG))
