@@ -8,7 +8,7 @@ losses, trained on the train list with each seed and measured on the validation 
 
     python -m benchmarks.training_signal ... --rows 3 4 --report reconstruction
 
-Runs that ended are not trained again, those that were stopped go on.
+Runs that ended are not trained or measured again, those that were stopped go on.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks import pointing
-from benchmarks.measures import Units, difference, estimate
+from benchmarks.measures import Count, Units, difference, estimate
 from benchmarks.report import report
+from hbi_core.settings import plain
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.config_file import read_config
 from hbi_core.training.loop import train
@@ -95,6 +96,21 @@ def _changed(settings: Settings) -> str:
     return "".join(f", {change}" for change in (*told, *settings.overrides))
 
 
+def measured_once(best: Path, asked: pointing.Settings) -> tuple[Units, str]:
+    """`pointing.measured` of a run, or what a file beside its checkpoint tells of it."""
+    file, key = best.with_name("pointing.json"), plain(asked)
+    if file.exists() and (known := json.loads(file.read_text()))["asked"] == key:
+        units = {
+            (measure, level): [Count(*count) for count in counts]
+            for measure, level, counts in known["units"]
+        }
+        return units, known["told"]
+    units, told = pointing.measured(str(best), asked)
+    listed = [[*measure, counts] for measure, counts in units.items()]
+    file.write_text(json.dumps({"asked": key, "told": told, "units": listed}))
+    return units, told
+
+
 def main(settings: Settings) -> None:
     count = settings.measured or settings.photographs
     asked = pointing.Settings(settings.root, photographs=count, cache=settings.cache)
@@ -105,7 +121,7 @@ def main(settings: Settings) -> None:
         units[signal] = []
         for seed in settings.seeds:
             best = train(run_of(signal, seed, settings))
-            measured, told = pointing.measured(str(best), asked)
+            measured, told = measured_once(best, asked)
             units[signal].append(measured)
     rows = []
     compared = units[chosen[0]]
