@@ -20,7 +20,8 @@ const root = element.querySelector(".hbi-figure");
 const draw = () => {{
   if (!props.value) return;
   const data = JSON.parse(props.value);
-  const view = data.explanation?.view ?? (root.hbiView ?? root.hbiContrast)?.view ?? data.view;
+  const kept = (root.hbiView ?? root.hbiContrast)?.view;
+  const view = data.explanation?.view ?? (kept ? {{ ...kept, left_out: [] }} : data.view);
   {draw}(root, {{ ...data, view }});
 }};
 root.addEventListener("hbi-view", ({{ detail }}) => trigger("filter", {{ view: detail }}));

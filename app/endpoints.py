@@ -6,16 +6,18 @@ text before "Args:", and a line for each argument.
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, get_type_hints
 
 import gradio as gr
 
 from app.compared import compared
-from app.contrasted import contrasted
+from app.contrasted import SAME, contrasted
 from app.export import FORMATS, exported_figure
 from app.searched import searched, uploaded_clips
-from app.session import Session, explained
+from app.session import ENCODERS, Session, explained
 from app.uploads import refused_plainly
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -38,7 +40,7 @@ class Endpoints:
         )
         for answer in answers:
             gr.api(
-                answer,
+                _with_encoders(answer),
                 api_name=answer.__name__,
                 concurrency_limit=_AT_ONCE,
                 concurrency_id="endpoints",
@@ -217,3 +219,20 @@ class Endpoints:
         self, video: Any, caption: Any, encoder: Any, frames: Any, weighting: Any
     ) -> Explanation:
         return explained(video, caption, encoder, frames, weighting, recent=self._recent)
+
+
+def _with_encoders(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """An endpoint that tells the encoders which this page offers, own models among them."""
+    names = tuple(ENCODERS.values())
+    offered: dict[str, Any] = {
+        "encoder": Literal.__getitem__(names),
+        "other_encoder": Literal.__getitem__((SAME, *names)),
+    }
+
+    @functools.wraps(answer)
+    def asked(*values: Any, **named: Any) -> Any:
+        return answer(*values, **named)
+
+    hints = get_type_hints(answer)
+    asked.__annotations__ = {name: offered.get(name, hint) for name, hint in hints.items()}
+    return asked

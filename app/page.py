@@ -20,7 +20,7 @@ from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, ExactVsEstimated, Search, Batch)
+TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Search, Batch, ExactVsEstimated)
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -113,6 +113,7 @@ def ask() -> Session:
             delete_callback=lambda _: recent.forget(KEPT_SECONDS),
         ),
         view=gr.State(FigureView(), time_to_live=KEPT_SECONDS),
+        opened=gr.State(time_to_live=KEPT_SECONDS),
         recent=recent,
     )
 

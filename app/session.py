@@ -7,6 +7,7 @@ import re
 import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import gradio as gr
@@ -56,6 +57,7 @@ class Session:
         message: tells what is wrong with what was asked.
         explanation: of what was asked last, or was chosen; None when it was deleted.
         view: the filters of its figure, a FigureView.
+        opened: what another tab wants to be shown, an Opened.
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
     """
@@ -72,7 +74,23 @@ class Session:
     message: gr.Markdown
     explanation: gr.State
     view: gr.State
+    opened: gr.State
     recent: RecentVideos
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An explanation that was made before.
+
+    Attributes:
+        file: its explanation.json.
+        video: the clip; None is not shown.
+        when: it was asked for, so that the same is another value the next time.
+    """
+
+    file: Path
+    video: Path | None
+    when: float
 
 
 class Tab(Protocol):

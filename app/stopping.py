@@ -38,7 +38,7 @@ class StoppableProgress(gr.Progress):
             StoppedError: Stop was pressed.
         """
         if stops_of(self._visitor) != self._stops:
-            raise StoppedError("StoppedError.")
+            raise StoppedError("Stopped.")
         return super().__call__(*told, **more)
 
 

@@ -28,19 +28,25 @@ globalThis.hbiPage = (() => {
     return link;
   }
 
-  /** The view of the figure, once it is drawn. */
-  function whenDrawn(act, attempts = 100) {
-    const view = document.querySelector("#figure .hbi-figure")?.hbiView;
-    if (view) act(view);
-    else if (attempts) setTimeout(() => whenDrawn(act, attempts - 1), 100);
+  const figure = () => document.querySelector("#figure .hbi-figure")?.hbiView;
+
+  /** The view of the figure, once it shows something, and something else than these data. */
+  function whenDrawn(act, data = undefined, attempts = 1200) {
+    const view = figure();
+    if (view?.data && view.data !== data) act(view);
+    else if (attempts) setTimeout(() => whenDrawn(act, data, attempts - 1), 100);
   }
 
   /** What the address asks once its values are there: filters (JSON), a tab, the explanation. */
   function opened(filters) {
     const tab = asked.get("tab");
     if (tab) document.getElementById(`${tab}-button`)?.click();
-    if (filters) whenDrawn((view) => view.setView(JSON.parse(filters)));
-    if (asked.has("explain")) document.querySelector("#explain").click();
+    const shown = filters && JSON.parse(filters);
+    const explains = asked.has("explain");
+    if (shown) whenDrawn((view) => view.setView(explains ? { ...shown, left_out: [] } : shown));
+    // Who is left out is known by number, of the explanation that is asked for.
+    if (shown?.left_out.length && explains) whenDrawn((view) => view.setView(shown), figure()?.data);
+    if (explains) document.querySelector("#explain").click();
   }
 
   /** The frames that the figure shows stand in for a video that does not play. */

@@ -238,7 +238,7 @@ class Contrast:
             >>> import tempfile
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     sorted(file.name for file in contrast.save(folder, "column"))[:2]
-            ['contrast.csv', 'contrast.json']
+            ['contrast.csv', 'contrast.html']
         """
         from hbi_core.export import save_contrast  # matplotlib takes its time
 

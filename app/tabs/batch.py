@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,20 @@ from typing import Any
 import gradio as gr
 
 from app.export import download, new_folder
+from app.searched import uploaded_clips
 from app.session import (
     KEPT_SECONDS,
     LONGEST_CAPTION,
+    Opened,
     Session,
     Values,
     checked_encoder,
     escaped,
 )
-from app.uploads import CLIPS, refused_plainly, uploaded_file
+from app.stopping import StoppableProgress, StoppedError, stop, this_visitor
+from app.uploads import refused_plainly, uploaded_file
 from hbi_core.batch import Asked, explain_pairs, read_pairs
+from hbi_core.data.clip_set import ClipSet, table_in_archive
 from hbi_core.errors import DataError, InputError, VideoError
 from hbi_core.model.config import LEVEL_NAMES
 from hbi_core.summary import Link, Pair, Row, in_words, write_summary
@@ -36,10 +41,29 @@ HEADERS = (
 )
 _WIDTHS = ("100px", "190px", *3 * ("70px",), *3 * ("165px",), "165px")  # all are seen at 1280
 _INTRODUCTION = f"""Explain many pairs: a CSV file with the columns `video` and `caption`, a line
-for each pair, {MOST_PAIRS} at most, and the videos that it names. A broken pair is told in its row
-and stops no other. What was explained is kept for an hour: after Stop, or with more lines in the
-table, it goes on from there.
+for each pair, {MOST_PAIRS} at most, and the videos that it names; or a zip of all of them. A broken
+pair is told in its row and stops no other. Click a row to see its explanation. What was explained
+is kept for an hour: after Stop, or with more lines in the table, it goes on from there.
 """
+_SHOW = """() => {
+    document.querySelector('#graphs-button')?.click();
+    document.querySelector('#figure').scrollIntoView();
+}"""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """A table and the clips that it names; archives are unpacked once.
+
+    Attributes:
+        named: the uploads.
+        table: the file.
+        clips: by name.
+    """
+
+    named: tuple[str, ...]
+    table: Path
+    clips: ClipSet
 
 
 @dataclass(frozen=True)
@@ -48,10 +72,12 @@ class Work:
 
     Attributes:
         folder: of all explanations.
+        uploads: of the last batch.
         rows: of the last batch, as far as it came.
     """
 
     folder: Path
+    uploads: Uploads
     rows: tuple[Row, ...] = ()
 
 
@@ -63,23 +89,24 @@ class Batch:
 
     def __init__(self, session: Session) -> None:
         self.recent = session.recent
+        self.session = session
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             table = gr.File(
-                label="Table (CSV)",
-                file_types=[".csv", ".tsv", ".txt"],
+                label="Table (CSV), or a zip of it and its videos",
+                file_types=[".csv", ".tsv", ".txt", ".zip"],
                 height=175,
                 elem_id="batch-table",
             )
             videos = gr.File(
-                label="Its videos (none: demo clips)",
+                label="Its videos, or a zip of them (none: demo clips)",
                 file_count="multiple",
-                file_types=["video"],
+                file_types=["video", ".zip"],
                 height=175,
                 elem_id="batch-videos",
             )
         with gr.Row():
-            button = gr.Button("Explain all", variant="primary", elem_id="batch-start", scale=3)
+            self.start = gr.Button("Explain all", variant="primary", elem_id="batch-start", scale=3)
             self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop", scale=1)
         self.message = gr.Markdown(elem_id="batch-message")
         self.progress = gr.HTML(elem_id="batch-progress")
@@ -93,63 +120,112 @@ class Batch:
         self.work = gr.State(time_to_live=KEPT_SECONDS)
         pack_button = gr.Button("Download all files and the summary", elem_id="batch-export")
         download(pack_button, pack, [self.work], "batch-export")
-        running = button.click(
+        self.start.click(
             self.explain_all,
             [table, videos, self.work, session.encoder, session.frames, session.weighting],
-            [self.message, self.progress, self.stop, self.summary, self.work],
+            [self.message, self.progress, self.start, self.stop, self.summary, self.work],
             api_visibility="private",
             show_progress="hidden",
+            trigger_mode="always_last",  # once the batch has ended, no click is lost
         )
-        self.stop.click(
-            self.stopped,
-            self.work,
-            [self.message, self.progress, self.stop],
-            cancels=[running],
-            api_visibility="private",
+        self.stop.click(stop, queue=False, api_visibility="private", show_progress="hidden").then(
+            lambda: "Stops as soon as it can …",
+            None,
+            self.message,
             queue=False,
+            api_visibility="private",
             show_progress="hidden",
         )
+        self.summary.select(
+            self.open_row,
+            self.work,
+            session.opened,
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(None, js=_SHOW)
 
     def explain_all(
         self, table: Any, videos: Any, work: Work | None, encoder: Any, frames: Any, weighting: Any
     ) -> Iterator[Values]:
         """The Explain all button: a row of the summary after each pair. Values as a request has."""
         rows: list[Row] = []
+        progress = StoppableProgress(this_visitor())
         try:
-            if not table:
-                raise InputError("Choose a table first: a CSV file with video and caption.")
-            pairs = _checked_pairs(uploaded_file(table))
+            uploads = _uploads(table, videos, work)
+            pairs = _checked_pairs(uploads.table)
             asked = Asked(checked_encoder(encoder), frames, weighting=weighting)
-            find = _finder([uploaded_file(one) for one in videos or ()] or sorted(CLIPS.iterdir()))
             folder = work.folder if work and work.folder.is_dir() else new_folder()
             yield {
                 self.message: "",
                 self.progress: _bar(0, len(pairs)),
+                self.start: gr.update(interactive=False),
                 self.stop: gr.update(interactive=True),
                 self.summary: [],
             }
-            for row in explain_pairs(pairs, folder, asked, find, recent=self.recent):
+            find = _finder(uploads.clips)
+            for row in explain_pairs(pairs, folder, asked, find, progress, self.recent):
                 rows.append(row)
                 yield {
                     self.progress: _bar(len(rows), len(pairs)),
                     self.summary: [cells(one) for one in rows],
-                    self.work: Work(folder, tuple(rows)),
+                    self.work: Work(folder, uploads, tuple(rows)),
                 }
+                progress(len(rows) / len(pairs), "Explaining")
             yield self._ended(in_words(rows))
+        except StoppedError:
+            yield self._ended(f"Stopped after {_pairs(len(rows))}. Explain all goes on from there.")
         except InputError as error:
             yield self._ended(str(error))
 
-    def stopped(self, work: Work | None) -> Values:
-        """The Stop button."""
-        done = f" after {_pairs(len(work.rows))}" if work else ""
-        return self._ended(f"Stopped{done}. Explain all goes on from there.")
+    def open_row(self, work: Work | None, event: gr.EventData) -> Opened:
+        """A row of the summary: its explanation is shown in the first tab."""
+        with refused_plainly():
+            if work is None or not work.folder.is_dir():
+                raise InputError("The explanations were deleted after an hour. Explain all again.")
+            row = _row_of(work.rows, event._data)
+            if not row.folder:
+                raise InputError(f"There is no explanation of it. {row.error}")
+            try:
+                video = _finder(work.uploads.clips)(row.pair.video)
+            except VideoError:
+                video = None
+            file = work.folder / row.folder / "explanation.json"
+            return Opened(file, video, time.monotonic())
 
     def _ended(self, message: str) -> Values:
         return {
             self.message: f"**{escaped(message)}**",
             self.progress: "",
+            self.start: gr.update(interactive=True),
             self.stop: gr.update(interactive=False),
         }
+
+
+def _row_of(rows: Sequence[Row], data: Any) -> Row:
+    """The row that was chosen, of a request: by its cells, since visitors sort the table."""
+    chosen = data.get("row_value") if isinstance(data, dict) else None
+    for row in rows:
+        if chosen == cells(row):
+            return row
+    raise InputError("There is no such row in the last batch. Explain all again.")
+
+
+def _uploads(table: Any, videos: Any, work: Work | None) -> Uploads:
+    """The table and the clips, as a request names them.
+
+    Raises:
+        InputError: with a sentence for the visitor.
+    """
+    if not table:
+        raise InputError("Choose a table first: a CSV file with video and caption.")
+    file = uploaded_file(table)
+    given = list(videos or ())
+    named = tuple(str(uploaded_file(one)) for one in (table, *given))
+    if work and work.uploads.named == named and work.uploads.table.is_file():
+        return work.uploads
+    if file.suffix.lower() != ".zip":
+        return Uploads(named, file, uploaded_clips(given))
+    return Uploads(named, table_in_archive(file, new_folder()), uploaded_clips([*given, table]))
 
 
 def _checked_pairs(table: Path) -> list[Pair]:
@@ -204,12 +280,15 @@ def _in_words(link: Link) -> str:
     return f"“{link.text}” – {frames} ({link.interaction:+.3f})"
 
 
-def _finder(files: Iterable[Path]) -> Callable[[str], Path]:
-    """Finds the file that is named in a table: by its name, whatever its folder and case."""
-    known = {_key(file.name): file for file in files}
+def _finder(clips: ClipSet) -> Callable[[str], Path]:
+    """Finds the clip that is named in a table: by its place in an archive, or else by its name,
+    whatever its folder and case."""
+    places = {_key(name): file for name, file in clips.files.items()}
+    known = {_key(name).rpartition("/")[2]: file for name, file in clips.files.items()}
 
     def find(name: str) -> Path:
-        file = known.get(_key(name))
+        place = _key(name)
+        file = places.get(place) or known.get(place.rpartition("/")[2])
         if file is None:
             raise VideoError(f"{name or 'A video without a name'} is not among the videos.")
         return file
@@ -218,7 +297,7 @@ def _finder(files: Iterable[Path]) -> Callable[[str], Path]:
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.replace("\\", "/").rpartition("/")[2]).casefold()
+    return unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
 
 
 def _pairs(count: int) -> str:

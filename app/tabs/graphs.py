@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,11 +12,12 @@ import gradio as gr
 from app.coalition_figure import caption_of, coalition_figure, drawn, view_of
 from app.examples import example_of
 from app.export import export_row
-from app.session import Session, Values, answered, escaped, explained
+from app.session import Opened, Session, Values, answered, escaped, explained
 from app.uploads import uploaded_file
 from explainers import WEIGHTINGS
 from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
+from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import without_font
 from hbi_core.figures.view import FigureView
@@ -60,6 +62,13 @@ class Graphs:
         session.opener.upload(
             self.open_file,
             session.opener,
+            [*asked, *shown, self.view],
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
+        session.opened.change(
+            self.show_opened,
+            session.opened,
             [*asked, *shown, self.view],
             api_visibility="private",
             show_progress_on=self.figure,
@@ -124,11 +133,23 @@ class Graphs:
     @answered
     def open_file(self, file: Any) -> Values:
         """An explanation.json. Its video is not in it: the player is emptied."""
-        explanation = Explanation.from_file(uploaded_file(file))
+        return self._of_file(uploaded_file(file), None)
+
+    @answered
+    def show_opened(self, opened: Opened | None) -> Values:
+        """What another tab wants to be shown."""
+        if opened is None or not opened.file.is_file():
+            raise InputError("That explanation was deleted after an hour. Make it again.")
+        video = opened.video if opened.video and opened.video.is_file() else None
+        return self._of_file(opened.file, video)
+
+    def _of_file(self, file: Path, video: Path | None) -> Values:
+        explanation = Explanation.from_file(file)
         filters: Values = {}
         if explanation.view != FigureView():  # the file has filters
             filters = {self.view: explanation.view}
-        return {self.session.video: None, **filters, **self._opened(explanation)}
+        shown = None if video is None else str(video)
+        return {self.session.video: shown, **filters, **self._opened(explanation)}
 
     def _opened(self, explanation: Explanation) -> Values:
         """An explanation from a file, with what it was made of."""

@@ -62,11 +62,9 @@ globalThis.hbi.controls = (() => {
     return form;
   }
 
+  const UNFILTERED = Object.freeze({ top: null, top_per_word: null, threshold: 0, sign: "both" });
   const DEFAULTS = {
-    top: null,
-    top_per_word: null,
-    threshold: 0,
-    sign: "both",
+    ...UNFILTERED,
     measure: "interaction",
     scale: "level",
     fade: false,
@@ -172,5 +170,5 @@ globalThis.hbi.controls = (() => {
     return svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, line);
   }
 
-  return { filterForm, setForm, toolbar, keyOf, swatch };
+  return { filterForm, setForm, toolbar, keyOf, swatch, UNFILTERED };
 })();

@@ -36,7 +36,7 @@ globalThis.hbi.drawing = (() => {
         width: layout.width,
         height: layout.height,
         role: "group",
-        "aria-label": globalThis.hbi.reading.pictureLabel(level, links, data),
+        "aria-label": globalThis.hbi.reading.pictureLabel(level, links, data, view),
       },
       svg("g", { class: "hbi-links", "aria-hidden": "true" }, ...lines),
       ...players,

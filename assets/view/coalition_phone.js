@@ -20,7 +20,7 @@ globalThis.hbi.phone = (() => {
     const kind = kindOf(level, "text");
     const element = html(
       "div",
-      { class: "hbi-phone", role: "group", "aria-label": globalThis.hbi.reading.pictureLabel(level, links, data) },
+      { class: "hbi-phone", role: "group", "aria-label": globalThis.hbi.reading.pictureLabel(level, links, data, view) },
       html(
         "div",
         { class: "hbi-stepper" },

@@ -3,7 +3,7 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.reading = (() => {
   "use strict";
-  const { rankOf } = globalThis.hbi.links;
+  const { rankOf, isFaded } = globalThis.hbi.links;
   const MINUS = "−";
   const SIDES = {
     entity: { text: ["word", "words"], video: ["frame", "frames"] },
@@ -128,20 +128,21 @@ globalThis.hbi.reading = (() => {
       .join("; ");
 
   /** What a screen reader says of a picture. */
-  function pictureLabel(level, links, data) {
+  function pictureLabel(level, links, data, view) {
     const { text_tokens: texts, video_tokens: videos } = level;
-    const all = sentencesOf(level, data).join(" ");
+    const all = sentencesOf(level, data, view).join(" ");
     return (
       `${capitalised(level.name)} level: ${texts.length} ${sidesOf(level).text[1]}, ` +
       `${videos.length} ${sidesOf(level).video[1]}, ${links.length} links shown. ${all}`
     );
   }
 
-  /** The strongest helping and hindering links of a level as sentences. */
-  function sentencesOf(level, data) {
+  /** The strongest helping and hindering links of a level as sentences, without words that are faded. */
+  function sentencesOf(level, data, { fade }) {
     if (level.sentences) return level.sentences; // of a difference
     const ranked = level.interactions
       .flatMap((row, first) => row.map((interaction, second) => ({ first, second, interaction })))
+      .filter(({ second }) => !(fade && isFaded(level.text_tokens[second], data)))
       .sort((one, other) => other.interaction - one.interaction);
     const told = ({ first, second, interaction }) =>
       `${nameOf(level, "text", second, data)} and ${nameOf(level, "video", first, data)} ` +

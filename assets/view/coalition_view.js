@@ -6,16 +6,16 @@
  * {frame, seconds}, where a frame is chosen.
  *
  * One of several views that are drawn beside each other (contrast_view.js) has more in its data: `bare`,
- * which leaves filters, buttons, key and "What if" to those; `title`, `wide()` and `beside` (of
- * coalition_links.js); and `links(level, view, data)` in the place of those that the filters show.
+ * which leaves filters, buttons, key and "What if" to those; `title`, `wide()`, `unfilter()`, and `beside`
+ * (of coalition_links.js); and `links(level, view, data)` in the place of those that the filters show.
  */
 globalThis.hbi ??= {};
 
 globalThis.hbi.coalitionView = (() => {
   "use strict";
-  const { links: { shownLinks, membersOf }, layout, drawing, phone, reading, table } = globalThis.hbi;
+  const { links: { shownLinks, membersOf, playerId }, layout, drawing, phone, reading, table } = globalThis.hbi;
   const { html } = globalThis.hbi.elements;
-  const { filterForm, setForm, toolbar, keyOf } = globalThis.hbi.controls;
+  const { filterForm, setForm, toolbar, keyOf, UNFILTERED } = globalThis.hbi.controls;
   const { howToRead, explainedLine } = globalThis.hbi.notes;
   const NARROW = 640; // pixels; below it one word at a time
   const NOTHING = Object.freeze({ level: null, video: [], text: [] });
@@ -33,9 +33,10 @@ globalThis.hbi.coalitionView = (() => {
     /** Show an explanation; what was chosen in another one is forgotten. */
     show(data) {
       this.data = data;
+      const leftOut = this.view?.left_out?.length; // of another explanation
       this.view = data.view;
       this.chosen = this.looked = NOTHING;
-      this.left = null;
+      this.left = {}; // by level: who plays, where some were left out
       this.key = html("div");
       this.levels = html("div", { class: "hbi-levels" });
       this.status = html("p", { class: "hbi-said", role: "status" });
@@ -44,9 +45,11 @@ globalThis.hbi.coalitionView = (() => {
       this.draw();
       if (!data.bare) {
         this.filters.open = this.wide();
-        globalThis.hbi.whatIf(this.root, data.explanation);
+        this.panel = globalThis.hbi.whatIf(this.root, data.explanation);
+        this.panel?.leaveOut(data.view.left_out ?? []);
       }
       this.tell();
+      if (leftOut && !this.view.left_out?.length) this.send("hbi-view", { ...this.view });
     }
 
     /** Filters, buttons and key, of a view that is not one of several (`data.bare`). */
@@ -85,7 +88,7 @@ globalThis.hbi.coalitionView = (() => {
     }
 
     drawLevel(level, setting) {
-      const left = this.left?.level === level.name ? this.left : null;
+      const left = this.left[level.name];
       const linksOf = this.data.links ?? shownLinks;
       const links = left ? this.linksOfThoseLeft(level, left) : linksOf(level, this.view, this.data);
       const drawn = this.wide()
@@ -108,12 +111,17 @@ globalThis.hbi.coalitionView = (() => {
       );
     }
 
-    /** "What if": draw a level without those who were left out; all levels, where nobody was. */
+    /** "What if": draw a level without those who were left out, and tell it with the filters. */
     play({ level: name, video, text, values }) {
       const level = this.data.explanation.levels.find((one) => one.name === name);
-      const all = level.video_tokens.length + level.text_tokens.length;
-      this.left = video.length + text.length < all ? { level: name, video, text, values } : null;
-      this.draw();
+      const out = ["video", "text"].flatMap((side) => {
+        const players = [...level[`${side}_tokens`].keys()].map((index) => ({ side, index }));
+        return players.filter(({ index }) => !{ video, text }[side].includes(index));
+      });
+      if (out.length) this.left[name] = { video, text, values };
+      else delete this.left[name];
+      const others = (this.view.left_out ?? []).filter((id) => playerOf(id).level !== name);
+      this.filter({ left_out: [...others, ...out.map(({ side, index }) => playerId(name, side, index))] });
     }
 
     sectionOf({ element, level, links }) {
@@ -139,7 +147,7 @@ globalThis.hbi.coalitionView = (() => {
 
     /** What stands below a level: of several views, the differences alone have something to say. */
     said(level) {
-      const sentences = this.data.bare ? (level.sentences ?? []) : reading.sentencesOf(level, this.data);
+      const sentences = this.data.bare ? (level.sentences ?? []) : reading.sentencesOf(level, this.data, this.view);
       return [...sentences.map((text) => html("p", {}, text)), ...(this.data.bare ? [] : explainedLine(level, this.data))];
     }
 
@@ -153,14 +161,25 @@ globalThis.hbi.coalitionView = (() => {
         if (drawn.narrow) phone.show(drawn, shown, this.data);
         else markLinks(drawn, shown);
       }
-      this.placeStatus();
+      this.say();
     }
 
     /** What is said of the choice stands below the picture that it was made in. */
-    placeStatus() {
+    say() {
       const drawn = this.drawings?.find(({ level }) => level.name === this.chosen.level);
       if (drawn) drawn.element.after(this.status);
       else this.levels.after(this.status);
+      const level = this.data.explanation.levels.find(({ name }) => name === this.chosen.level);
+      const said = level ? reading.selectionInWords(level, this.chosen, this.data) : "";
+      this.status.replaceChildren(said, ...(drawn ? this.whyNoLine(drawn) : []));
+    }
+
+    /** Why nothing is drawn of what is chosen, where filters are the reason. */
+    whyNoLine({ level, links }) {
+      const filtered = this.view.top ?? this.view.top_per_word ?? (this.view.threshold || this.view.sign !== "both");
+      if (!filtered || this.left[level.name] || links.some((link) => isOf(link, this.chosen))) return [];
+      const show = html("button", { type: "button", class: "hbi-button", "data-unfilter": "" }, "Show them");
+      return [" Its links are below the filters: ", show];
     }
 
     markPlayers({ element, level }, shown) {
@@ -217,13 +236,10 @@ globalThis.hbi.coalitionView = (() => {
       this.tell();
     }
 
-    /** Say what is chosen: in words, and as an event. */
+    /** Say what is chosen as an event. */
     tell() {
-      const { level: name, video, text } = this.chosen;
-      const { explanation } = this.data;
-      const level = explanation.levels.find((one) => one.name === name);
-      this.status.textContent = level ? reading.selectionInWords(level, this.chosen, this.data) : "";
-      const detail = { level: name, video: [...video], text: [...text] };
+      const { level, video, text } = this.chosen;
+      const detail = { level, video: [...video], text: [...text] };
       this.told = detail;
       this.send("hbi-select", detail);
     }
@@ -248,6 +264,7 @@ globalThis.hbi.coalitionView = (() => {
     setView(view) {
       setForm(this.form, { ...this.view, ...view });
       this.filter(view);
+      if (view.left_out) this.panel?.leaveOut(view.left_out);
     }
 
     send(name, detail) {
@@ -279,6 +296,7 @@ globalThis.hbi.coalitionView = (() => {
       const toggle = target.closest("[data-toggle]")?.dataset.toggle;
       if (toggle) this.toggle(toggle, target);
       else if (target.closest("[data-clear]")) this.select(NOTHING);
+      else if (target.closest("[data-unfilter]")) this.data.unfilter?.() ?? this.setView(UNFILTERED);
       else if (target.closest("[data-step]")) this.step(target.closest("[data-step]"));
       else if (target.closest(".hbi-player")) this.clickedPlayer(event);
       else if (target.closest(".hbi-picture")) this.clickedPicture(event);
@@ -362,13 +380,15 @@ globalThis.hbi.coalitionView = (() => {
     return { level, video: [], text: [], [side]: [index] };
   };
 
+  /** Whether a link is of these players: of all of them, where they are of both sides. */
+  function isOf({ kind, first, second }, { video, text }) {
+    if (kind !== "cross") return [first, second].some((i) => (kind === "video" ? video : text).includes(i));
+    return (!video.length || video.includes(first)) && (!text.length || text.includes(second));
+  }
+
   /** The links of what is shown stay, all others fade; numbers stand at their other ends. */
   function markLinks(drawn, { video, text }) {
-    const keeps = ({ kind, first, second }) => {
-      if (kind !== "cross") return [first, second].some((i) => (kind === "video" ? video : text).includes(i));
-      return (!video.length || video.includes(first)) && (!text.length || text.includes(second));
-    };
-    const kept = drawn.links.filter(keeps);
+    const kept = drawn.links.filter((link) => isOf(link, { video, text }));
     const ids = new Set(kept.map(({ id }) => id));
     for (const line of drawn.element.querySelectorAll(".hbi-link")) {
       line.classList.toggle("hbi-kept", ids.has(line.dataset.id));

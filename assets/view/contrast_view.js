@@ -9,7 +9,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.contrastView = (() => {
   "use strict";
   const { html, send } = globalThis.hbi.elements;
-  const { filterForm, keyOf, swatch, toolbar } = globalThis.hbi.controls;
+  const { filterForm, setForm, keyOf, swatch, toolbar, UNFILTERED } = globalThis.hbi.controls;
   const { explanationOf, linksOf, selectionIn, besideOf } = globalThis.hbi.difference;
   const PANELS = ["a", "b", "difference"];
   const WIDE = 640; // pixels; below it one word at a time
@@ -25,8 +25,8 @@ globalThis.hbi.contrastView = (() => {
       this.data = data;
       this.view = data.view;
       this.pressed = { several: false, table: false };
-      const form = filterForm(this.view, explanationOf(data), (view) => this.filter(view));
-      const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), form);
+      this.form = filterForm(this.view, explanationOf(data), (view) => this.filter(view));
+      const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
       this.key = html("div");
       this.panels = Object.fromEntries(PANELS.map((name) => [name, html("div", { class: `hbi-of-${name}` })]));
       const beside = html("div", { class: "hbi-panels" }, ...Object.values(this.panels));
@@ -46,7 +46,7 @@ globalThis.hbi.contrastView = (() => {
 
     /** What each of the three draws. */
     partsOf({ contrast, a, b, difference, grades, outlier, view }) {
-      const part = { grades, outlier, view, bare: true, wide: () => this.wide() };
+      const part = { grades, outlier, view, bare: true, wide: () => this.wide(), unfilter: () => this.unfilter() };
       return {
         a: { ...part, ...a, title: "A", explanation: contrast.a, beside: besideOf(contrast, "a", "b", b.pairs) },
         b: { ...part, ...b, title: "B", explanation: contrast.b, beside: besideOf(contrast, "b", "a", a.pairs) },
@@ -87,6 +87,14 @@ globalThis.hbi.contrastView = (() => {
       for (const name of PANELS) this.views[name].take(view);
       this.drawKey();
       send(this.root, "hbi-view", { ...view });
+    }
+
+    /** Show all links again, of the levels that are shown. */
+    unfilter() {
+      const view = { ...this.view, ...UNFILTERED };
+      setForm(this.form, view);
+      this.filter(view);
+      return true;
     }
 
     drawKey() {

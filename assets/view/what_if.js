@@ -2,7 +2,8 @@
  * the rest is worth. All numbers come from game.js, at once and exact.
  *
  * `hbi.whatIf(root, explanation)` puts the panel at the end of an element, in the place of the one
- * that stood there. `explanation` has the shape of explanation.json.
+ * that stood there. `explanation` has the shape of explanation.json. It returns the panel, whose
+ * `leaveOut(names)` leaves players out, or null.
  *
  * Events of the element: "hbi-select", sent where the set is changed in the panel and listened to,
  * with a set of players as its detail: {level, video: [index, ..], text: [index, ..]}, level null for
@@ -49,6 +50,13 @@ globalThis.hbi.whatIf = (() => {
       return { members, interaction: coalitionInteraction(this.game, members, this.kept) };
     }
   }
+
+  /** Of names such as "entity/text/2" the numbers behind a beginning, increasing. */
+  const indicesOf = (names, beginning) =>
+    names
+      .filter((name) => name.startsWith(beginning))
+      .map((name) => Number(name.slice(beginning.length)))
+      .sort((one, other) => one - other);
 
   const each = (of) => ({ video: of("video"), text: of("text") });
 
@@ -236,6 +244,21 @@ globalThis.hbi.whatIf = (() => {
       send(this.root, "hbi-what-if", detail);
     }
 
+    /** Leave these players out of their levels, by name, and nobody else. */
+    leaveOut(names) {
+      const levels = this.explanation.levels.map(({ name }) => name);
+      const left = levels.filter((level) => {
+        const out = each((side) => indicesOf(names, `${level}/${side}/`));
+        const before = this.stages.get(level)?.out ?? NOTHING;
+        if (same({ level, ...out }, { ...before, level })) return false;
+        this.element.open = true;
+        this.show(level);
+        this.keep(each((side) => without(this.stage.everyone[side], out[side])));
+        return size(out) > 0;
+      });
+      if (left.length) this.show(left[0]);
+    }
+
     /** Look at this set of the level that is shown, and tell who listens. */
     choose({ video, text }) {
       this.selection = video.length + text.length ? { level: this.name, video, text } : NOTHING;
@@ -336,7 +359,7 @@ globalThis.hbi.whatIf = (() => {
   return function whatIf(root, explanation) {
     panels.get(root)?.();
     panels.delete(root);
-    if (explanation.model.weighting === FUNCTION) return; // only its model can play it
+    if (explanation.model.weighting === FUNCTION) return null; // only its model can play it
     const panel = new Panel(root, explanation);
     const follow = ({ detail }) => panel.select(detail);
     root.addEventListener("hbi-select", follow);
@@ -346,5 +369,6 @@ globalThis.hbi.whatIf = (() => {
     });
     panel.element.open = editedBefore(root, explanation) !== null;
     root.append(panel.element);
+    return panel;
   };
 })();

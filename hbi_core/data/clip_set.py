@@ -18,6 +18,8 @@ from hbi_core.inputs.video import file_name
 
 _DIRECTORY = 4_000_000  # bytes of the list of members: some 30,000 of them
 _BLOCK = 1 << 20
+_TABLES = (".csv", ".tsv")
+_LARGEST_TABLE = 10_000_000  # bytes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what is unpacked block by block
 _LINK = 0o120000  # of a member's mode
 _KIND = 0o170000
@@ -129,14 +131,57 @@ def clips_in_archive(
     return _checked(clips, archive)
 
 
+def table_in_archive(archive: str | Path, target: Path) -> Path:
+    """Unpack the table of a zip archive, its one .csv or .tsv file.
+
+    Args:
+        archive: a zip file, which need not be trusted.
+        target: an empty folder.
+
+    Returns:
+        The file in `target`, with the name of the member without its folder.
+
+    Raises:
+        DataError: it is no zip archive, has no such file or several, or one that is too large.
+    """
+    archive = Path(archive)
+    with _opened(archive) as bundle:
+        tables = [
+            member
+            for member in bundle.infolist()
+            if not member.is_dir()
+            and _is_seen(_text(member.filename))
+            and _text(member.filename).lower().endswith(_TABLES)
+        ]
+        if len(tables) != 1:
+            names = first_ten([_text(member.filename) for member in tables])
+            there = f"has {len(tables)} tables: {names}" if tables else "has no table"
+            raise DataError(f"{file_name(archive)} {there}. Pack one CSV file with its videos.")
+        (member,) = tables
+        file = target / _file_name(_text(member.filename))
+        try:
+            if _unpack(bundle, member, file, _LARGEST_TABLE) > _LARGEST_TABLE:
+                raise DataError(f"{file.name} is larger than {_LARGEST_TABLE / 1e6:.0f} MB.")
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            raise DataError(f"{file.name} cannot be unpacked: {error}.") from error
+        except RuntimeError as error:  # zipfile: it has a password
+            raise DataError(f"{file.name} is encrypted. Pack it without a password.") from error
+    return file
+
+
 _NO_VIDEO = "It is no video by its name."
 
 
 def _is_video(name: str) -> bool:
-    """By its suffix; hidden files and what macOS adds to archives are none."""
+    """By its suffix; hidden files are none."""
+    own = name.replace("\\", "/").rpartition("/")[2]
+    return _is_seen(name) and video_stem(own) != own
+
+
+def _is_seen(name: str) -> bool:
+    """Whether a file is neither hidden nor one that macOS adds to archives."""
     *folders, own = name.replace("\\", "/").split("/")
-    hidden = own.startswith(".") or "__MACOSX" in folders
-    return not hidden and video_stem(own) != own
+    return not own.startswith(".") and "__MACOSX" not in folders
 
 
 def _checked(clips: ClipSet, source: Path) -> ClipSet:

@@ -5,6 +5,7 @@ The page, its address, print and explanation.json (under "view") use these names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypeVar
@@ -21,6 +22,12 @@ MEASURES = ("interaction", "cosine", "difference")
 SCALES = ("level", "word", "frame")
 _FLAG = Allowed("true or false", lambda value: isinstance(value, bool))
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
+_MOST_LEFT_OUT = 500
+_PLAYER = re.compile(rf"({'|'.join(LEVELS)})/(video|text)/\d{{1,4}}")
+
+
+def _is_player(name: Any) -> bool:
+    return isinstance(name, str) and _PLAYER.fullmatch(name) is not None
 
 
 class _HasName(Protocol):
@@ -51,6 +58,9 @@ class FigureView:
         fade: players that are function words alone are drawn lighter, and their links.
         sides: links within a side too: frame–frame and word–word interactions. Other measures
             have none.
+        left_out: players that "What if" leaves out, as the coalition graph names them:
+            "entity/text/2". Figures that answer draw the game of the others; print draws that of
+            all. An explanation may have no such player.
 
     Raises:
         SettingsError: a value is none of these.
@@ -72,6 +82,7 @@ class FigureView:
     scale: str = "level"
     fade: bool = False
     sides: bool = False
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = one_of(LEVELS)
@@ -90,6 +101,10 @@ class FigureView:
             scale=one_of(SCALES),
             fade=_FLAG,
             sides=_FLAG,
+            left_out=Allowed(
+                f"{_MOST_LEFT_OUT} names of players at most, as entity/text/2 is one",
+                lambda names: len(names) <= _MOST_LEFT_OUT and all(map(_is_player, names)),
+            ),
         )
         ordered = tuple(name for name in LEVELS if name in self.levels)
         object.__setattr__(self, "levels", ordered)
@@ -131,7 +146,7 @@ class FigureView:
             else f"{value}"
             for name, value in changed.items()
         }
-        return urlencode(texts, safe=",")
+        return urlencode(texts, safe=",/")
 
     @classmethod
     def from_query(cls, query: str | Mapping[str, str], strict: bool = False) -> FigureView:
@@ -156,7 +171,7 @@ class FigureView:
 
 def _read(name: str, text: str) -> Any:
     """A value as the address has it; what cannot be read stays text, which `check` refuses."""
-    if name == "levels":
+    if name in ("levels", "left_out"):
         return tuple(text.split(","))
     if name in ("fade", "sides"):
         return _FLAGS.get(text, text)

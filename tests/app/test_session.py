@@ -13,7 +13,7 @@ from gradio import FileData
 
 import app
 from app.__main__ import main
-from app.page import TABS
+from app.page import TABS, build_page
 from app.session import ENCODERS, answered, escaped, explained, offer
 from hbi_core.errors import InputError
 from support.demo import CAFE
@@ -90,6 +90,15 @@ def test_a_model_of_ones_own_is_the_first_choice_and_is_explained(encoders):
     assert list(encoders.values()) == [name, *ours]
     explanation = explained(*asked)
     assert (explanation.encoder, explanation.weighting) == ("a tiny CLIP", "fixed")
+
+
+def test_endpoints_tell_a_model_of_ones_own(encoders):
+    offer("a tiny CLIP", "own:examples.own_model:tiny_clip")
+    told = build_page().get_api_info()["named_endpoints"]["/contrast"]["parameters"]
+    types = {argument["parameter_name"]: argument["type"] for argument in told}
+    names = list(encoders.values())
+    assert types["encoder"]["enum"] == names
+    assert types["other_encoder"]["enum"] == ["same", *names]
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_start(encoders, monkeypatch):

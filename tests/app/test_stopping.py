@@ -52,7 +52,7 @@ def test_a_click_of_any_tab_can_be_stopped():
     tab = Tab()
     token = LocalContext.request.set(SimpleNamespace(session_hash="me"))
     try:
-        assert tab.work(9, gr.Progress()) == {tab.message: "**StoppedError.**"}
+        assert tab.work(9, gr.Progress()) == {tab.message: "**Stopped.**"}
         assert tab.work(1, gr.Progress()) == {tab.notes: "done", tab.message: ""}
     finally:
         LocalContext.request.reset(token)

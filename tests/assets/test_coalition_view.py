@@ -12,6 +12,7 @@ from explainers import closed_form, coalition_graph
 from hbi_core.figures.coalition_html import coalition_html
 from hbi_core.figures.shown_links import shown_links
 from hbi_core.figures.view import FigureView
+from support.contrasts import drawn_video, made_up
 
 VIEWS = [
     FigureView(),
@@ -294,3 +295,27 @@ def test_text_of_users_is_text(opened, explanation, tmp_path):
     assert evil in page.inner_text(".hbi-said")
     assert page.locator("img").count() == 0
     assert json.loads(page.locator("#data").text_content())["explanation"]["caption"] == evil
+
+
+def test_a_choice_without_a_line_says_why(page, explanation):
+    entity = explanation.levels[0]
+    page.fill("[name=top]", "1")
+    weakest = int(entity.interactions.values.max(0).values.argmin())
+    page.click(f"[data-id='entity/text/{weakest}']")
+    assert "Its links are below the filters" in page.inner_text(".hbi-said")
+    page.click("text=Show them")
+    assert page.locator("[data-level=entity] .hbi-kept").count() == len(entity.video_tokens)
+    assert "below the filters" not in page.inner_text(".hbi-said")
+    assert FigureView.from_dict(told(page, "hbi-view")) == FigureView()
+
+
+def test_sentences_name_no_word_that_is_faded(opened, tmp_path):
+    """Of one player for each word, so that some are function words alone."""
+    video = drawn_video(3)
+    file = tmp_path / "figure.html"
+    file.write_text(coalition_html(made_up("the cat and a dog", video)), encoding="utf-8")
+    page = opened(file.as_uri())
+    page.check("[name=fade]")
+    said = " ".join(page.locator(".hbi-level > p").all_text_contents())
+    assert "“cat”" in said or "“dog”" in said
+    assert not any(f"“{word}”" in said for word in ("the", "and", "a"))

@@ -7,6 +7,7 @@ import torch
 
 from explainers import SimilarityGame, closed_form, coalition_interaction
 from hbi_core.figures.coalition_html import coalition_html
+from hbi_core.figures.view import FigureView
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,22 @@ def test_a_caption_is_edited_only_where_a_model_can_be_asked(figure, document):
     caption.fill("another </script> caption")
     caption.press("Enter")
     assert figure.evaluate("asked") == {"caption": "another </script> caption"}
+
+
+def test_who_is_left_out_is_of_the_view(browser, explanation, entity):
+    """It is told with the filters, and left out again where the view comes back."""
+    game, without = entity
+    view = FigureView(left_out=("entity/video/2", "entity/text/1", "event/text/0"))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(600_000)
+    page.set_content(coalition_html(explanation, view))
+    assert f"→ {float(game.value(*without([2], [1]))):.4f} " in similarity(page)
+    out = page.locator(".hbi-out").evaluate_all("all => all.map(one => one.dataset.id)")
+    assert sorted(out) == sorted(view.left_out)
+    page.evaluate("addEventListener('hbi-view', ({ detail }) => { window.told = detail; })")
+    box(page, "text", 1, 0).check()
+    assert set(page.evaluate("told.left_out")) == {"entity/video/2", "event/text/0"}
+    page.fill("[name=top]", "5")
+    told = FigureView.from_dict(page.evaluate("told"))
+    assert (told.top, set(told.left_out)) == (5, {"entity/video/2", "event/text/0"})
+    page.close()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import zipfile
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio.context import LocalContext
 
+from app.stopping import stop
 from app.tabs.batch import HEADERS, MOST_PAIRS, Batch, cells, pack
+from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
 from hbi_core.summary import Link, Pair, Row
 from support.demo import CAFE
@@ -63,15 +67,49 @@ def test_rows_come_one_by_one_and_the_batch_goes_on(tab, uploaded):
 
 def test_stop_tells_how_far_it_came(tab, uploaded):
     table = uploaded("video,caption\ncafe.mp4,a cat\ncafe.mp4,a cup\n")
-    steps = tab.explain_all(table, None, None, "auto", 2, "renormalised")
-    next(steps)
-    work = next(steps)[tab.work]
-    steps.close()
-    assert "Stopped after 1 pair" in tab.stopped(work)[tab.message]
+    visitor = SimpleNamespace(session_hash="me")
+    token = LocalContext.request.set(visitor)
+    try:
+        steps = tab.explain_all(table, None, None, "auto", 2, "renormalised")
+        assert not next(steps)[tab.start]["interactive"]
+        work = next(steps)[tab.work]
+        stop(visitor)
+        (last,) = steps
+    finally:
+        LocalContext.request.reset(token)
+    assert "Stopped after 1 pair" in last[tab.message]
+    assert last[tab.start]["interactive"]
     with zipfile.ZipFile(pack(work)) as archive:
         assert len(archive.read("summary.csv").splitlines()) == 2
     _, shown = run(tab, table, work)
     assert "1 explained, 1 explained before" in shown[tab.message]
+
+
+def test_a_zip_of_videos_and_their_table(tab, tmp_path, monkeypatch):
+    """Of clips with one name, the table says which; a click on a row opens its explanation."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    day = CAFE.with_name("day.mp4")
+    archive = tmp_path / "all.zip"
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.write(CAFE, "one/clip.mp4")
+        bundle.write(day, "two/clip.mp4")
+        lines = ["video,caption", "one/clip.mp4,a cat", "two/clip.mp4,a cat", "no.mp4,a cat"]
+        bundle.writestr("pairs.csv", "\n".join(lines))
+    _, shown = run(tab, str(archive))
+    assert shown[tab.message] == "**3 pairs: 2 explained, 1 could not be explained**"
+    work = shown[tab.work]
+    for number, clip in enumerate((CAFE, day)):
+        event = gr.EventData(None, {"row_value": shown[tab.summary][number]})
+        opened = tab.open_row(work, event)
+        assert opened.video.read_bytes() == clip.read_bytes()
+        assert Explanation.from_file(opened.file).caption == "a cat"
+    _, again = run(tab, str(archive), work)
+    assert again[tab.work].uploads is work.uploads  # not unpacked again
+    for data in ({"row_value": shown[tab.summary][2]}, {"row_value": ["x"]}, {}, None):
+        with pytest.raises(gr.Error, match=r"not among the videos|no such row"):
+            tab.open_row(work, gr.EventData(None, data))
+    with pytest.raises(gr.Error, match="deleted"):
+        tab.open_row(None, gr.EventData(None, {"row_value": []}))
 
 
 @pytest.mark.parametrize(

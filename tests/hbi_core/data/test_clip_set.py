@@ -8,7 +8,12 @@ import zipfile
 
 import pytest
 
-from hbi_core.data.clip_set import ArchiveLimits, clips_in_archive, clips_in_folder
+from hbi_core.data.clip_set import (
+    ArchiveLimits,
+    clips_in_archive,
+    clips_in_folder,
+    table_in_archive,
+)
 from hbi_core.errors import DataError
 
 
@@ -141,3 +146,23 @@ def test_what_is_no_archive(tmp_path, target):
             clips_in_archive(archive, target)
     with pytest.raises(DataError, match=r"no video file in clips\.zip; it has a\.txt"):
         clips_in_archive(packed(archive, {"a.txt": b""}), target)
+
+
+def test_the_table_of_an_archive(tmp_path, target):
+    members = {"../../pairs.CSV": b"video,caption", "a.mp4": b"", "__MACOSX/pairs.csv": b"x"}
+    table = table_in_archive(packed(tmp_path / "all.zip", members), target)
+    assert table == target / "pairs.CSV"
+    assert table.read_bytes() == b"video,caption"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.mp4": b""}, "has no table"),
+        ({"a.csv": b"", "b.tsv": b""}, "has 2 tables: a.csv, b.tsv"),
+        ({"a.csv": b"x" * 10_000_001}, "larger than 10 MB"),
+    ],
+)
+def test_archives_without_one_table(tmp_path, target, members, message):
+    with pytest.raises(DataError, match=message):
+        table_in_archive(packed(tmp_path / "all.zip", members), target)

@@ -22,6 +22,7 @@ VIEWS = [
     FigureView(top=20, top_per_word=2, threshold=0.1, measure="cosine"),
     FigureView(top_per_word=1, sign="negative", scale="word"),
     FigureView(threshold=0.5, measure="difference", scale="frame", fade=True, sides=True),
+    FigureView(left_out=("entity/text/2", "event/video/0")),
 ]
 
 
@@ -56,6 +57,7 @@ def test_the_address_says_what_is_changed():
         ("sign=up", "sign is 'up': use one of both, positive, negative"),
         ("measure=<b>", "use one of interaction, cosine, difference"),
         ("scale=clip", "use one of level, word, frame"),
+        ("left_out=entity/2", "names of players"),
         ("fade=perhaps", "fade is 'perhaps': use true or false"),
     ],
 )
