@@ -11,7 +11,7 @@ together. Training the one without frames takes as long as configs/lite_question
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +36,8 @@ from hbi_core.training.loop import train
 
 CONFIG = Path(__file__).parents[1] / "configs" / "lite_questions.yaml"
 COLUMNS = ["questions", "answered by", "top-1", "95 % interval", "top-5", "number"]
-FREQUENT, BLIND, OTHER, MODEL = (
+BY_KIND, FREQUENT, BLIND, OTHER, MODEL = (
+    "most frequent answer to the kind of question",
     "most frequent answer to the question",
     "question only",
     "model, another photograph",
@@ -54,22 +55,20 @@ class QuestionOnly(QuestionAnsweringTask):
         return super().read(blank, texts)
 
 
-def frequent_ranks(known: Sequence[Clip], asked: Sequence[Clip]) -> Tensor:
+def frequent_ranks(known: Sequence[Clip], asked: Sequence[Clip], by_text: bool = True) -> Tensor:
     """Ranks of the right answers, int64 [C], by how often training gave them to the same question.
 
-    To one that training did not ask, by how often it gave them to questions of its kind.
+    To one that training did not ask, or to all without `by_text`, by how often it gave them to
+    questions of the kind.
     """
-    by_text: dict[str, Counter[str]] = defaultdict(Counter)
-    by_kind: dict[str, Counter[str]] = defaultdict(Counter)
-    for clip in known:
-        for text, answer, kind in zip(clip.captions, clip.answers, clip.kinds, strict=True):
-            by_text[text][answer] += 1
-            by_kind[kind][answer] += 1
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for text, answer, kind in _questions(known):
+        counts[text][answer] += 1
+        counts[kind][answer] += 1
     ranks = []
-    for clip in asked:
-        for text, answer, kind in zip(clip.captions, clip.answers, clip.kinds, strict=True):
-            counts = by_text[text] or by_kind[kind]
-            ranks.append(1 + sum(n >= counts[answer] for a, n in counts.items() if a != answer))
+    for text, answer, kind in _questions(asked):
+        own = (by_text and counts[text]) or counts[kind]
+        ranks.append(1 + sum(n >= own[answer] for a, n in own.items() if a != answer))
     return torch.tensor(ranks)
 
 
@@ -135,6 +134,7 @@ def main(arguments: Settings) -> None:
     trained_on = task.corpus(config.data, config.data.train)
     features = _encoded(task.corpus(config.data, "validation"), heads, arguments.cache)
     ranks = {
+        BY_KIND: frequent_ranks(trained_on.clips, features.clips, by_text=False),
         FREQUENT: frequent_ranks(trained_on.clips, features.clips),
         BLIND: _answerer(blind).ranks(features),
         OTHER: task.ranks(another_photograph(features)),
@@ -147,6 +147,12 @@ def main(arguments: Settings) -> None:
         interval = f"{100 * low:+.1f} to {100 * high:+.1f}"
         rows.append(["all", f"model, less: {over}", points, interval, "", ""])
     report("question_answering", "Questions about photographs", COLUMNS, rows)
+
+
+def _questions(clips: Sequence[Clip]) -> Iterator[tuple[str, str, str]]:
+    """Text, answer and kind."""
+    for clip in clips:
+        yield from zip(clip.captions, clip.answers, clip.kinds, strict=True)
 
 
 def _answerer(heads: Checkpoint) -> QuestionAnsweringTask:

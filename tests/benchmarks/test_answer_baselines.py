@@ -37,15 +37,13 @@ KNOWN = [
 
 def test_the_most_frequent_answers():
     """To the same question; where it was never asked, to one of its kind. Ties are against."""
-    found = frequent_ranks(
-        KNOWN,
-        [
-            asked("c", ("who runs?", "man", "who"), ("who runs?", "dog", "who")),
-            asked("d", ("who runs?", "cat", "who"), ("who sits?", "man", "who")),
-            asked("e", ("who sits?", "dog", "who"), ("why?", "so", "why")),
-        ],
-    )
-    assert found.tolist() == [1, 2, 3, 2, 3, 1]
+    asking = [
+        asked("c", ("who runs?", "man", "who"), ("who runs?", "dog", "who")),
+        asked("d", ("who runs?", "cat", "who"), ("who sits?", "man", "who")),
+        asked("e", ("who sits?", "dog", "who"), ("why?", "so", "why")),
+    ]
+    assert frequent_ranks(KNOWN, asking).tolist() == [1, 2, 3, 2, 3, 1]
+    assert frequent_ranks(KNOWN, asking, by_text=False).tolist() == [2, 3, 2, 2, 3, 1]
 
 
 @pytest.fixture
