@@ -29,7 +29,7 @@ from hbi_core.worth import Worth
 
 ANSWERER = ASSETS / "lite_answers.safetensors"
 _SHOWN = 5  # answers
-_TRAIN = "python -m hbi_core.train --config configs/lite_answers.yaml --data.root DIR"
+_TRAIN = "python -m hbi_core.train --config configs/lite_questions.yaml --data.root DIR"
 
 
 def checked_answerer(checkpoint: str | Path | None) -> Path:
