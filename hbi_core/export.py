@@ -123,7 +123,10 @@ def save_explanation(
     with _folder(directory, width, font) as (folder, written):
         numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
-        figure = coalition_print(explanation, width, view, font, pairs)
+        values = {
+            level.name: (level.video_values, level.text_values) for level in explanation.levels
+        }
+        figure = coalition_print(explanation, width, view, font, pairs, values)
         figures = save_figure(figure, folder / "figure", _settings(explanation, width, font), font)
         links, table = folder / "figure.csv", folder / "interactions.csv"
         write_csv(links, to_csv(FIGURE_COLUMNS, _links(explanation, pairs)))

@@ -13,6 +13,7 @@ globalThis.hbi.controls = (() => {
   };
   const COUNTS = { top: "Links of a level", top_per_word: "Links of a word" };
   const FLAGS = { fade: "Fade function words", sides: "Links within frames, within words" };
+  const PRINTED = { values: "Values in exported figures" };
 
   /** What lines can show, shortly. */
   const measured = (explanation) => {
@@ -21,7 +22,7 @@ globalThis.hbi.controls = (() => {
   };
 
   /** The form of a view; `changed` gets the view that the form says after every change. */
-  function filterForm(view, explanation, changed) {
+  function filterForm(view, explanation, changed, flags = { ...FLAGS, ...PRINTED }) {
     const levels = explanation.levels.map(({ name }) => name);
     const form = html(
       "form",
@@ -49,7 +50,7 @@ globalThis.hbi.controls = (() => {
         ),
       ),
       labelled("Threshold", ...threshold(view.threshold)),
-      ...Object.entries(FLAGS).map(([name, label]) => checkbox(name, label, view[name])),
+      ...Object.entries(flags).map(([name, label]) => checkbox(name, label, view[name] ?? false)),
       html("button", { type: "reset", class: "hbi-button" }, "Show all"),
     );
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -69,6 +70,7 @@ globalThis.hbi.controls = (() => {
     scale: "level",
     fade: false,
     sides: false,
+    values: false,
   };
 
   const labelled = (text, ...fields) =>
@@ -114,6 +116,7 @@ globalThis.hbi.controls = (() => {
       scale: field("scale").value,
       fade: field("fade").checked,
       sides: field("sides").checked,
+      values: field("values")?.checked ?? false,
     };
   }
 
@@ -125,7 +128,7 @@ globalThis.hbi.controls = (() => {
     for (const name of ["measure", ...Object.keys(CHOICES), ...Object.keys(COUNTS), "threshold"]) {
       form.elements.namedItem(name).value = view[name] ?? "";
     }
-    for (const name of Object.keys(FLAGS)) form.elements.namedItem(name).checked = view[name];
+    for (const box of form.querySelectorAll("[type=checkbox]:not([name=levels])")) box.checked = view[box.name];
     form.querySelector("output").value = `${Math.round(100 * view.threshold)} %`;
   }
 
@@ -170,5 +173,5 @@ globalThis.hbi.controls = (() => {
     return svg("svg", { width: 26, height: 12, "aria-hidden": "true" }, line);
   }
 
-  return { filterForm, setForm, toolbar, keyOf, swatch, UNFILTERED };
+  return { filterForm, setForm, toolbar, keyOf, swatch, UNFILTERED, FLAGS };
 })();

@@ -9,7 +9,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.contrastView = (() => {
   "use strict";
   const { html, send } = globalThis.hbi.elements;
-  const { filterForm, setForm, keyOf, swatch, toolbar, UNFILTERED } = globalThis.hbi.controls;
+  const { filterForm, setForm, keyOf, swatch, toolbar, FLAGS, UNFILTERED } = globalThis.hbi.controls;
   const { explanationOf, linksOf, selectionIn, besideOf } = globalThis.hbi.difference;
   const PANELS = ["a", "b", "difference"];
   const WIDE = 640; // pixels; below it one word at a time
@@ -25,7 +25,7 @@ globalThis.hbi.contrastView = (() => {
       this.data = data;
       this.view = data.view;
       this.pressed = { several: false, table: false };
-      this.form = filterForm(this.view, explanationOf(data), (view) => this.filter(view));
+      this.form = filterForm(this.view, explanationOf(data), (view) => this.filter(view), FLAGS);
       const filters = html("details", { class: "hbi-panel" }, html("summary", {}, "Filters"), this.form);
       this.key = html("div");
       this.panels = Object.fromEntries(PANELS.map((name) => [name, html("div", { class: `hbi-of-${name}` })]));

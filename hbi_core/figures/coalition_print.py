@@ -21,6 +21,7 @@ from torch import Tensor
 
 from explainers import player_id
 from explainers.coalition_graph import GameLevel
+from hbi_core.figures.bars import Scale, draw_bars
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import GRADES, KEY_TITLE, OUTLIER, Grade
 from hbi_core.figures.layout import FigureLayout, LevelLayout, lay_out
@@ -33,6 +34,7 @@ _SMALLEST_FONT = 5.0
 _THUMBNAIL_DPI = 300
 _FADED = 0.35  # of the opacity of a link
 _FADED_WORD = "0.6"
+_BAR_PAD = 0.7  # em between bars and players
 _LINE = 1.5  # em between lines below the key
 _CHARACTER = 0.52  # em, the mean width of one in these lines
 _ARC_AGAINST = {
@@ -47,6 +49,7 @@ def coalition_print(
     view: FigureView | None = None,
     font: str = "sans",
     pairs: Mapping[str, Tensor] | None = None,
+    values: Mapping[str, Sequence[Tensor]] | None = None,
 ) -> Figure:
     """Draw an explanation.
 
@@ -57,6 +60,8 @@ def coalition_print(
         font: "sans" or "serif".
         pairs: of each level that is shown, by its name, as `shown_links` needs them for the links
             within a side.
+        values: of each level that is shown, by its name, those of its V video players and of its T
+            text players, which a view with `values` draws as bars.
 
     Raises:
         InputError: the explanation has none of the levels.
@@ -86,6 +91,8 @@ def coalition_print(
             draw_title(axes, placed, title, em)
             draw_links(axes, links, em, faded_players(level, words))
             draw_players(axes, placed, layout, explanation.video.frames, faded=words)
+            if view.values:
+                _draw_values(axes, placed, (values or {})[level.name], em)
         y = layout.height - 0.8 * em
         draw_key(axes, layout.width, y, em, key_title(view), key_of(view))
         for number, line in enumerate(told, 1):
@@ -98,6 +105,25 @@ def coalition_print(
                 color="0.25",
             )
     return figure
+
+
+def _draw_values(axes: Axes, level: LevelLayout, values: Sequence[Tensor], em: float) -> None:
+    """The values of a level as bars: above its words and below its frames, on one scale."""
+    video, text = (some.tolist() for some in values)
+    height = level.bars - _BAR_PAD * em
+    scale = Scale([*video, *text], height)
+    for tokens, some, top in (
+        (level.text_tokens, text, level.top),
+        (level.video_tokens, video, level.bottom - height),
+    ):
+        draw_bars(axes, tokens, some, scale, top, em, _bar)
+
+
+def _bar(value: float) -> dict[str, Any]:
+    """Filled, or hatched where it is negative."""
+    if value > 0:
+        return {"facecolor": "0.45", "edgecolor": "0.45"}
+    return {"facecolor": "white", "edgecolor": "0.25", "hatch": "/////"}
 
 
 def _told(

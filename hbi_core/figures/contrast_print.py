@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from hbi_core.figures.bars import Scale, draw_bars
 from hbi_core.figures.coalition_print import (
     draw_key,
     draw_links,
@@ -30,7 +30,6 @@ from hbi_core.figures.contrast_view import (
     WEAKEST,
     Contrasted,
     DifferenceLevel,
-    DifferencePlayer,
     Pairs,
     colours_of,
     difference_links,
@@ -43,7 +42,7 @@ from hbi_core.figures.contrast_view import (
     renamed,
 )
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.layout import FigureLayout, LevelLayout, Token, lay_out
+from hbi_core.figures.layout import FigureLayout, LevelLayout, lay_out
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 from hbi_core.figures.view import FigureView, faded_words, shown_levels
 from hbi_core.figures.view_in_words import in_words, key_of
@@ -84,7 +83,7 @@ def contrast_print(
     Raises:
         InputError: the contrast has none of the levels.
     """
-    view, beside = view or FigureView(), width == "text"
+    view, beside = replace(view or FigureView(), values=False), width == "text"
     drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside, view, pairs)
     with print_style(font):
         return drawing.figure()
@@ -249,12 +248,13 @@ class _Drawing:
         pictures = self.joined.video.frames
         draw_players(axes, placed, self.difference, pictures, colours, faded)
         players = (*level.video_players, *level.text_players)
-        scale = _Scale([player.difference for player in players], _BARS * _UNIT)
+        scale = Scale([player.difference for player in players], _BARS * _UNIT)
         for tokens, some, start in (
             (placed.text_tokens, level.text_players, first - room),
             (placed.video_tokens, level.video_players, last + _PAD * _UNIT),
         ):
-            _draw_bars(axes, tokens, some, scale, start)
+            values = [player.difference for player in some]
+            draw_bars(axes, tokens, values, scale, start, _UNIT, _style)
 
     def _draw_keys(self, page: Axes, top: float) -> None:
         small = 0.8 * _UNIT
@@ -279,59 +279,11 @@ class _Drawing:
             page.text(0.5 * small, y, line, **style)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """How long bars are, and where they begin: the bars of a level share one."""
-
-    values: Sequence[float]
-    height: float
-
-    @property
-    def per_unit(self) -> float:
-        extent = max(0.0, *self.values) - min(0.0, *self.values)
-        return self.height / extent if extent > 0 else 0.0
-
-    @property
-    def zero(self) -> float:
-        """Points from the top of the row of bars to their beginning."""
-        return max(0.0, *self.values) * self.per_unit
-
-
-def _draw_bars(
-    axes: Axes,
-    tokens: Sequence[Token],
-    players: Sequence[DifferencePlayer],
-    scale: _Scale,
-    top: float,
-) -> None:
-    zero = top + scale.zero
-    ends = min(token.left for token in tokens), max(token.left + token.width for token in tokens)
-    axes.plot(ends, (zero, zero), color="0.25", lw=0.5)
-    for token, player in zip(tokens, players, strict=True):
-        length = player.difference * scale.per_unit
-        width = min(0.6 * token.width, 1.6 * _UNIT)
-        axes.add_patch(
-            Rectangle(
-                (token.middle - width / 2, zero - max(length, 0.0)),
-                width,
-                abs(length),
-                facecolor=FOR_A if length > 0 else "white",
-                edgecolor=FOR_A if length > 0 else FOR_B,
-                linewidth=0.7,
-                hatch=None if length > 0 else "/////",
-                gid=f"{token.id}/bar",
-            )
-        )
-    for value in {max(scale.values), min(scale.values)} - {0.0}:
-        axes.text(
-            ends[0] - 0.4 * _UNIT,
-            zero - value * scale.per_unit,
-            _signed(value),
-            ha="right",
-            va="center",
-            fontsize=0.75 * _UNIT,
-            color="0.25",
-        )
+def _style(value: float) -> dict[str, Any]:
+    """Filled for A, hatched for B."""
+    if value > 0:
+        return {"facecolor": FOR_A, "edgecolor": FOR_A}
+    return {"facecolor": "white", "edgecolor": FOR_B, "hatch": "/////"}
 
 
 def _level(layout: FigureLayout, name: str) -> LevelLayout:

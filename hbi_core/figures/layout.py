@@ -54,7 +54,7 @@ class LevelLayout:
     """Where the players of one level stand; `lines.links_of` draws lines between them.
 
     `boxes` are the players that boxes are drawn around; `arcs` is the room above the words and
-    below the frames, for links within a side.
+    below the frames, for links within a side, and `bars` that beyond it, for values.
     """
 
     name: str
@@ -62,6 +62,7 @@ class LevelLayout:
     top: float
     bottom: float
     arcs: float
+    bars: float
     words: tuple[Cell, ...]
     frames: tuple[Cell, ...]
     text_tokens: tuple[Token, ...]
@@ -86,6 +87,7 @@ _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
 _PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
 _PAD = 0.35  # em between a box and its cells
+_BARS = 2.6  # em above words and below frames, where values are shown
 _ARCS = 3.2  # em above words and below frames, where links within a side are shown
 
 
@@ -104,8 +106,8 @@ def lay_out(
         em: the unit of all distances, and the size of the words where they fit, points.
         smallest_font: how small words are set before they are turned by 90 degrees, points. Turned
             words are set as small as they must be.
-        view: which levels there are, and whether there is room for links within a side; None: all
-            levels and none.
+        view: which levels there are, and whether there is room for links within a side and for
+            values; None: all levels and neither.
 
     Raises:
         InputError: the explanation has none of these levels.
@@ -144,6 +146,7 @@ def lay_out(
             frame_aspect=aspect,
             em=em,
             arcs=_ARCS * em if view.shows_sides else 0.0,
+            bars=_BARS * em if view.values else 0.0,
         )
         levels.append(layout)
         height = layout.bottom + 1.6 * em
@@ -179,11 +182,12 @@ def _lay_out_level(
     frame_aspect: float,
     em: float,
     arcs: float,
+    bars: float,
 ) -> LevelLayout:
     merged = len(level.text_tokens) < len(labels) or len(level.video_tokens) < len(times)
     pad = _PAD * em if merged else 0.0
     gap = (_PHRASE_GAP if is_entity else _GAP) * em if merged else 0.0
-    word_top = top + arcs + pad
+    word_top = top + bars + arcs + pad
     words, text_tokens = _lay_out_row(
         level.name,
         "text",
@@ -224,8 +228,9 @@ def _lay_out_level(
         name=level.name,
         score=level.score,
         top=top,
-        bottom=frame_top + frame_height + video_pad + arcs,
+        bottom=frame_top + frame_height + video_pad + arcs + bars,
         arcs=arcs,
+        bars=bars,
         words=words,
         frames=frames,
         text_tokens=text_tokens,

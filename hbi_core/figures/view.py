@@ -58,6 +58,8 @@ class FigureView:
         fade: players that are function words alone are drawn lighter, and their links.
         sides: links within a side too: frame–frame and word–word interactions. Other measures
             have none.
+        values: print has a bar for each player too, its Banzhaf value; figures that answer always
+            have one.
         left_out: players that "What if" leaves out, as the coalition graph names them:
             "entity/text/2". Figures that answer draw the game of the others; print draws that of
             all. An explanation may have no such player.
@@ -82,6 +84,7 @@ class FigureView:
     scale: str = "level"
     fade: bool = False
     sides: bool = False
+    values: bool = False
     left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +104,7 @@ class FigureView:
             scale=one_of(SCALES),
             fade=_FLAG,
             sides=_FLAG,
+            values=_FLAG,
             left_out=Allowed(
                 f"{_MOST_LEFT_OUT} names of players at most, as entity/text/2 is one",
                 lambda names: len(names) <= _MOST_LEFT_OUT and all(map(_is_player, names)),
@@ -173,7 +177,7 @@ def _read(name: str, text: str) -> Any:
     """A value as the address has it; what cannot be read stays text, which `check` refuses."""
     if name in ("levels", "left_out"):
         return tuple(text.split(","))
-    if name in ("fade", "sides"):
+    if name in ("fade", "sides", "values"):
         return _FLAGS.get(text, text)
     if name in ("top", "top_per_word"):
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text

@@ -57,4 +57,6 @@ def in_words(view: FigureView, worth: Worth = SIMILARITY) -> tuple[str, ...]:
         said.append("arcs are interactions within a side")
     if view.fade:
         said.append("function words are lighter")
+    if view.values:
+        said.append("bars are Banzhaf values: what a player adds on average")
     return tuple(said)

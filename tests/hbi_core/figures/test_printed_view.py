@@ -99,3 +99,30 @@ def test_a_figure_of_no_level_is_refused(explanation):
     entity = replace(explanation, levels=explanation.levels[:1])
     with pytest.raises(InputError, match="event is to be shown, and there is entity"):
         coalition_print(entity, view=FigureView(levels=("event",)))
+
+
+@pytest.mark.parametrize("sides", [False, True])
+def test_bars_are_as_long_as_the_values(explanation, sides):
+    values = {level.name: (level.video_values, level.text_values) for level in explanation.levels}
+    pairs = {
+        level.name: closed_form(level.game(explanation.weighting), pairs="all").values
+        for level in explanation.levels
+    }
+    view = FigureView(values=True, sides=sides)
+    figure = coalition_print(explanation, "column", view, pairs=pairs, values=values)
+    bars = {
+        patch.get_gid(): patch
+        for patch in figure.axes[0].patches
+        if (patch.get_gid() or "").endswith("/bar")
+    }
+    for level in explanation.levels:
+        found = [
+            (float(value), bars.pop(f"{level.name}/{side}/{number}/bar"))
+            for side, some in zip(("video", "text"), values[level.name], strict=True)
+            for number, value in enumerate(some)
+        ]
+        scale = max(bar.get_height() / abs(value) for value, bar in found)
+        for value, bar in found:
+            assert bar.get_height() == pytest.approx(scale * abs(value))
+            assert bool(bar.get_hatch()) == (value < 0)
+    assert not bars

@@ -22,7 +22,7 @@ VIEWS = [
     FigureView(top=20, top_per_word=2, threshold=0.1, measure="cosine"),
     FigureView(top_per_word=1, sign="negative", scale="word"),
     FigureView(threshold=0.5, measure="difference", scale="frame", fade=True, sides=True),
-    FigureView(left_out=("entity/text/2", "event/video/0")),
+    FigureView(values=True, left_out=("entity/text/2", "event/video/0")),
 ]
 
 
