@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+_EXACT = ("closed_form", "enumeration")
+
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
@@ -51,3 +53,15 @@ class Interactions:
     index: str = "banzhaf"
     player_values: Tensor | None = None
     player_standard_error: Tensor | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the method gives the values themselves, and no estimates of them.
+
+        Example:
+            >>> import torch
+            >>> from explainers import SimilarityGame, closed_form
+            >>> closed_form(SimilarityGame(torch.ones(1, 1), torch.zeros(1), torch.zeros(1))).exact
+            True
+        """
+        return self.method in _EXACT

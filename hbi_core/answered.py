@@ -228,10 +228,10 @@ class Answered:
             ...     sorted(file.name for file in answered.save(folder))[0]
             'answer.json'
         """
-        from hbi_core.export import save_answer  # matplotlib takes its time
+        from hbi_core.export import LEFT_OUT_COLUMNS, save_result  # matplotlib takes its time
 
-        directory = Path(directory)
-        written = save_answer(self, directory, width, font)
+        directory, tables = Path(directory), {"left_out": LEFT_OUT_COLUMNS}
+        written = save_result(self, "answer", tables, directory, width, font)
         written += self.explanation.save(directory, width, view, font)
         if self.change is not None:
             written += self.change.save(directory / "change", width, view, font)

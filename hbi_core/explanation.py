@@ -15,8 +15,8 @@ from hbi_core.figures.view import FigureView
 from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
 from hbi_core.json_reading import Json, JsonError, parse_json
-from hbi_core.level import FUNCTION, Level, TextToken, VideoToken
-from hbi_core.worth import SIMILARITY, Worth
+from hbi_core.level import Level, TextToken, VideoToken
+from hbi_core.worth import FUNCTION, SIMILARITY, Worth
 
 __all__ = ["Explanation", "Level", "TextToken", "VideoToken"]
 
@@ -282,6 +282,8 @@ def _read(document: Json) -> Explanation:
     notes = document.get("notes")
     weighting = model["weighting"].one_of((*WEIGHTINGS, FUNCTION))
     worth = Worth.from_json(document.get("worth"))
+    if worth.game == FUNCTION != weighting:
+        model["weighting"].fail("is of a game of tokens, but worth is of a function")
     read = tuple(
         Level.from_json(level, len(video.times), len(words), weighting, worth.game)
         for level in levels

@@ -70,6 +70,8 @@ FIGURE_COLUMNS = (
     "grade",
 )
 LEFT_OUT_COLUMNS = ("side", "index", "label", "answer", "probability", "of_first")
+WORD_COLUMNS = ("text", "probability", "without_video")
+CAPTION_COLUMNS = ("text", "log_probability", "score")
 _REFERENCES = "references.bib"
 # How formulas begin, in full width too, and what a spreadsheet skips before one.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -98,7 +100,7 @@ class _Explanation(Told, Shown, Protocol):
     def to_json(self) -> str: ...
 
 
-class _Answer(Protocol):
+class _Result(Protocol):
     def to_json(self) -> str: ...
 
     def to_dict(self) -> dict[str, Any]: ...
@@ -148,7 +150,11 @@ def save_explanation(
 
 
 def _pairs(explanation: Shown, view: FigureView) -> dict[str, Tensor]:
-    """The interactions of all pairs, of each level that a view shows links within a side of."""
+    """The interactions of all pairs, of each level that a view shows links within a side of.
+
+    Raises:
+        InputError: only its model can play the game of the explanation.
+    """
     return {
         level.name: closed_form(level.game(explanation.weighting), pairs="all").values
         for level in explanation.levels
@@ -208,14 +214,30 @@ def save_contrast(
     return written
 
 
-def save_answer(answer: _Answer, directory: str | Path, width: str, font: str) -> list[Path]:
-    """Write answer.json and left_out.csv of `Answered.save`; see there."""
+def save_result(
+    result: _Result,
+    name: str,
+    tables: Mapping[str, Sequence[str]],
+    directory: str | Path,
+    width: str,
+    font: str,
+) -> list[Path]:
+    """Write what `ask` or `describe` returned, beside the files of its explanations.
+
+    Args:
+        result: what to write.
+        name: of the JSON file.
+        tables: names of the lists in it that become tables too, and the columns of each.
+        directory, width, font: as of `Explanation.save`.
+    """
+    told = result.to_dict()
     with _folder(directory, width, font) as (folder, written):
-        numbers, table = folder / "answer.json", folder / "left_out.csv"
-        numbers.write_text(answer.to_json() + "\n", encoding="utf-8")
-        rows = [[one[name] for name in LEFT_OUT_COLUMNS] for one in answer.to_dict()["left_out"]]
-        write_csv(table, to_csv(LEFT_OUT_COLUMNS, rows))
-        written += [numbers, table]
+        written.append(folder / f"{name}.json")
+        written[0].write_text(result.to_json() + "\n", encoding="utf-8")
+        for table, columns in tables.items():
+            written.append(folder / f"{table}.csv")
+            rows = [[row[column] for column in columns] for row in told[table]]
+            write_csv(written[-1], to_csv(columns, rows))
     return written
 
 

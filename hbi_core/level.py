@@ -17,9 +17,8 @@ from explainers import (
 )
 from hbi_core.errors import InputError
 from hbi_core.json_reading import Json
-from hbi_core.worth import GAMES
+from hbi_core.worth import FUNCTION, GAMES
 
-FUNCTION = "function"  # in place of a weighting: the game is any function of coalitions
 _MOST_PAIRS = 4096  # of a level, as of 64 frames and 64 words; more could not be drawn
 
 
@@ -63,11 +62,12 @@ class Level:
 
     Attributes:
         name: "entity", "action" or "event".
-        score: what all players are worth: S of Eq. 1 at this level, or what it adds to the logit
-            of an answer. A released checkpoint counts padding too, which is no player here.
+        score: what all players are worth: S of Eq. 1 at this level, what it adds to the logit of an
+            answer, or what all frames add to the log-probability of a caption. A released
+            checkpoint counts padding too, which is no player here.
         video_tokens, text_tokens: the V and T players, in the order of their first frame or word.
-        similarity: float64 [V, T], cosine similarities; in the game of an answer, and of a model of
-            one's own whose game is a function of coalitions, what two players are worth alone.
+        similarity: float64 [V, T], cosine similarities; in the game of an answer, and in one that
+            is a function of coalitions, what two players are worth alone.
         video_logits, text_logits: float64 [V], [T], token weights before the softmax; 0 and without
             a meaning where the game is a function.
         interactions: Interactions with values float64 [V, T], Eq. 3.
@@ -75,7 +75,7 @@ class Level:
             to a random coalition on average.
         explained: how much of the game single players and pairs explain, float64; None where the
             interactions are estimates.
-        kind: of the game, a name of `hbi_core.worth.GAMES`; of no meaning for a function.
+        kind: of the game, as `Worth.game`.
 
     Example:
         >>> action = explanation.levels[1]  # of what `explain` returned
@@ -149,6 +149,64 @@ class Level:
             kind=next(name for name, kind in GAMES.items() if isinstance(game, kind)),
         )
 
+    @classmethod
+    def of_function(
+        cls,
+        name: str,
+        video_tokens: tuple[VideoToken, ...],
+        text_tokens: tuple[TextToken, ...],
+        score: float,
+        alone: Tensor,
+        played: Interactions,
+        explained: ExplainedVariance | None,
+    ) -> Level:
+        """The level of a game that is a function of coalitions, which was played.
+
+        Args:
+            name: of the level.
+            video_tokens, text_tokens: its V and T players.
+            score: what all of them are worth.
+            alone: float64 [V, T], what two players are worth by themselves.
+            played: of all pairs [V + T, V + T], video players first, with player_values.
+            explained: see `Level`.
+
+        Returns:
+            The level; its token weights have no meaning.
+
+        Raises:
+            Nothing.
+
+        Example:
+            >>> from explainers import enumerate_coalitions
+            >>> played = enumerate_coalitions(lambda members: members.all(-1).double(), players=2)
+            >>> players = (VideoToken((0,)),), (TextToken((0,), "cat"),)
+            >>> both = Level.of_function("entity", *players, 1.0, torch.ones(1, 1), played, None)
+            >>> both.interactions.values
+            tensor([[1.]], dtype=torch.float64)
+        """
+        assert played.player_values is not None, "all pairs come with the values of single players"
+        videos, error = len(video_tokens), played.standard_error
+        return cls(
+            name=name,
+            score=score,
+            video_tokens=video_tokens,
+            text_tokens=text_tokens,
+            similarity=alone,
+            video_logits=torch.zeros(videos, dtype=torch.float64),
+            text_logits=torch.zeros(len(text_tokens), dtype=torch.float64),
+            interactions=replace(
+                played,
+                values=played.values[:videos, videos:],
+                standard_error=None if error is None else error[:videos, videos:],
+                player_values=None,
+                player_standard_error=None,
+            ),
+            video_values=played.player_values[:videos],
+            text_values=played.player_values[videos:],
+            explained=explained,
+            kind=FUNCTION,
+        )
+
     def game(self, weighting: str) -> TokenGame:
         """The game that the tokens of this level play, float64 on the CPU.
 
@@ -214,7 +272,7 @@ class Level:
             frames: that there are, whose indices video tokens have.
             words: likewise.
             weighting: of the game, which tells what older files lack; or "function".
-            kind: of the game, a name of `hbi_core.worth.GAMES`.
+            kind: of the game, as `Worth.game`.
 
         Returns:
             The same level. What its interactions cost is not in the file: it counts as nothing.
@@ -243,7 +301,9 @@ class Level:
         video_logits = _tensor(json["video_logits"].numbers(len(videos)))
         text_logits = _tensor(json["text_logits"].numbers(len(texts)))
         game = None
-        if weighting != FUNCTION:
+        if weighting == FUNCTION:
+            kind = FUNCTION
+        else:
             try:
                 game = GAMES[kind](similarity, video_logits, text_logits, weighting=weighting)
                 closed_form(game)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,8 +24,10 @@ from explainers.explained_variance import explained_by
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.video import Video
-from hbi_core.level import FUNCTION, Level, TextToken, VideoToken
+from hbi_core.level import Level, TextToken, VideoToken
+from hbi_core.worth import FUNCTION, SIMILARITY, Worth
 
+_SCORE = Worth(FUNCTION, "S", "score of the model")
 OWN = "own:"  # before module:factory, as the name of an encoder
 MOST_ENUMERATED = 16  # players
 
@@ -185,8 +187,9 @@ def explain_answer(
         video=video,
         encoder=model,
         checkpoint="own",
-        weighting=FUNCTION if isinstance(answer, CoalitionValues) else weighting,
+        weighting=FUNCTION if level.kind == FUNCTION else weighting,
         levels=(level,),
+        worth=_SCORE if level.kind == FUNCTION else SIMILARITY,
     )
 
 
@@ -240,25 +243,14 @@ def _level_of_function(
         played = sample_coalitions(answer.value, answer.coalitions, generator, players=players)
         assert played.player_values is not None, "a function has all pairs and players"
         explained = None
-    error = played.standard_error
-    return Level(
-        name="entity",
-        score=float(worth[-1]),
-        video_tokens=video_tokens,
-        text_tokens=text_tokens,
-        similarity=worth[:-1].reshape(videos, texts),
-        video_logits=torch.zeros(videos, dtype=torch.float64),
-        text_logits=torch.zeros(texts, dtype=torch.float64),
-        interactions=replace(
-            played,
-            values=played.values[:videos, videos:],
-            standard_error=None if error is None else error[:videos, videos:],
-            player_values=None,
-            player_standard_error=None,
-        ),
-        video_values=played.player_values[:videos],
-        text_values=played.player_values[videos:],
-        explained=explained,
+    return Level.of_function(
+        "entity",
+        video_tokens,
+        text_tokens,
+        float(worth[-1]),
+        worth[:-1].reshape(videos, texts),
+        played,
+        explained,
     )
 
 

@@ -1,4 +1,4 @@
-"""explain, contrast, search and ask: one short function each, the one way through the house."""
+"""explain, contrast, search, ask, describe: one short function each, the one way."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from explainers import WEIGHTINGS
 from explainers.timing import Progress, half_of, or_silence
 from hbi_core.answered import Answered
 from hbi_core.answering import Answerer, checked_answerer
+from hbi_core.checks import whole_number
 from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
 from hbi_core.data.clip_set import ClipSet, clips_in_folder
+from hbi_core.described import Described
+from hbi_core.describing import MOST_BEAMS, Describer
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -22,6 +25,7 @@ from hbi_core.inputs.video import VideoLimits, checked_file
 from hbi_core.predictor import Predictor, checked_frames
 from hbi_core.recent import RecentVideos
 from hbi_core.search_result import SearchResult
+from hbi_core.task_model import CAPTIONS
 
 
 def explain(
@@ -249,6 +253,52 @@ def ask(
     )
     assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
     return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)
+
+
+def describe(
+    video: str | Path,
+    frames: int | None = None,
+    checkpoint: str | Path | None = None,
+    beams: int | None = None,
+    device: str | None = None,
+    limits: VideoLimits | None = None,
+    progress: Progress | None = None,
+    recent: RecentVideos | None = None,
+) -> Described:
+    """Describe a video, and explain which frames carried each word of the caption.
+
+    What frames add to the log-probability of a word is a game, whose values are what the model says
+    of sets of frames: of up to 12 frames all sets, so that its interactions are exact; of more, a
+    sample.
+
+    Args:
+        video: a video file.
+        frames: see `explain`.
+        checkpoint: of the task captioning; None takes the one that we ship. It says which encoder
+            it reads.
+        beams: of the search, and alternatives that it finds; None takes those of the checkpoint.
+        device, limits, progress, recent: see `explain`.
+
+    Returns:
+        The caption with the probabilities of its words, its alternatives, and its explanation.
+
+    Raises:
+        InputError: as `explain`; or the checkpoint describes no videos.
+
+    Example:
+        >>> found = describe("assets/clips/cafe.mp4", frames=2, checkpoint=captioner)
+        >>> found.explanation.worth.name
+        'gain in log-probability of the caption'
+    """
+    frames = checked_frames(frames)
+    if beams is not None:
+        beams = whole_number(beams, "{} beams were asked for", 1, MOST_BEAMS)
+    file = checked_file(video, limits or VideoLimits())
+    predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
+        file, frames, limits, CAPTIONS.chosen(checkpoint), "auto", choose_device(device), progress
+    )
+    assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
+    return Describer(predictor).describe(beams, progress, with_video=read)
 
 
 def _check_weighting(weighting: str) -> None:

@@ -34,30 +34,42 @@ def played_level(tokens: LevelTokens, game: TokenGame, labels: tuple[str, ...]) 
         >>> played_level(entity, entity.game(), text.labels).name
         'entity'
     """
-    video, frames = _in_order(tokens.video.tokens)
-    text, words = _in_order(tokens.text.tokens)
-
+    video, text = members_in_order(tokens.video.tokens), members_in_order(tokens.text.tokens)
     alone = type(game)(
-        game.cells[0][video][:, text],
-        game.video_logits[0][video],
-        game.text_logits[0][text],
+        game.cells[0][list(video)][:, list(text)],
+        game.video_logits[0][list(video)],
+        game.text_logits[0][list(text)],
         weighting=game.weighting,
     )
     return Level.played(
         tokens.name,
-        tuple(VideoToken(group) for group in frames),
-        tuple(TextToken(group, " ".join(labels[word] for word in group)) for group in words),
+        tuple(VideoToken(frames) for frames in video.values()),
+        tuple(TextToken(own, " ".join(labels[word] for word in own)) for own in text.values()),
         alone,
         float(game.grand_value()),
     )
 
 
-def _in_order(tokens: Tokens) -> tuple[list[int], list[tuple[int, ...]]]:
-    """Indices of the tokens that have members by their first one, and the members of each."""
+def members_in_order(tokens: Tokens) -> dict[int, tuple[int, ...]]:
+    """The tokens of the only sample that have members, in the order of their first one.
+
+    Args:
+        tokens: of a batch of one.
+
+    Returns:
+        The frames or words that each stands for, by the index of the token.
+
+    Raises:
+        Nothing.
+
+    Example:
+        >>> import torch
+        >>> members_in_order(Tokens.original(torch.zeros(1, 3, 8)))
+        {0: (0,), 1: (1,), 2: (2,)}
+    """
     members = {
         index: tuple(group.nonzero().flatten().tolist())
         for index, group in enumerate(tokens.groups[0])
         if group.any()
     }
-    order = sorted(members, key=members.__getitem__)
-    return order, [members[index] for index in order]
+    return dict(sorted(members.items(), key=lambda item: item[1]))

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from explainers import BilinearGame, SimilarityGame, TokenGame
 from hbi_core.json_reading import Json
 
+FUNCTION = "function"  # a game of no tokens: any function of coalitions, which only its model has
 GAMES: dict[str, type[TokenGame]] = {"similarity": SimilarityGame, "bilinear": BilinearGame}
 _OF_PAIRS = {
     "similarity": ("cosine similarity", "cosine similarities"),
     "bilinear": ("value of the pair alone", "values of the pairs alone"),
+    FUNCTION: ("value of the pair alone", "values of the pairs alone"),
 }
 
 
@@ -19,7 +21,8 @@ class Worth:
     """What a coalition of all players of a level is worth.
 
     Attributes:
-        game: which one the levels play, a name of GAMES: "similarity", or "bilinear" of an answer.
+        game: which one the levels play, a name of GAMES: "similarity", or "bilinear" of an answer;
+            or "function", of a caption that was generated, say.
         symbol: before the number, "S".
         name: in sentences, "similarity".
 
@@ -97,7 +100,9 @@ class Worth:
         """
         if json is None:
             return cls()
-        return cls(json["game"].one_of(list(GAMES)), json["symbol"].label(), json["name"].label())
+        return cls(
+            json["game"].one_of([*GAMES, FUNCTION]), json["symbol"].label(), json["name"].label()
+        )
 
 
 SIMILARITY = Worth()

@@ -13,6 +13,7 @@ import pytest
 from hbi_core import pipeline
 from hbi_core.pipeline import explain
 from support.answerers import QUESTION, write_answerer
+from support.captioners import write_captioner
 from support.demo import CAFE, CAFE_CAPTION
 from support.releases import write_drawing
 
@@ -64,6 +65,18 @@ def answerer(tmp_path_factory):
 def answered(answerer):
     """A question about a demo clip. Not to be changed."""
     return pipeline.ask(CAFE, QUESTION, frames=3, checkpoint=answerer)
+
+
+@pytest.fixture(scope="session")
+def captioner(tmp_path_factory):
+    """The file of a model that describes at random."""
+    return write_captioner(tmp_path_factory.mktemp("captioner") / "captions.safetensors")
+
+
+@pytest.fixture(scope="session")
+def described(captioner):
+    """A demo clip described. Not to be changed."""
+    return pipeline.describe(CAFE, frames=3, checkpoint=captioner)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 import tyro
 
 from app.__main__ import Settings
-from hbi_core import ask, contrast, convert, evaluate, explain, search, train
+from hbi_core import ask, contrast, convert, describe, evaluate, explain, search, train
 from hbi_core.command_line import parsed
 from support.demo import CAFE, ROOT
 from support.documents import BLOCK, DOCUMENTS
@@ -82,6 +82,7 @@ def check_options(module: str, options: list[str], monkeypatch) -> None:
         "hbi_core.explain": explain.Arguments,
         "hbi_core.contrast": contrast.Arguments,
         "hbi_core.ask": ask.Arguments,
+        "hbi_core.describe": describe.Arguments,
         "hbi_core.search": search.Arguments,
         "hbi_core.convert": convert.Arguments,
         "hbi_core.evaluate": evaluate.Command,

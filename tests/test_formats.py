@@ -10,11 +10,13 @@ from hbi_core import contrast_tables
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.data.synthetic import SYNTHETIC
 from hbi_core.export import (
+    CAPTION_COLUMNS,
     CSV_COLUMNS,
     FIGURE_COLUMNS,
     LEFT_OUT_COLUMNS,
     LEVEL_COLUMNS,
     PLAYER_COLUMNS,
+    WORD_COLUMNS,
 )
 from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
@@ -95,6 +97,14 @@ def test_the_format_of_an_answer_is_the_one_that_is_written(answered):
     block = block_of("hbi-answer/1")
     assert set(re.findall(r'"(\w+)":', block)) - {"schema"} == keys_of(own) - {"schema"}
     assert row_of("left_out.csv") == list(LEFT_OUT_COLUMNS)
+
+
+def test_the_format_of_a_description_is_the_one_that_is_written(described):
+    own = {**described.to_dict(), "explanation": {}}
+    block = block_of("hbi-description/1")
+    assert set(re.findall(r'"(\w+)":', block)) - {"schema"} == keys_of(own) - {"schema"}
+    assert row_of("words.csv") == list(WORD_COLUMNS)
+    assert row_of("captions.csv") == list(CAPTION_COLUMNS)
 
 
 def test_every_data_set_has_a_row():

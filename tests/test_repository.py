@@ -140,6 +140,7 @@ LATE = {  # what a module imports inside a function, and why
     ("hbi_core.evaluate", "hbi_core.training.config_file"): _TO_TRAIN,
     ("hbi_core.answered", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.contrasted", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.described", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.exact_vs_estimated", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.figures.coalition_html"): "not everybody is in a notebook",

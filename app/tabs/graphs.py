@@ -22,6 +22,7 @@ from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import without_font
 from hbi_core.figures.view import FigureView
 from hbi_core.predictor import USUAL_FRAMES
+from hbi_core.worth import FUNCTION
 
 _WORDS_SHOWN = 30
 
@@ -194,10 +195,13 @@ def describe(explanation: Explanation) -> str:
     if explanation.checkpoint == UNTRAINED:
         heads = "**untrained** (equal token weights, merged tokens are plain means)"
     game = explanation.levels[0].interactions
+    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
+    exact = all(level.interactions.exact for level in explanation.levels)
+    kind, method = "exact" if exact else "estimated", escaped(game.method.replace("_", " "))
     lines = [
-        f"Encoder **{escaped(explanation.encoder)}**, heads {heads}, {explanation.weighting} "
-        f"weights; {len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
-        f"exact interactions ({escaped(game.method.replace('_', ' '))}, {game.device}).",
+        f"Encoder **{escaped(explanation.encoder)}**, heads {heads}{weights}; "
+        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
+        f"{kind} interactions ({method}, {game.device}).",
         _origin(explanation),
     ]
     for reason, words in explanation.left_out_why.items():

@@ -18,8 +18,8 @@ from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import GRADES, OUTLIER, Grade, key_label
 from hbi_core.figures.view import FigureView, faded_words
-from hbi_core.level import FUNCTION
 from hbi_core.shipped import ASSETS
+from hbi_core.worth import FUNCTION
 
 SCRIPTS = (  # in the order that they need each other
     "coalition_elements.js",

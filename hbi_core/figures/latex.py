@@ -11,7 +11,7 @@ from hbi_core.figures.explained import Explained, Frames
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.figures.view import FigureView, shown_levels
 from hbi_core.figures.view_in_words import in_words
-from hbi_core.worth import SIMILARITY
+from hbi_core.worth import FUNCTION, SIMILARITY
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -24,6 +24,7 @@ _ESCAPED = {
     "`": r"\textasciigrave{}",
     **{character: f"\\{character}" for character in "{}$&#_%"},
 }
+_CITED = r"~\cite{jin2023hbi,jin2024hbi}"
 _MOST = 300  # characters of a caption or a name
 
 
@@ -90,23 +91,26 @@ def _caption(explanation: Told, view: FigureView) -> str:
     names = [level.name for level in shown_levels(explanation.levels, view)]
     levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
     frames, worth = len(explanation.video.times), explanation.worth
+    exact = all(level.interactions.exact for level in explanation.levels)
+    interactions = f"Lines are {'exact' if exact else 'estimated'} Banzhaf interactions{_CITED}"
     lines = {
-        "interaction": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi}",
+        "interaction": interactions,
         "cosine": f"Lines are {worth.pairs}",
-        "difference": r"Lines are exact Banzhaf interactions~\cite{jin2023hbi,jin2024hbi} less "
-        f"{worth.pairs}, each in standard deviations of its level",
+        "difference": f"{interactions} less {worth.pairs}, each in standard deviations of its "
+        "level",
     }[view.measure]
     highest = "lowest" if view.sign == "negative" else "highest"
     said = in_words(view, worth)[view.measure != "interaction" :]
     filters = escaped("; ".join(said))
     shown = f" Shown: {filters}." if said else ""
+    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
     of = "" if worth == SIMILARITY else f", in the game of the {_short(worth.name)},"
     return (
         f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
         f"({frames} frame{'s' * (frames != 1)}) and the {worth.text} "
         f"``{_short(explanation.caption)}''{of} at the {levels}. {lines}; colours are shares of "
         f"the {highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
-        f"{_short(explanation.checkpoint)}, {explanation.weighting} weights."
+        f"{_short(explanation.checkpoint)}{weights}."
     )
 
 

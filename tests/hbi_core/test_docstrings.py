@@ -24,6 +24,9 @@ _NAMES = (
     "played",
     "answered",
     "answering",
+    "described",
+    "describing",
+    "task_model",
     "difference",
     "contrasted",
     "verdict",
@@ -68,13 +71,14 @@ def test_a_public_name_says_what_it_takes_and_gives(name):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_are_true(module, explanation, contrast, answerer, answered, monkeypatch):
-    """`explanation`, `contrast` and `answered` are what these returned for a demo clip."""
+def test_the_examples_are_true(module, request, monkeypatch):
+    """`explanation`, `contrast`, `answered`, `described`: what these returned for a demo clip."""
     monkeypatch.chdir(ROOT)
     tested = importlib.import_module(module)
-    known = {"explanation": explanation, "answerer": answerer, "answered": answered}
+    names = ("explanation", "answerer", "answered", "captioner", "described")
+    known = {name: request.getfixturevalue(name) for name in names}
     if not hasattr(tested, "contrast"):
-        known["contrast"] = contrast
+        known["contrast"] = request.getfixturevalue("contrast")
     result = doctest.testmod(tested, extraglobs=known)
     assert not result.failed
     assert result.attempted

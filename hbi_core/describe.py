@@ -1,0 +1,100 @@
+"""python -m hbi_core.describe VIDEO --out DIR: describe from a shell, and see what carried it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from hbi_core.command_line import command, parsed
+from hbi_core.described import Described
+from hbi_core.explain import metavar_of, remarks
+from hbi_core.figures.print_style import FONTS, WIDTHS
+from hbi_core.figures.view import FigureView
+from hbi_core.pipeline import describe
+from hbi_core.settings import check, one_of
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Describe a video, and say which frames carried each word of the caption.
+
+    It writes description.json, which has everything; words.csv, the probabilities of the words with
+    and without the video; captions.csv, the caption and its alternatives; and what python -m
+    hbi_core.explain writes, of the game of the caption. The exit status is 0, or 2 for input that
+    cannot be used.
+    """
+
+    video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
+    """This is the video file."""
+    out: Path
+    """The files are written to this folder, which is made if it is not there."""
+    checkpoint: str | None = None
+    """This model describes: a checkpoint of the task captioning. Without it, the one that we ship
+    does."""
+    frames: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 12)")
+    ] = None
+    """So many frames of the video are looked at, 1 to 64. Of up to 12, all sets are read, so that
+    the numbers are exact; of more, a sample."""
+    beams: Annotated[
+        int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: of the checkpoint)")
+    ] = None
+    """The search keeps so many beginnings of captions, and finds so many captions, 1 to 32."""
+    width: Annotated[str, metavar_of(WIDTHS)] = "text"
+    """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
+    font: Annotated[str, metavar_of(FONTS)] = "sans"
+    """The figure has letters without serifs, or those that go with Times."""
+    view: Annotated[str, tyro.conf.arg(metavar="QUERY")] = ""
+    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
+    example. docs/figures.md lists the settings; links within a side are none of this game."""
+
+    def __post_init__(self) -> None:
+        check(self, width=one_of(tuple(WIDTHS)), font=one_of(tuple(FONTS)))
+        _ = self.shown  # refused before the video is read
+
+    @property
+    def shown(self) -> FigureView:
+        """What the figure shows.
+
+        Raises:
+            SettingsError: there is no such view.
+        """
+        return FigureView.from_query(self.view, strict=True)
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    arguments = parsed(Arguments, "describe", argv)
+    described = describe(
+        arguments.video,
+        frames=arguments.frames,
+        checkpoint=arguments.checkpoint,
+        beams=arguments.beams,
+    )
+    written = described.save(arguments.out, arguments.width, arguments.shown, arguments.font)
+    for line in lines(described):
+        print(line)
+    for path in written:
+        print(path)
+
+
+def lines(described: Described) -> list[str]:
+    """What is told of a caption: the beams, the words, and what a reader has to know."""
+    return [
+        *(f"{caption.log_probability:7.2f}  {caption.text}" for caption in described.captions),
+        *(
+            f"{100 * word.probability:5.1f} %, without the video {100 * word.without_video:5.1f} %"
+            f"  {word.text}"
+            for word in described.words
+        ),
+        *described.limits,
+        *remarks(described.explanation),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
