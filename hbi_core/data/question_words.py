@@ -79,8 +79,8 @@ DESCRIBING = _words("""
     light-colored dark-haired red-haired curly pigtailed lone single open own full
 """)
 GARMENTS = _named("""
-    shirt t-shirt tshirt tee blouse; jacket windbreaker; coat parka; sweater sweatshirt hoodie;
-    dress gown; hat beanie; cap; helmet; shorts; pants trousers; jeans; suit tuxedo; uniform;
+    shirt t-shirt tshirt tee blouse; jacket coat windbreaker parka; sweater sweatshirt hoodie;
+    dress gown; hat cap beanie; helmet; shorts; pants jeans trousers; suit tuxedo; uniform;
     jersey; costume; vest; skirt; scarf; goggles; sunglasses; glasses; mask; wetsuit;
     swimsuit bikini; backpack; headphones; boots; gloves; hood
 """)
