@@ -138,6 +138,7 @@ LATE = {  # what a module imports inside a function, and why
     ("hbi_core.checkpoints.published", "open_clip"): "checkpoints without a CLIP need it not",
     ("hbi_core.evaluate", "hbi_core.training.ablation"): _TO_TRAIN,
     ("hbi_core.evaluate", "hbi_core.training.config_file"): _TO_TRAIN,
+    ("hbi_core.tasks.captioning_metrics", "pycocoevalcap"): "to write captions needs it not",
     ("hbi_core.answered", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.contrasted", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.described", "hbi_core.export"): _TO_SAVE,
