@@ -11,6 +11,11 @@ from dataclasses import dataclass
 
 import tyro
 
+# Gradio puts the style sheet of a page on what is inside this element, so not on it.
+_NARROW = """<style>
+@media (max-width: 640px) { .gradio-container .main.app { padding: 10px 8px; } }
+</style>"""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -76,7 +81,7 @@ def main() -> None:
         max_file_size=settings.max_file_size,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         css_paths=ASSETS / "style.css",
-        head=f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
+        head=f"{_NARROW}<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
         ssr_mode=False,
         mcp_server=settings.mcp,
         prevent_thread_lock=True,

@@ -63,6 +63,7 @@ def _figure(elem_id: str, draw: str, value: str | None = None, head: str | None 
         js_on_load=_START.format(draw=draw),
         head=head,
         apply_default_css=False,
+        padding=False,
         elem_id=elem_id,
     )
 
