@@ -41,8 +41,7 @@ class Linking:
         self.note = gr.Markdown(elem_id="link-note")
         self.query = gr.Textbox(visible=False)
         self.view = gr.Textbox(visible=False)  # of an address, for the figure
-        asked = [session.video, session.caption, session.encoder, session.frames]
-        asked += [session.weighting, session.view]
+        asked = [*session.asked, session.view]  # the arguments of `write_address`
         quiet: dict[str, Any] = {
             "queue": False,
             "api_visibility": "private",
@@ -89,30 +88,14 @@ class Linking:
         return values
 
     @answered
-    def write(
-        self,
-        video: Any,
-        caption: Any,
-        encoder: Any,
-        frames: Any,
-        weighting: Any,
-        view: FigureView,
-    ) -> Values:
+    def write(self, *asked: Any) -> Values:
         """What is shown, as a query."""
-        return {self.query: write_address(video, caption, encoder, frames, weighting, view)[0]}
+        return {self.query: write_address(*asked)[0]}
 
     @answered
-    def offer(
-        self,
-        video: Any,
-        caption: Any,
-        encoder: Any,
-        frames: Any,
-        weighting: Any,
-        view: FigureView,
-    ) -> Values:
+    def offer(self, *asked: Any) -> Values:
         """The Copy link button."""
-        query, has_video = write_address(video, caption, encoder, frames, weighting, view)
+        query, has_video = write_address(*asked)
         return {
             self.query: query,
             self.link: gr.Textbox(visible=True),

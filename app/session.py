@@ -77,6 +77,11 @@ class Session:
     opened: gr.State
     recent: RecentVideos
 
+    @property
+    def asked(self) -> list[Component]:
+        """The arguments of `explained`, in their order."""
+        return [self.video, self.caption, self.encoder, self.frames, self.weighting]
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:

@@ -62,11 +62,10 @@ class ContrastTab:
                 elem_id="contrast-table",
                 label="Shapley values: parts of the scores",
             )
-        asked = [session.video, session.caption, session.encoder, session.frames, session.weighting]
         gr.on(
             [button.click, other_caption.submit],
             self.contrast_both,
-            [*asked, other_caption, other_video, other_encoder],
+            [*session.asked, other_caption, other_video, other_encoder],
             [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message],
             api_visibility="private",
             show_progress_on=self.figure,

@@ -44,7 +44,7 @@ class Graphs:
         self.notes = gr.Markdown(describe(first), elem_id="notes")
         export_row(session.explanation, "export", session.view)
         shown = [self.figure, self.notes, self.explanation, self.message]
-        asked = [session.video, session.caption, session.encoder, session.frames, session.weighting]
+        asked = session.asked
         gr.on(
             [session.button.click, session.caption.submit],
             self.explain_and_draw,
