@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +62,7 @@ class Described:
             the log-probability of words.
         words: of the caption, with their probabilities.
         captions: what the beam search found, the best first: the caption, and its alternatives.
-        vocabulary: how many words the model knows.
-        data: name of the data set that it was trained on, "" where it is not told.
-        measured: its scores on clips that it was not trained on, in hundredths, by name; empty
-            where there are none.
+        limits: what a reader has to know of the caption: a sentence each.
 
     Example:
         >>> described.caption == described.captions[0].text  # what `describe` returned
@@ -78,9 +74,7 @@ class Described:
     explanation: Explanation
     words: tuple[ScoredWord, ...]
     captions: tuple[GeneratedCaption, ...]
-    vocabulary: int
-    data: str
-    measured: Mapping[str, float]
+    limits: tuple[str, ...]
 
     @property
     def caption(self) -> str:
@@ -102,30 +96,6 @@ class Described:
         """
         return f"{self.explanation.title}-description"
 
-    @property
-    def limits(self) -> tuple[str, ...]:
-        """What a reader has to know of the caption: a sentence each.
-
-        Example:
-            >>> described.limits[0].startswith("The model writes a caption of any video")
-            True
-        """
-        told = [
-            f"The model writes a caption of any video, with the {self.vocabulary:,} words that it "
-            "has learnt: also where none of them is right."
-        ]
-        if self.data:
-            told.append(
-                f"It was trained on {self.data} and describes what is like its clips and "
-                "photographs; of others it may say what is not there."
-            )
-        if self.measured:
-            scores = ", ".join(f"{name} {value:.1f}" for name, value in self.measured.items())
-            told.append(
-                f"Measured on clips that it was not trained on, of the same kind: {scores}."
-            )
-        return tuple(told)
-
     def to_dict(self) -> dict[str, Any]:
         """The contents of description.json; docs/formats.md has the schema.
 
@@ -142,7 +112,6 @@ class Described:
             "limits": list(self.limits),
             "words": [vars(word) for word in self.words],
             "captions": [vars(caption) for caption in self.captions],
-            "vocabulary": self.vocabulary,
             "explanation": self.explanation.to_dict(),
         }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import torch
 
 from explainers.timing import Progress, or_silence
+from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.described import Described, GeneratedCaption, ScoredWord
 from hbi_core.errors import CheckpointError, NotFiniteError
 from hbi_core.explanation import Explanation
@@ -16,7 +16,7 @@ from hbi_core.level import Level
 from hbi_core.model import Tokens
 from hbi_core.model.decoder import END, Written
 from hbi_core.predictor import Predictor
-from hbi_core.task_model import task_of
+from hbi_core.task_model import CAPTIONS, task_of
 from hbi_core.tasks.captioning import CaptioningTask
 from hbi_core.worth import FUNCTION, Worth
 
@@ -127,8 +127,7 @@ class Describer:
                 for text, p, alone in probable
             ),
             captions=captions,
-            vocabulary=len(settings.vocabulary),
-            **_facts(predictor.heads.training),
+            limits=_limits(len(settings.vocabulary), predictor.heads),
         )
 
     def _captions(self, written: Written) -> tuple[GeneratedCaption, ...]:
@@ -171,10 +170,18 @@ def _how(levels: tuple[Level, ...]) -> str:
     )
 
 
-def _facts(training: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint tells of its training: the data set, and the scores of its validation."""
-    validation = training.get("validation", {}).values()
-    return {
-        "data": str(training.get("settings", {}).get("data", {}).get("dataset", "")),
-        "measured": next((dict(one) for one in validation if isinstance(one, dict)), {}),
-    }
+def _limits(words: int, heads: Checkpoint) -> tuple[str, ...]:
+    """What a reader has to know of what a model writes: a sentence each."""
+    told = [
+        f"The model writes a caption of any video, with the {words:,} words that it has learnt: "
+        "fluent, whether it is right or not."
+    ]
+    if heads.name == CAPTIONS.file.name:
+        told.append(CAPTIONS.limits)
+    data = heads.training.get("settings", {}).get("data", {}).get("dataset")
+    validation = heads.training.get("validation", {}).values()
+    scores = next((one for one in validation if isinstance(one, dict)), {})
+    if data and scores:
+        measured = ", ".join(f"{name} {value:.1f}" for name, value in scores.items())
+        told.append(f"It was trained on {data}; on clips of it that it did not see: {measured}.")
+    return tuple(told)

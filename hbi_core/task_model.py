@@ -25,15 +25,17 @@ class TaskModel:
         file: of its weights.
         does: what it does, as in "the model that describes videos".
         configuration: what it is trained with.
+        limits: of it, in a sentence or two.
 
     Example:
-        >>> TaskModel(Path("assets/captions.safetensors"), "describes videos", "captions").train
+        >>> TaskModel(Path("captions.safetensors"), "describes", "captions", "It errs.").train
         'python -m hbi_core.train --config configs/captions.yaml --data.root DIR'
     """
 
     file: Path
     does: str
     configuration: str
+    limits: str
 
     @property
     def train(self) -> str:
@@ -72,7 +74,13 @@ class TaskModel:
         return file
 
 
-CAPTIONS = TaskModel(ASSETS / "lite_captions.safetensors", "describes videos", "lite_captions")
+CAPTIONS = TaskModel(
+    file=ASSETS / "lite_captions.safetensors",
+    does="describes videos",
+    configuration="lite_captions",
+    limits="It names what is frequent in Flickr8k: people in shirts of some colour, dogs, grass, "
+    "water, snow. Of a scene that has nothing of that kind it still tells of a man in a shirt.",
+)
 
 
 def task_of(predictor: Predictor, kind: type[_Task], dtype: torch.dtype) -> _Task:

@@ -4,7 +4,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.controls = (() => {
   "use strict";
   const { html, svg, dashes } = globalThis.hbi.elements;
-  const { measuresOf, capitalised, worthOf } = globalThis.hbi.reading;
+  const { measuresOf, capitalised, takesModel, worthOf } = globalThis.hbi.reading;
   const MOST = 999;
 
   const CHOICES = {
@@ -21,8 +21,14 @@ globalThis.hbi.controls = (() => {
     return { ...measuresOf(explanation), difference: `interaction − ${less}` };
   };
 
+  /** Those of one explanation: links within a side are of games that the browser can play. */
+  function flagsOf(explanation) {
+    const { fade, sides } = FLAGS;
+    return { fade, ...(takesModel(explanation) ? {} : { sides }), ...PRINTED };
+  }
+
   /** The form of a view; `changed` gets the view that the form says after every change. */
-  function filterForm(view, explanation, changed, flags = { ...FLAGS, ...PRINTED }) {
+  function filterForm(view, explanation, changed, flags = flagsOf(explanation)) {
     const levels = explanation.levels.map(({ name }) => name);
     const form = html(
       "form",
@@ -115,7 +121,7 @@ globalThis.hbi.controls = (() => {
       measure: field("measure").value,
       scale: field("scale").value,
       fade: field("fade").checked,
-      sides: field("sides").checked,
+      sides: field("sides")?.checked ?? false,
       values: field("values")?.checked ?? false,
     };
   }

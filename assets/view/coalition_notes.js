@@ -20,17 +20,29 @@ globalThis.hbi.notes = (() => {
     ];
   }
 
+  /** What a group is worth, for a newcomer, and φ, by the game. */
+  const WORTH = {
+    similarity: () => ({
+      whole: "as much as its words and frames fit together",
+      phi: "φ is the similarity of video and text (Eq. 1) restricted to a coalition",
+    }),
+    bilinear: (name) => ({
+      whole: `what its pairs add to the ${name}`,
+      phi:
+        `φ is what a level adds to the ${name}, Σ Σ ω_v(A) ω_t(B) a[v,t] over the frames A and the ` +
+        "words B of a coalition",
+    }),
+    function: (name) => ({
+      whole: `the ${name} where there is nothing else`,
+      phi: `φ is the ${name} as the model has it of a coalition alone`,
+    }),
+  };
+
   /** What a newcomer needs, and the definition. */
   function howToRead({ explanation }) {
     const worth = reading.worthOf(explanation);
-    const similarity = worth.game === "similarity";
-    const whole = similarity
-      ? "a group of them is worth as much as its words and frames fit together"
-      : `a group of them is worth what its pairs add to the ${worth.name}`;
-    const phi = similarity
-      ? "φ is the similarity of video and text (Eq. 1) restricted to a coalition"
-      : `φ is what a level adds to the ${worth.name}, Σ Σ ω_v(A) ω_t(B) a[v,t] over the frames A and the ` +
-        "words B of a coalition";
+    const { whole, phi } = WORTH[worth.game](worth.name);
+    const exact = reading.isExact(explanation) ? "Both are exact." : "Both are estimates, of a sample of coalitions.";
     return html(
       "details",
       { class: "hbi-panel" },
@@ -38,7 +50,7 @@ globalThis.hbi.notes = (() => {
       html(
         "p",
         {},
-        `Words and frames play a game together: ${whole}. ` +
+        `Words and frames play a game together: a group of them is worth ${whole}. ` +
           "A line says how much its two ends gain by being together, in the mean " +
           "over all groups of the others; grey dotted lines are losses. A bar is what a word or frame " +
           "adds by itself. Higher levels join words to phrases and frames to clips.",
@@ -59,7 +71,7 @@ globalThis.hbi.notes = (() => {
           {},
           "Banzhaf interaction of i and j: the mean of φ(S∪{i,j}) + φ(S) − φ(S∪{i}) − φ(S∪{j}) over all " +
             `coalitions S of the other players, where ${phi}. ` +
-            "The value of i is the mean of φ(S∪{i}) − φ(S). Both are exact.",
+            `The value of i is the mean of φ(S∪{i}) − φ(S). ${exact}`,
         ),
       ),
     );

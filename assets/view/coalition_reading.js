@@ -13,7 +13,14 @@ globalThis.hbi.reading = (() => {
   const OTHER_SIDES = { text: ["text player", "text players"], video: ["video player", "video players"] };
   const sidesOf = ({ name }) => SIDES[name] ?? OTHER_SIDES;
   const SIMILARITY = { game: "similarity", symbol: "S", name: "similarity" };
-  const PAIRS = { similarity: "cosine similarity", bilinear: "value of the pair alone" };
+  const ALONE = "value of the pair alone";
+  const PAIRS = { similarity: "cosine similarity", bilinear: ALONE, function: ALONE };
+  const FUNCTION = "function"; // instead of a weighting: the game is a function of coalitions
+  const EXACT = ["closed_form", "enumeration"]; // methods; others estimate
+
+  /** Whether only its model can play the game of an explanation. */
+  const takesModel = ({ model }) => model.weighting === FUNCTION;
+  const isExact = ({ levels }) => levels.every(({ method }) => EXACT.includes(method));
 
   /** What the game of an explanation is about: its score by symbol and name, and what it has of a
    * pair. Files that do not say are about a similarity. */
@@ -229,19 +236,21 @@ globalThis.hbi.reading = (() => {
   const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   return {
-    measuresOf,
-    worthOf,
-    sidesOf,
     capitalised,
     explainedInWords,
+    isExact,
     kindOf,
     linkInWords,
+    measuresOf,
     nameOf,
     pictureLabel,
     playerLabel,
     selectionInWords,
     sentencesOf,
+    sidesOf,
     signed,
+    takesModel,
     valueOf,
+    worthOf,
   };
 })();

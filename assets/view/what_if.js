@@ -17,7 +17,7 @@ globalThis.hbi.whatIf = (() => {
   const { tokenGame, everyone, value, closedForm, coalitionInteraction } = globalThis.hbi.game;
   const { html, on, send } = globalThis.hbi.elements;
   const { captionCell, editedBefore } = globalThis.hbi.editCaption;
-  const { capitalised, kindOf, nameOf, signed, worthOf } = globalThis.hbi.reading;
+  const { capitalised, kindOf, nameOf, signed, takesModel, worthOf } = globalThis.hbi.reading;
   const SIDES = ["text", "video"];
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const NOTHING = Object.freeze({ level: null, video: [], text: [] });
@@ -353,13 +353,25 @@ globalThis.hbi.whatIf = (() => {
     next.focus();
   }
 
-  const FUNCTION = "function"; // instead of a weighting: the game is a function of coalitions
+  const TAKES_MODEL =
+    "The game of this explanation is what its model says of each set of players. Leaving one out takes the " +
+    "model, so that it cannot be tried here.";
+
+  /** In place of the panel, where the browser cannot play the game. */
+  const refusal = () =>
+    html("details", { class: "hbi-panel hbi-what-if" }, html("summary", {}, "What if"), html("p", {}, TAKES_MODEL));
+
   const panels = new WeakMap(); // what takes the panel of a root away
 
   return function whatIf(root, explanation) {
     panels.get(root)?.();
     panels.delete(root);
-    if (explanation.model.weighting === FUNCTION) return null; // only its model can play it
+    if (takesModel(explanation)) {
+      const told = refusal();
+      panels.set(root, () => told.remove());
+      root.append(told);
+      return null;
+    }
     const panel = new Panel(root, explanation);
     const follow = ({ detail }) => panel.select(detail);
     root.addEventListener("hbi-select", follow);

@@ -174,3 +174,25 @@ def test_who_is_left_out_is_of_the_view(browser, explanation, entity):
     told = FigureView.from_dict(page.evaluate("told"))
     assert (told.top, set(told.left_out)) == (5, {"entity/video/2", "event/text/0"})
     page.close()
+
+
+def test_a_game_that_takes_its_model_is_not_played(browser, described):
+    """The panel says so, links within a side are no choice, and no number is made up."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(600_000)
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.set_content(coalition_html(described.explanation))
+    page.click(".hbi-what-if summary")
+    assert "takes the model" in page.inner_text(".hbi-what-if")
+    assert page.locator(".hbi-what-if input, .hbi-what-if table").count() == 0
+    assert page.locator(".hbi-filters [name=fade]").count() == 1
+    assert page.locator(".hbi-filters [name=sides]").count() == 0
+    page.select_option(".hbi-filters [name=measure]", "cosine")
+    page.click("summary:has-text('How to read this')")
+    told = page.inner_text("details:has(> summary:text('How to read this'))")
+    assert "is worth the gain in log-probability of the caption" in told
+    assert "similarity" not in page.inner_text("body")
+    assert page.locator("[data-id='entity/video/0']").count() == 1
+    assert wrong == []
+    page.close()

@@ -27,7 +27,7 @@ from hbi_core.recent import RecentVideos
 from hbi_core.task_model import CAPTIONS
 from hbi_core.tasks import load_task
 from support.captioners import write_captioner
-from support.demo import CAFE
+from support.demo import CAFE, ROOT
 
 LEVELS = ["entity", "action", "event"]
 
@@ -246,11 +246,21 @@ def test_a_vocabulary_of_one_word_has_few_captions(tmp_path):
 
 
 def test_limits_tell_what_was_learnt_and_measured(described):
-    known, trained, measured = described.limits
+    known, measured = described.limits
     assert "with the 10 words that it has learnt" in known
-    assert "trained on flickr8k" in trained
+    assert "trained on flickr8k" in measured
     assert "BLEU-4 16.2, CIDEr 44.5" in measured
-    assert len(replace(described, data="", measured={}).limits) == 1
+
+
+def test_the_model_that_we_ship_has_its_own_limits():
+    """Those of its card, to the word."""
+    found = describe(CAFE, frames=2)
+    assert found.limits[1] == CAPTIONS.limits
+    card = (ROOT / "assets" / "README.md").read_text(encoding="utf-8")
+    (section,) = [part for part in card.split("\n## ") if part.startswith("Model card: lite_capt")]
+    for sentence in CAPTIONS.limits.split(". "):
+        assert sentence.removesuffix(".") in " ".join(section.split())
+    assert found.explanation.checkpoint == "lite_captions.safetensors"
 
 
 def test_a_second_time_no_video_is_read(captioner):

@@ -12,7 +12,7 @@ import pytest
 from explainers import closed_form
 from hbi_core.figures.coalition_html import coalition_html, view_data
 from hbi_core.figures.view import FigureView
-from hbi_core.level import FUNCTION
+from hbi_core.worth import FUNCTION
 
 
 def data_of(document: str) -> dict:
