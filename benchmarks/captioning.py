@@ -33,12 +33,11 @@ from hbi_core.encoders.base import encode_frames
 from hbi_core.encoders.lite import LiteEncoder, class_prompts
 from hbi_core.inputs.video import read_video
 from hbi_core.model import Tokens
-from hbi_core.shipped import ASSETS
+from hbi_core.task_model import CAPTIONS
 from hbi_core.tasks import load_task
 from hbi_core.tasks.captioning import CaptioningTask
 from hbi_core.tasks.captioning_metrics import CaptionScores, bleu, has_java, measure
 
-CAPTIONER = ASSETS / "lite_captions.safetensors"
 ROUNDS = 2000  # of the bootstrap over photographs
 _AT_ONCE = 100  # of them, to bound memory
 _CONSE = 384  # features of a frame that share a space with the class names
@@ -51,7 +50,7 @@ class Settings:
 
     root: Path
     """Folder in the Flickr8k layout."""
-    checkpoint: Path = CAPTIONER
+    checkpoint: Path = CAPTIONS.file
     """The captioner; the one that we ship where none is given."""
     cache: Path | None = None
     """Folder in which features are kept; that of its training has them."""
@@ -143,8 +142,9 @@ def captions_of(
     task.settings, usual = replace(task.settings, beams=1), task.settings
     said["the model, the most probable word each time"] = task.captions(seen)
     task.settings = usual
-    blind = replace(seen, frame_mask=torch.zeros_like(seen.frame_mask))
-    said["the model without the video"] = task.captions(blind)
+    first = replace(seen, clips=seen.clips[:1], frames=seen.frames[:1])
+    blind = replace(first, frame_mask=torch.zeros_like(seen.frame_mask[:1]))
+    said["the model without the video"] = task.captions(blind) * len(seen.clips)
     for name, describe in (
         ("nearest photograph's first caption, by the features", by_features),
         ("nearest photograph's first caption, by the shipped heads", by_heads),

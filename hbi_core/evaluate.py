@@ -25,6 +25,7 @@ from hbi_core.encoders import Encoder
 from hbi_core.errors import CheckpointError
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
+from hbi_core.task_model import CAPTIONS
 from hbi_core.tasks import load_task, task_named
 from hbi_core.tasks.base import Results, Task
 from hbi_core.written import check_file, check_folder
@@ -77,7 +78,7 @@ class Measured:
         split = self.split or measured_split(self.dataset)
         data = DataConfig(self.dataset, self.root, missing=self.missing)
         corpus = task_named(self.task).corpus(data, split)
-        encoder, heads = choose_model(self.checkpoint, self.encoder, choose_device())
+        encoder, heads = choose_model(self.model(), self.encoder, choose_device())
         heads = replace(heads, retrieval=self.reads(heads.retrieval))
         task = self.loaded(heads).to(choose_device())
         with ClipReader(encoder, workers=self.workers, limits=self.video_limits) as reader:
@@ -94,6 +95,10 @@ class Measured:
         if left_out:
             print(f"{left_out} clips have no file that can be read and were left out.")
         print(table(metrics))
+
+    def model(self) -> str | Path | None:
+        """The checkpoint that is measured; None for the heads that we ship."""
+        return self.checkpoint
 
     def reads(self, trained: RetrievalSettings) -> RetrievalSettings:
         """As in training, but for what was asked for."""
@@ -160,6 +165,10 @@ class Captioning(Measured):
     """
 
     task: ClassVar[str] = "captioning"
+
+    def model(self) -> str | Path | None:
+        """The checkpoint that is measured; the captioner that we ship where none is given."""
+        return CAPTIONS.chosen(self.checkpoint)
 
 
 def encode_as_read(
