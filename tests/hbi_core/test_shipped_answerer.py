@@ -36,7 +36,7 @@ def cafe():
 
 
 def test_it_answers(cafe):
-    """What it was seen to answer rightly, and nothing that stands in no relation to the question."""
+    """What it was seen to answer rightly, and numbers where a number is asked for."""
     found = cafe.answer(parse_caption("what animal is this?"))
     assert found.answers[0].text == "cat"
     counted = cafe.answer(parse_caption("how many people are there?"))
