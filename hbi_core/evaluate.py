@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
+from hbi_core.answering import checked_answerer
 from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, TaskState
 from hbi_core.chosen_model import choose_model
 from hbi_core.command_line import command, parsed
@@ -153,6 +154,10 @@ class QuestionAnswering(Measured):
 
     task: ClassVar[str] = "question_answering"
 
+    def model(self) -> str | Path | None:
+        """The checkpoint that is measured; the answerer that we ship where none is given."""
+        return checked_answerer(self.checkpoint)
+
 
 @dataclass(frozen=True)
 class Captioning(Measured):
@@ -197,10 +202,11 @@ def table(metrics: Results) -> str:
     """The metrics as a text table."""
     columns = list(next(iter(metrics.values())))
     width = max(14, *(len(group) for group in metrics))
-    lines = [" " * width + "".join(f"{name:>8}" for name in columns)]
+    wide = {name: max(8, len(name) + 2) for name in columns}
+    lines = [" " * width + "".join(f"{name:>{wide[name]}}" for name in columns)]
     for group, row in metrics.items():
         name = group.replace("_", " ")
-        lines.append(f"{name:{width}}" + "".join(f"{row[column]:8.1f}" for column in columns))
+        lines.append(f"{name:{width}}" + "".join(f"{row[c]:{wide[c]}.1f}" for c in columns))
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, save_checkpoint
 from hbi_core.evaluate import main
 from hbi_core.model import ModelConfig, build_hierarchy
+from support.releases import write_drawing
 from support.toy import ToyEncoder
 
 
@@ -48,6 +49,24 @@ def test_command_line(photographs, tmp_path, capsys):
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 3
     assert all(line.startswith("error: ") for line in errors)
+
+
+def test_questions_are_answered_by_the_model_that_we_ship(tmp_path, capsys):
+    root, out = write_drawing(tmp_path, frames=4, colours=["red"], train=1), tmp_path / "a.json"
+    arguments = ["--dataset", "synthetic_questions", "--split", "validation", "--workers", "0"]
+    arguments += ["--root", str(root), "--json", str(out)]
+    assert main(["question_answering", *arguments]) == 0
+    metrics = json.loads(out.read_text())
+    assert {group: row["questions"] for group, row in metrics.items()} == {
+        "all": 12,
+        "colour": 4,
+        "direction": 4,
+        "shape": 4,
+    }
+    assert metrics["direction"]["top-5"] == 0  # it knows no such answer
+    told = capsys.readouterr().out
+    assert "heads lite_answers.safetensors" in told
+    assert "top-1   top-5  questions" in told
 
 
 @pytest.fixture
