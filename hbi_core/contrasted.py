@@ -246,6 +246,6 @@ class Contrast:
 
     def _repr_html_(self) -> str:
         """The graphs that answer, where a notebook shows a contrast."""
-        from hbi_core.figures.contrast_html import contrast_in_notebook  # not everybody is in one
+        from hbi_core.figures.contrast_html import contrast_in_notebook
 
         return contrast_in_notebook(self)

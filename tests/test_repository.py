@@ -115,6 +115,7 @@ _OTHER_ENCODER = "whoever takes another encoder need not wait for it"
 _TO_TRAIN = "retrieval needs no requirements-train.txt"
 _TO_SERVE = "--help answers at once, and gradio reads what the environment says when it is imported"
 _TO_SAVE = "matplotlib takes its time, and not everything is saved"
+_TO_SHOW = "not everybody is in a notebook"
 LATE = {  # what a module imports inside a function, and why
     ("app.__main__", "gradio"): _TO_SERVE,
     ("app.__main__", "app.export"): _TO_SERVE,
@@ -141,10 +142,11 @@ LATE = {  # what a module imports inside a function, and why
     ("hbi_core.tasks.captioning_metrics", "pycocoevalcap"): "to write captions needs it not",
     ("hbi_core.answered", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.contrasted", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.contrasted", "hbi_core.figures.contrast_html"): _TO_SHOW,
     ("hbi_core.described", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.exact_vs_estimated", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.export"): _TO_SAVE,
-    ("hbi_core.explanation", "hbi_core.figures.coalition_html"): "not everybody is in a notebook",
+    ("hbi_core.explanation", "hbi_core.figures.coalition_html"): _TO_SHOW,
     ("hbi_core.inputs.video", "hbi_core.checks"): "torch, which the process that decodes lacks",
 }
 
