@@ -36,7 +36,13 @@ from hbi_core.model import Tokens
 from hbi_core.task_model import CAPTIONS
 from hbi_core.tasks import load_task
 from hbi_core.tasks.captioning import CaptioningTask
-from hbi_core.tasks.captioning_metrics import CaptionScores, bleu, has_java, measure
+from hbi_core.tasks.captioning_metrics import (
+    WITH_JAVA,
+    CaptionScores,
+    bleu,
+    has_java,
+    measure,
+)
 
 ROUNDS = 2000  # of the bootstrap over photographs
 _AT_ONCE = 100  # of them, to bound memory
@@ -77,8 +83,9 @@ def main(settings: Settings) -> None:
     columns = ["captions", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", "CIDEr of the model over it"]
     report(
         "captioning",
-        f"{first.name} of {len(people)} photographs of the validation list, five of people each; "
-        "in hundredths, with 95 % intervals over the photographs",
+        f"Captions of {len(people)} photographs of the validation list, five of people each, in "
+        "hundredths, with 95 % intervals over the photographs"
+        + ("" if first.name == WITH_JAVA else "; without Java, by a tokenizer of ours"),
         columns,
         [[name, *cells(scores, first)] for name, scores in measured.items()],
     )
