@@ -34,6 +34,9 @@ class Settings:
     model: str | None = None
     """A model of your own, module:factory, such as examples.own_model:tiny_clip; visitors can
     choose it, and it is the first choice."""
+    answers: str | None = None
+    """Questions are answered by this checkpoint of the task question_answering; without it, by the
+    one that we ship."""
     download: bool = False
     """What the encoder open_clip of the page lacks on this machine is fetched once, before the page
     opens. Without this, nothing is ever downloaded."""
@@ -74,7 +77,7 @@ def main() -> None:
     stop_on_signals()
     place_models(("lite", "open_clip"))
     remove_old_exports()
-    page = build_page().queue(max_size=settings.max_waiting)
+    page = build_page(settings.answers).queue(max_size=settings.max_waiting)
     page.launch(
         server_name=settings.host,
         server_port=settings.port,

@@ -35,7 +35,9 @@ draw();
 """
 
 
-def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr.HTML:
+def coalition_figure(
+    elem_id: str, explanation: Explanation | None = None, head: bool = True
+) -> gr.HTML:
     """A component whose value is that of `drawn`.
 
     Its event `filter` brings the view that was chosen, `submit` a caption that was edited.
@@ -43,9 +45,10 @@ def coalition_figure(elem_id: str, explanation: Explanation | None = None) -> gr
     Args:
         elem_id: of the component in the page.
         explanation: shown at first; None shows nothing.
+        head: bring the scripts, which a page needs once.
     """
     value = drawn(explanation) if explanation else None
-    return _figure(elem_id, "hbi.coalitionView", value, view_head())
+    return _figure(elem_id, "hbi.coalitionView", value, view_head() if head else None)
 
 
 def contrast_figure(elem_id: str) -> gr.HTML:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_type_hints
 
 import gradio as gr
 
+from app.asked import asked
 from app.compared import compared
 from app.contrasted import SAME, contrasted
 from app.export import FORMATS, exported_figure
@@ -30,11 +31,12 @@ class Endpoints:
     """The named endpoints, which answer from the same recent videos as the page."""
 
     def __init__(self, session: Session) -> None:
-        self._recent = session.recent
+        self._recent, self._answerer = session.recent, session.answerer
         answers = (
             self.explain,
             self.contrast,
             self.search,
+            self.ask,
             self.exact_vs_estimated,
             self.figure,
         )
@@ -99,6 +101,32 @@ class Endpoints:
         with refused_plainly():
             found = uploaded_clips(clips)
             return searched(found, query, top, encoder, frames, self._recent).to_dict()
+
+    def ask(
+        self,
+        video: gr.FileData,
+        question: str,
+        frames: int = 12,
+        weighting: Literal["renormalised", "fixed"] = "renormalised",
+    ) -> dict[str, Any]:
+        """Answer a question about a video by one of the answers that a small model has learnt, and
+        say which frames and words carried the answer, by exact Banzhaf interactions; what changed
+        it from the second answer; and what it would be without each frame and each word.
+
+        Args:
+            video: a video file that was uploaded to this server.
+            question: one English question, such as "what animal is there?".
+            frames: how many frames of the video are looked at, 1 to 64.
+            weighting: as of /explain.
+
+        Returns:
+            The contents of answer.json: up to five answers with their probabilities, the limits of
+            the model, two explanations, and the answers without each frame and each word.
+        """
+        with refused_plainly():
+            return asked(
+                video, question, frames, weighting, self._answerer, recent=self._recent
+            ).to_dict()
 
     def contrast(
         self,

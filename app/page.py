@@ -9,6 +9,7 @@ from app.examples import EXAMPLES
 from app.linking import Linking
 from app.session import ENCODERS, KEPT_SECONDS, MOST_FRAMES, MOST_VIDEOS, Session, Tab
 from app.stopping import stop
+from app.tabs.ask import Ask
 from app.tabs.batch import Batch
 from app.tabs.contrast import ContrastTab
 from app.tabs.exact_vs_estimated import ExactVsEstimated
@@ -20,7 +21,8 @@ from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Search, Batch, ExactVsEstimated)
+TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Ask, Search, Batch, ExactVsEstimated)
+MOST_MODELS = 4  # whose heads are held, those of questions among them
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -31,15 +33,19 @@ sentences and segments.
 _FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
 
 
-def build_page() -> gr.Blocks:
-    """The page, not yet launched."""
+def build_page(answerer: str | None = None) -> gr.Blocks:
+    """The page, not yet launched.
+
+    Args:
+        answerer: the checkpoint that answers questions; None takes the one that we ship.
+    """
     with GuardedBlocks(
         title="Hierarchical Banzhaf Interaction",
         analytics_enabled=False,
         delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
     ) as page:
         gr.Markdown(_TITLE)
-        session = ask()
+        session = ask(answerer)
         Endpoints(session)  # first: what comes later may not take their names
         Linking(page, session)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -50,7 +56,7 @@ def build_page() -> gr.Blocks:
     return page
 
 
-def ask() -> Session:
+def ask(answerer: str | None = None) -> Session:
     """Lay out what stands above the tabs: the video, its caption, and the settings."""
     first = EXAMPLES[0]
     with gr.Row():
@@ -95,7 +101,9 @@ def ask() -> Session:
                 )
                 link = gr.Button("Copy link", elem_id="copy-link", size="sm", min_width=120)
             message = gr.Markdown(elem_id="message")
-    recent = RecentVideos(MOST_VIDEOS, unused_seconds=KEPT_SECONDS, choose=choose_model)
+    recent = RecentVideos(
+        MOST_VIDEOS, MOST_MODELS, unused_seconds=KEPT_SECONDS, choose=choose_model
+    )
     return Session(
         video=video,
         caption=caption,
@@ -115,6 +123,7 @@ def ask() -> Session:
         view=gr.State(FigureView(), time_to_live=KEPT_SECONDS),
         opened=gr.State(time_to_live=KEPT_SECONDS),
         recent=recent,
+        answerer=answerer,
     )
 
 

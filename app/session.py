@@ -60,6 +60,7 @@ class Session:
         opened: what another tab wants to be shown, an Opened.
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
+        answerer: the checkpoint that answers questions; None takes the one that we ship.
     """
 
     video: gr.Video
@@ -76,6 +77,7 @@ class Session:
     view: gr.State
     opened: gr.State
     recent: RecentVideos
+    answerer: str | None = None
 
     @property
     def asked(self) -> list[Component]:

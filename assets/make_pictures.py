@@ -70,6 +70,11 @@ def contrasts(page: Page) -> None:
     page.fill("#contrast-figure [name=top_per_word]", "2")
 
 
+def ask(page: Page) -> None:
+    page.click("#ask-start")
+    page.wait_for_selector("#answer-figure .hbi-level")
+
+
 def comparison(page: Page) -> None:
     page.click("#compare")
     page.wait_for_selector("#heat-maps .js-plotly-plot .heatmaplayer")
@@ -91,6 +96,7 @@ def batch(page: Page) -> None:
 USES: dict[str, Callable[[Page], None]] = {
     "graphs": graphs,
     "contrasts": contrasts,
+    "ask": ask,
     "comparison": comparison,
     "search": search,
     "batch": batch,

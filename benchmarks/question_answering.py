@@ -21,13 +21,13 @@ from torch import Tensor
 
 from benchmarks.measures import Count, Estimate, difference, estimate
 from benchmarks.report import report
-from hbi_core.answering import ANSWERER
 from hbi_core.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from hbi_core.data import Clip, Corpus
 from hbi_core.data.features import Features
 from hbi_core.encoders import build_encoder
 from hbi_core.evaluate import encode_as_read
 from hbi_core.model import LevelTokens, Tokens
+from hbi_core.task_model import ANSWERS
 from hbi_core.tasks import TASKS, load_task
 from hbi_core.tasks.question_answering import QuestionAnsweringTask
 from hbi_core.training.config import TrainConfig
@@ -118,7 +118,7 @@ class Settings:
     """The features are kept in this folder."""
     out: Path = Path("runs/question_only")
     """The run without frames; one that is there goes on."""
-    checkpoint: Path = ANSWERER
+    checkpoint: Path = ANSWERS.file
     """The answerer."""
 
 

@@ -75,6 +75,7 @@ class Answered:
         vocabulary: how many answers the model knows.
         accuracy: share of questions that the model answered right when it was validated, 0 to 1,
             by kind, with "all" first; empty where it was not.
+        known_limits: what else is known of the model that we ship; empty of others.
 
     Example:
         >>> answered.question  # what `ask` returned
@@ -89,6 +90,7 @@ class Answered:
     left_out: tuple[LeftOut, ...]
     vocabulary: int
     accuracy: Mapping[str, float]
+    known_limits: str = ""
 
     @property
     def question(self) -> str:
@@ -149,7 +151,7 @@ class Answered:
         known = f"{self.vocabulary:,} answer{'s' * (self.vocabulary != 1)}"
         told = [
             f"The model always gives one of {known} that it has learnt, also where none of them is "
-            "right or the question makes no sense; what it says most is not what is most true."
+            "right or the question makes no sense, and it can be sure of what is wrong."
         ]
         if self.accuracy:
             others = [kind for kind in self.accuracy if kind != "all"]
@@ -160,6 +162,8 @@ class Answered:
                 f"{_percent(self.accuracy['all'])} right{by_kind}; of other videos and other "
                 "questions it may be less."
             )
+        if self.known_limits:
+            told.append(self.known_limits)
         return tuple(told)
 
     def to_dict(self) -> dict[str, Any]:

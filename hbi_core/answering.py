@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,43 +14,17 @@ from explainers import BilinearGame
 from explainers.timing import Progress, or_silence
 from hbi_core.answered import Answered, LeftOut, ScoredAnswer
 from hbi_core.encoders import TextFeatures
-from hbi_core.errors import CheckpointError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.level import Level
 from hbi_core.model import LevelTokens
 from hbi_core.played import played_level
 from hbi_core.predictor import Predictor
-from hbi_core.shipped import ASSETS
-from hbi_core.tasks import load_task
+from hbi_core.task_model import ANSWERS, task_of
 from hbi_core.tasks.question_answering import QuestionAnsweringTask
 from hbi_core.worth import Worth
 
-ANSWERER = ASSETS / "lite_answers.safetensors"
 _SHOWN = 5  # answers
-_TRAIN = "python -m hbi_core.train --config configs/lite_questions.yaml --data.root DIR"
-
-
-def checked_answerer(checkpoint: str | Path | None) -> Path:
-    """The file of the model that answers.
-
-    Args:
-        checkpoint: one; None takes the one that we ship.
-
-    Raises:
-        CheckpointError: it is the one that we ship, and not there.
-
-    Example:
-        >>> checked_answerer("answers.safetensors").name
-        'answers.safetensors'
-    """
-    file = ANSWERER if checkpoint is None else Path(checkpoint)
-    if file == ANSWERER and not file.is_file():
-        raise CheckpointError(
-            f"The model that answers questions, assets/{ANSWERER.name}, is not here. Train one: "
-            f"{_TRAIN}, and give its best.safetensors as the checkpoint."
-        )
-    return file
 
 
 class Answerer:
@@ -72,16 +45,8 @@ class Answerer:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        heads = predictor.heads
-        if heads.task.name != QuestionAnsweringTask.name:
-            raise CheckpointError(
-                f"{heads.name} was trained for {heads.task.name}, and answers no questions. Give a "
-                "checkpoint of the task question_answering."
-            )
-        device = next(predictor.encoder.parameters()).device
-        task = load_task(heads)
-        assert isinstance(task, QuestionAnsweringTask), "by its name"
-        self._predictor, self._task = predictor, task.to(device, torch.float64)
+        self._predictor = predictor
+        self._task = task_of(predictor, QuestionAnsweringTask, torch.float64)
 
     @torch.inference_mode()
     def answer(
@@ -160,6 +125,7 @@ class Answerer:
             left_out=tuple(left_out),
             vocabulary=len(self._task.settings.vocabulary),
             accuracy=_accuracy(predictor.heads.training),
+            known_limits=ANSWERS.limits if predictor.heads.name == ANSWERS.file.name else "",
         )
 
     def _likeliest(

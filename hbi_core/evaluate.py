@@ -10,7 +10,6 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from hbi_core.answering import checked_answerer
 from hbi_core.checkpoints.checkpoint import Checkpoint, RetrievalSettings, TaskState
 from hbi_core.chosen_model import choose_model
 from hbi_core.command_line import command, parsed
@@ -26,7 +25,7 @@ from hbi_core.encoders import Encoder
 from hbi_core.errors import CheckpointError
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
-from hbi_core.task_model import CAPTIONS
+from hbi_core.task_model import ANSWERS, CAPTIONS
 from hbi_core.tasks import load_task, task_named
 from hbi_core.tasks.base import Results, Task
 from hbi_core.written import check_file, check_folder
@@ -156,7 +155,7 @@ class QuestionAnswering(Measured):
 
     def model(self) -> str | Path | None:
         """The checkpoint that is measured; the answerer that we ship where none is given."""
-        return checked_answerer(self.checkpoint)
+        return ANSWERS.chosen(self.checkpoint)
 
 
 @dataclass(frozen=True)

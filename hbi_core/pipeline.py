@@ -10,7 +10,7 @@ from pathlib import Path
 from explainers import WEIGHTINGS
 from explainers.timing import Progress, half_of, or_silence
 from hbi_core.answered import Answered
-from hbi_core.answering import Answerer, checked_answerer
+from hbi_core.answering import Answerer
 from hbi_core.checks import whole_number
 from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
@@ -25,7 +25,7 @@ from hbi_core.inputs.video import VideoLimits, checked_file
 from hbi_core.predictor import Predictor, checked_frames
 from hbi_core.recent import RecentVideos
 from hbi_core.search_result import SearchResult
-from hbi_core.task_model import CAPTIONS
+from hbi_core.task_model import ANSWERS, CAPTIONS
 
 
 def explain(
@@ -249,7 +249,7 @@ def ask(
     frames, parsed = checked_frames(frames), parse_caption(question)
     file = checked_file(video, limits or VideoLimits())
     predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
-        file, frames, limits, checked_answerer(checkpoint), "auto", choose_device(device), progress
+        file, frames, limits, ANSWERS.chosen(checkpoint), "auto", choose_device(device), progress
     )
     assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
     return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)

@@ -74,6 +74,13 @@ class TaskModel:
         return file
 
 
+ANSWERS = TaskModel(
+    file=ASSETS / "lite_answers.safetensors",
+    does="answers questions",
+    configuration="lite_questions",
+    limits="It learnt from photographs of Flickr8k: people, dogs, sports, outdoors. It cannot say "
+    "yes or no, counts badly, and has seen no motion; its probabilities are often too high.",
+)
 CAPTIONS = TaskModel(
     file=ASSETS / "lite_captions.safetensors",
     does="describes videos",

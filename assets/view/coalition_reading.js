@@ -50,6 +50,9 @@ globalThis.hbi.reading = (() => {
     return (value < 0 ? MINUS : "+") + text;
   }
 
+  /** A number without a plus. */
+  const unsigned = (value, digits = 4) => signed(value, digits).replace("+", "");
+
   const percent = (share) => {
     const value = 100 * share;
     return value > 0 && value < 1 ? "< 1 %" : `${value.toFixed(0)} %`;
@@ -250,6 +253,7 @@ globalThis.hbi.reading = (() => {
     sidesOf,
     signed,
     takesModel,
+    unsigned,
     valueOf,
     worthOf,
   };

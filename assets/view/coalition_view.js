@@ -137,7 +137,7 @@ globalThis.hbi.coalitionView = (() => {
           {},
           `${this.data.title ? `${this.data.title}: ` : ""}${name} level`,
           html("small", {}, ` ${level.name === "entity" ? kind : text[1]} and ${video[1]} `),
-          html("span", { class: "hbi-score" }, level.told ?? `${symbol} = ${level.score.toFixed(3)}`),
+          html("span", { class: "hbi-score" }, level.told ?? `${symbol} = ${reading.unsigned(level.score, 3)}`),
         ),
         element,
         ...(this.table ? [table.tableOf(level, links, this.view, this.data)] : []),

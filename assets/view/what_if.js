@@ -17,7 +17,7 @@ globalThis.hbi.whatIf = (() => {
   const { tokenGame, everyone, value, closedForm, coalitionInteraction } = globalThis.hbi.game;
   const { html, on, send } = globalThis.hbi.elements;
   const { captionCell, editedBefore } = globalThis.hbi.editCaption;
-  const { capitalised, kindOf, nameOf, signed, takesModel, worthOf } = globalThis.hbi.reading;
+  const { capitalised, kindOf, nameOf, signed, takesModel, unsigned, worthOf } = globalThis.hbi.reading;
   const SIDES = ["text", "video"];
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const NOTHING = Object.freeze({ level: null, video: [], text: [] });
@@ -320,9 +320,9 @@ globalThis.hbi.whatIf = (() => {
 
   /** S = 0.3000 → 0.2500 (−0.0500) */
   function fromTo(symbol, before, after) {
-    const start = `${symbol} = ${before.toFixed(4)}`;
+    const start = `${symbol} = ${unsigned(before)}`;
     if (before === after) return [start];
-    return [`${start} → `, html("strong", {}, after.toFixed(4)), ` (${signed(after - before)})`];
+    return [`${start} → `, html("strong", {}, unsigned(after)), ` (${signed(after - before)})`];
   }
 
   /** A bar to the right of the middle, or, where it is negative, to the left. */

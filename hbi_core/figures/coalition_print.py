@@ -86,7 +86,7 @@ def coalition_print(
             if placed is not layout.levels[0]:
                 y = placed.top - 0.8 * em
                 axes.axhline(y, color="0.25", lw=0.8, dashes=(5, 3))
-            score = f"{explanation.worth.symbol} = {level.score:.3f}"
+            score = f"{explanation.worth.symbol} = {level.score:.3f}".replace("-", "−")
             title = f"{level.name.capitalize()} level", score
             draw_title(axes, placed, title, em)
             draw_links(axes, links, em, faded_players(level, words))

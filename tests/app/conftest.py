@@ -35,8 +35,8 @@ def server_files(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def serving(folder, variables=None):
-    """`python app.py` on a free port, with further variables of the environment; its address."""
+def serving(folder, variables=None, options=()):
+    """`python app.py` on a free port, with further variables and options; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -44,7 +44,7 @@ def serving(folder, variables=None):
     log = folder.parent / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)],
+            [sys.executable, "app.py", "--port", str(port), *options],
             cwd=ROOT,
             env={**os.environ, "GRADIO_TEMP_DIR": str(folder), **(variables or {})},
             stdout=output,

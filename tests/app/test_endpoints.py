@@ -27,6 +27,7 @@ ENDPOINTS = {
         "other_encoder": {"enum": ["same", "auto", "lite", "open_clip"]},
         **ASKED,
     },
+    "/ask": {name: ASKED[name] for name in ("frames", "weighting")},
     "/exact_vs_estimated": {
         "level": {"enum": ["entity", "action", "event"]},
         "budgets": {"type": "array", "items": {"type": "integer"}},

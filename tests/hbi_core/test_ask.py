@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from explainers import BilinearGame, closed_form, shapley_values
-from hbi_core import answering
+from hbi_core import pipeline
 from hbi_core.answering import Answerer
 from hbi_core.ask import main
 from hbi_core.chosen_model import choose_model
@@ -24,6 +24,7 @@ from hbi_core.inputs.video import Video
 from hbi_core.pipeline import ask
 from hbi_core.predictor import Predictor
 from hbi_core.recent import RecentVideos
+from hbi_core.task_model import ANSWERS as SHIPPED
 from hbi_core.tasks import load_task
 from support.answerers import ANSWERS, QUESTION, write_answerer
 from support.demo import CAFE
@@ -179,8 +180,9 @@ def test_what_cannot_be_answered_is_told(answerer, monkeypatch, tmp_path):
         ask(CAFE, "?", checkpoint=answerer)
     with pytest.raises(InputError, match="weighting is 'equal'"):
         ask(CAFE, QUESTION, checkpoint=answerer, weighting="equal")
-    with pytest.raises(CheckpointError, match="trained for retrieval, and answers no questions"):
+    with pytest.raises(CheckpointError, match="trained for retrieval: give a checkpoint of the"):
         Answerer(Predictor(*choose_model()))
-    monkeypatch.setattr(answering, "ANSWERER", tmp_path / "lite_answers.safetensors")
+    missing = replace(SHIPPED, file=tmp_path / "lite_answers.safetensors")
+    monkeypatch.setattr(pipeline, "ANSWERS", missing)
     with pytest.raises(CheckpointError, match=r"lite_answers\.safetensors, is not here\. Train"):
         ask(CAFE, QUESTION)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from hbi_core.answering import ANSWERER, Answerer
+from hbi_core.answering import Answerer
 from hbi_core.checkpoints.checkpoint import SHIPPED, load_checkpoint
 from hbi_core.chosen_model import choose_model
 from hbi_core.inputs.text import parse_caption
 from hbi_core.predictor import Predictor
+from hbi_core.task_model import ANSWERS
 from hbi_core.training.config import TrainConfig
 from hbi_core.training.config_file import read_config
 from support.demo import CAFE, ROOT
 
 
 def test_the_file_is_that_of_its_configuration():
-    heads = load_checkpoint(ANSWERER)
-    assert ANSWERER.stat().st_size < 10_000_000
+    heads = load_checkpoint(ANSWERS.file)
+    assert ANSWERS.file.stat().st_size < 10_000_000
     assert heads.task.name == "question_answering"
     assert 100 < len(heads.task.settings["vocabulary"]) <= 200
     file = ROOT / "configs" / "lite_questions.yaml"
@@ -30,7 +31,7 @@ def test_the_file_is_that_of_its_configuration():
 
 @pytest.fixture(scope="module")
 def cafe():
-    predictor = Predictor(*choose_model(ANSWERER))
+    predictor = Predictor(*choose_model(ANSWERS.file))
     predictor.set_video(CAFE, frames=6)
     return Answerer(predictor)
 

@@ -1,0 +1,40 @@
+"""A question as the tab and the endpoint ask it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.session import checked_caption
+from app.uploads import uploaded_file
+from explainers.timing import Progress
+from hbi_core.answered import Answered
+from hbi_core.errors import VideoError
+from hbi_core.pipeline import ask
+from hbi_core.recent import RecentVideos
+
+
+def asked(
+    video: Any,
+    question: Any,
+    frames: Any,
+    weighting: Any,
+    answerer: str | None,
+    progress: Progress | None = None,
+    recent: RecentVideos | None = None,
+) -> Answered:
+    """Values as a request has them, of any type; `ask` checks what is not checked here.
+
+    Raises:
+        InputError: with a sentence for the visitor.
+    """
+    if not video:
+        raise VideoError("Choose a video first: upload one, record one, or take an example.")
+    return ask(
+        uploaded_file(video),
+        checked_caption(question),
+        frames=frames,
+        checkpoint=answerer,
+        weighting=weighting,
+        progress=progress,
+        recent=recent,
+    )
