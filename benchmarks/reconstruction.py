@@ -36,7 +36,7 @@ RERANKED = (10, 20, 50)
 
 @dataclass(frozen=True)
 class Settings:
-    """Seconds with and without reconstruction."""
+    """CPU seconds with and without reconstruction."""
 
     rounds: int = 5
     width: int = 512
@@ -68,13 +68,16 @@ def random_features(clips: int, width: int) -> Features:
 
 
 def medians(kinds: dict[str, Callable[[], object]], rounds: int, title: str) -> dict[str, float]:
-    """Seconds of each kind, taken in turns; the first round does not count."""
+    """CPU seconds of each kind, taken in turns; the first round does not count.
+
+    Not those of a clock: so other work on the machine has little part in them.
+    """
     seconds: dict[str, list[float]] = defaultdict(list)
     for _ in trange(rounds + 1, desc=title):
         for name, run in kinds.items():
-            started = time.perf_counter()
+            started = time.process_time()
             run()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(time.process_time() - started)
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
@@ -112,7 +115,7 @@ def main(settings: Settings) -> None:
         f"The cost of reconstruction: a training step (batch of {len(batch.frames)}) and the "
         f"retrieval of {settings.clips} videos and texts; {FRAMES} x {WORDS}, {settings.width} "
         "features, frozen encoder",
-        ["what", "kind", "seconds", "of that without"],
+        ["what", "kind", "CPU seconds", "of that without"],
         [
             [what, name, f"{value:.2f}", f"{value / found[OFF]:.2f}"]
             for what, found in (("training step", steps), ("retrieval", retrievals))
