@@ -37,6 +37,9 @@ class Settings:
     answers: str | None = None
     """Questions are answered by this checkpoint of the task question_answering; without it, by the
     one that we ship."""
+    captions: str | None = None
+    """Videos are described by this checkpoint of the task captioning; without it, by the one that
+    we ship."""
     download: bool = False
     """What the encoder open_clip of the page lacks on this machine is fetched once, before the page
     opens. Without this, nothing is ever downloaded."""
@@ -77,7 +80,7 @@ def main() -> None:
     stop_on_signals()
     place_models(("lite", "open_clip"))
     remove_old_exports()
-    page = build_page(settings.answers).queue(max_size=settings.max_waiting)
+    page = build_page(settings.answers, settings.captions).queue(max_size=settings.max_waiting)
     page.launch(
         server_name=settings.host,
         server_port=settings.port,

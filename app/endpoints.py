@@ -16,6 +16,7 @@ import gradio as gr
 from app.asked import asked
 from app.compared import compared
 from app.contrasted import SAME, contrasted
+from app.described import described
 from app.export import FORMATS, exported_figure
 from app.searched import searched, uploaded_clips
 from app.session import ENCODERS, Session, explained
@@ -31,12 +32,14 @@ class Endpoints:
     """The named endpoints, which answer from the same recent videos as the page."""
 
     def __init__(self, session: Session) -> None:
-        self._recent, self._answerer = session.recent, session.answerer
+        self._recent = session.recent
+        self._answerer, self._captioner = session.answerer, session.captioner
         answers = (
             self.explain,
             self.contrast,
             self.search,
             self.ask,
+            self.describe,
             self.exact_vs_estimated,
             self.figure,
         )
@@ -127,6 +130,23 @@ class Endpoints:
             return asked(
                 video, question, frames, weighting, self._answerer, recent=self._recent
             ).to_dict()
+
+    def describe(self, video: gr.FileData, frames: int = 12) -> dict[str, Any]:
+        """Describe a video by a caption that a small model writes, and say which frames carried
+        each word of it: what frames add to the log-probability of words is a game, whose Banzhaf
+        interactions are exact for up to 12 frames, and estimates of a sample for more.
+
+        Args:
+            video: a video file that was uploaded to this server.
+            frames: how many frames of the video are looked at, 1 to 64.
+
+        Returns:
+            The contents of description.json: the caption and its alternatives with their
+            log-probabilities, the probability of each word with and without the video, the limits
+            of the model, and the explanation.
+        """
+        with refused_plainly():
+            return described(video, frames, self._captioner, recent=self._recent).to_dict()
 
     def contrast(
         self,

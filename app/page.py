@@ -12,6 +12,7 @@ from app.stopping import stop
 from app.tabs.ask import Ask
 from app.tabs.batch import Batch
 from app.tabs.contrast import ContrastTab
+from app.tabs.describe import Describe
 from app.tabs.exact_vs_estimated import ExactVsEstimated
 from app.tabs.graphs import Graphs
 from app.tabs.search import Search
@@ -21,8 +22,8 @@ from explainers import WEIGHTINGS
 from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
-TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Ask, Search, Batch, ExactVsEstimated)
-MOST_MODELS = 4  # whose heads are held, those of questions among them
+TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Ask, Describe, Search, Batch, ExactVsEstimated)
+MOST_MODELS = 4  # whose heads are held, those of questions and captions among them
 _TITLE = """# How a video and a sentence fit together
 Frames and words play a cooperative game whose value is their similarity. A line is the **Banzhaf
 interaction** of its two ends: how much they gain by being together, computed exactly; its colour is
@@ -33,11 +34,12 @@ sentences and segments.
 _FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
 
 
-def build_page(answerer: str | None = None) -> gr.Blocks:
+def build_page(answerer: str | None = None, captioner: str | None = None) -> gr.Blocks:
     """The page, not yet launched.
 
     Args:
         answerer: the checkpoint that answers questions; None takes the one that we ship.
+        captioner: the checkpoint that describes videos, likewise.
     """
     with GuardedBlocks(
         title="Hierarchical Banzhaf Interaction",
@@ -45,7 +47,7 @@ def build_page(answerer: str | None = None) -> gr.Blocks:
         delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
     ) as page:
         gr.Markdown(_TITLE)
-        session = ask(answerer)
+        session = ask(answerer, captioner)
         Endpoints(session)  # first: what comes later may not take their names
         Linking(page, session)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -56,7 +58,7 @@ def build_page(answerer: str | None = None) -> gr.Blocks:
     return page
 
 
-def ask(answerer: str | None = None) -> Session:
+def ask(answerer: str | None = None, captioner: str | None = None) -> Session:
     """Lay out what stands above the tabs: the video, its caption, and the settings."""
     first = EXAMPLES[0]
     with gr.Row():
@@ -124,6 +126,7 @@ def ask(answerer: str | None = None) -> Session:
         opened=gr.State(time_to_live=KEPT_SECONDS),
         recent=recent,
         answerer=answerer,
+        captioner=captioner,
     )
 
 

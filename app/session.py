@@ -16,14 +16,21 @@ from gradio.components import Component
 from app.stopping import StoppableProgress, this_visitor
 from app.uploads import uploaded_file
 from explainers.timing import Progress
-from hbi_core.errors import CaptionError, InputError, VideoError
+from hbi_core.errors import CaptionError, CheckpointError, InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
 from hbi_core.recent import RecentVideos
+from hbi_core.task_model import TaskModel
 
 KEPT_SECONDS = 3600  # what a visitor made is deleted after it
 MOST_VIDEOS = 8  # kept of all visitors
 MOST_FRAMES = 24  # that the page looks at; as an endpoint it takes 64
+# Explains what was put into the fields above, on the first tab.
+EXPLAIN_ABOVE = """() => setTimeout(() => {
+    document.querySelector('#graphs-button')?.click();
+    document.querySelector('#explain').click();
+    document.querySelector('#explain').scrollIntoView({block: 'center'});
+}, 300)"""
 LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 ENCODERS = {
     "Automatic: lite, no download": "auto",
@@ -61,6 +68,7 @@ class Session:
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
         answerer: the checkpoint that answers questions; None takes the one that we ship.
+        captioner: the checkpoint that describes videos, likewise.
     """
 
     video: gr.Video
@@ -78,6 +86,7 @@ class Session:
     opened: gr.State
     recent: RecentVideos
     answerer: str | None = None
+    captioner: str | None = None
 
     @property
     def asked(self) -> list[Component]:
@@ -208,6 +217,15 @@ def checked_caption(caption: Any) -> Any:
             "Shorten it: 64 words are explained."
         )
     return "" if caption is None else caption
+
+
+def missing(model: TaskModel, checkpoint: str | None) -> str:
+    """What is to be done where the model of a tab is not there; else nothing. Markdown."""
+    try:
+        model.chosen(checkpoint)
+    except CheckpointError as error:
+        return f"**{escaped(str(error))}**"
+    return ""
 
 
 def escaped(text: str) -> str:

@@ -86,7 +86,8 @@ CAPTIONS = TaskModel(
     does="describes videos",
     configuration="lite_captions",
     limits="It names what is frequent in Flickr8k: people in shirts of some colour, dogs, grass, "
-    "water, snow. Of a scene that has nothing of that kind it still tells of a man in a shirt.",
+    "water, snow. Numbers, colours and what somebody does are often wrong, and who is a woman is "
+    "often called a man. One sentence is all that it says of a video, whatever follows.",
 )
 
 

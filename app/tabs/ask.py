@@ -9,10 +9,10 @@ import gradio as gr
 from app.asked import asked
 from app.coalition_figure import coalition_figure, drawn, view_of
 from app.export import export_row
-from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing
 from explainers.timing import seconds_in_words
 from hbi_core.answered import Answered, LeftOut
-from hbi_core.errors import CheckpointError, InputError
+from hbi_core.errors import InputError
 from hbi_core.figures.view import FigureView
 from hbi_core.task_model import ANSWERS
 
@@ -43,7 +43,7 @@ class Ask:
             elem_id="question",
         )
         button = gr.Button("Ask", variant="primary", elem_id="ask-start")
-        self.message = gr.Markdown(_missing(self.answerer), elem_id="ask-message")
+        self.message = gr.Markdown(missing(ANSWERS, self.answerer), elem_id="ask-message")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 self.answers = gr.Label(label="Answers", num_top_classes=5, elem_id="answers")
@@ -208,12 +208,3 @@ def _signed(value: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _missing(answerer: str | None) -> str:
-    """What is to be done where the model that we ship is not there; else nothing. Markdown."""
-    try:
-        ANSWERS.chosen(answerer)
-    except CheckpointError as error:
-        return f"**{escaped(str(error))}**"
-    return ""

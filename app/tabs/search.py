@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.searched import searched, uploaded_clips
-from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from app.session import EXPLAIN_ABOVE, KEPT_SECONDS, Session, Values, answered, escaped
 from app.stopping import StoppedError, stop
 from app.uploads import refused_plainly
 from explainers.timing import seconds_in_words
@@ -32,11 +32,6 @@ const choose = event => {
 };
 element.addEventListener('click', choose);
 """
-_EXPLAIN = """() => setTimeout(() => {
-    document.querySelector('#graphs-button')?.click();
-    document.querySelector('#explain').click();
-    document.querySelector('#explain').scrollIntoView({block: 'center'});
-}, 300)"""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ class Search:
             self.result,
             [session.video, session.caption],
             api_visibility="private",
-        ).success(None, js=_EXPLAIN)
+        ).success(None, js=EXPLAIN_ABOVE)
 
     @answered
     def search(

@@ -1,0 +1,186 @@
+"""The tab "Describe": a caption of the video, its alternatives, and which frames carried it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.coalition_figure import coalition_figure, drawn, view_of
+from app.described import described
+from app.export import export_row
+from app.session import (
+    EXPLAIN_ABOVE,
+    KEPT_SECONDS,
+    Session,
+    Values,
+    answered,
+    escaped,
+    missing,
+)
+from app.stopping import stop
+from app.uploads import refused_plainly
+from explainers.timing import seconds_in_words
+from hbi_core.checks import whole_number
+from hbi_core.described import Described
+from hbi_core.errors import InputError
+from hbi_core.figures.view import FigureView
+from hbi_core.task_model import CAPTIONS
+
+_INTRODUCTION = """A small model describes the video above. Which frames carried each word? It runs
+on sets of frames, too: a line is what its frame adds to the log-probability of its word.
+"""
+_LIMITS = "**What this model can do.** "
+_CAPTIONS = ("caption", "log-probability", "by its length")
+_WORDS = ("word", "with the video", "without it")
+
+
+class Describe:
+    """The caption and its limits, its alternatives, and the graph behind it."""
+
+    title = "Describe"
+    elem_id = "describe"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        gr.Markdown(_INTRODUCTION)
+        with gr.Row():
+            button = gr.Button("Describe", variant="primary", elem_id="describe-start", scale=4)
+            gr.Button("Stop", elem_id="describe-stop", scale=1, min_width=80).click(
+                stop, queue=False, api_visibility="private", show_progress="hidden"
+            )
+        self.message = gr.Markdown(missing(CAPTIONS, session.captioner), elem_id="describe-message")
+        with gr.Row():
+            with gr.Column(scale=3, min_width=300):
+                self.caption = gr.Markdown(elem_id="described")
+                self.limits = gr.Markdown(elem_id="describe-limits")
+                self.captions = gr.Dataset(
+                    label="The caption and its alternatives: choose one to explain it above",
+                    components=[gr.Textbox(visible=False) for _ in _CAPTIONS],
+                    headers=list(_CAPTIONS),
+                    samples=[],
+                    type="index",
+                    visible=False,
+                    elem_id="captions",
+                )
+            with gr.Column(scale=2, min_width=300):
+                self.words = gr.Dataframe(
+                    headers=list(_WORDS),
+                    label="Probability of each word after those before it",
+                    show_label=True,
+                    column_widths=["40%", "30%", "30%"],
+                    interactive=False,
+                    max_height=330,
+                    visible=False,
+                    elem_id="described-words",
+                )
+        self.figure = coalition_figure("description-figure", head=False)
+        self.notes = gr.Markdown(elem_id="describe-notes")
+        self.described = gr.State(time_to_live=KEPT_SECONDS)
+        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
+        export_row(self.described, "describe-export", self.view)
+        button.click(
+            self.describe,
+            [session.video, session.frames],
+            [
+                self.caption,
+                self.limits,
+                self.captions,
+                self.words,
+                self.figure,
+                self.notes,
+                self.described,
+                self.message,
+            ],
+            api_visibility="private",
+            show_progress_on=self.figure,
+        )
+        self.captions.click(
+            self.take_over,
+            [self.described, self.captions],
+            [session.caption],
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(None, js=EXPLAIN_ABOVE)
+        self.figure.filter(
+            self.keep_view,
+            None,
+            [self.view, self.message],
+            api_visibility="private",
+            concurrency_limit=None,
+            show_progress="hidden",
+            trigger_mode="always_last",  # filters follow each other faster than they are kept
+        )
+
+    @answered
+    def describe(
+        self,
+        video: Any,
+        frames: Any,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
+    ) -> Values:
+        """The Describe button. Values as a request has them."""
+        found = described(video, frames, self.session.captioner, progress, self.session.recent)
+        progress(0.95, "Drawing")
+        return {
+            self.caption: f"### “{escaped(found.caption)}”",
+            self.limits: _LIMITS + escaped(" ".join(found.limits)),
+            self.captions: gr.update(
+                samples=[
+                    [caption.text, _signed(caption.log_probability), _signed(caption.score)]
+                    for caption in found.captions
+                ],
+                visible=True,
+            ),
+            self.words: gr.update(
+                value=[
+                    [word.text, _percent(word.probability), _percent(word.without_video)]
+                    for word in found.words
+                ],
+                visible=True,
+            ),
+            self.figure: drawn(found.explanation),
+            self.notes: describe(found),
+            self.described: found,
+        }
+
+    def take_over(self, found: Described | None, number: Any) -> Values:
+        """A caption that was chosen becomes the caption to explain."""
+        with refused_plainly():
+            if found is None:
+                raise InputError("What was described was deleted after an hour. Describe again.")
+            last = len(found.captions) - 1
+            caption = found.captions[whole_number(number, "Caption {} was chosen", 0, last)]
+            return {self.session.caption: caption.text}
+
+    @answered
+    def keep_view(self, event: gr.EventData) -> Values:
+        """The filters of the figure, so that what is seen is what is exported."""
+        return {self.view: view_of(event)}
+
+
+def describe(found: Described) -> str:
+    """What the numbers of the graph are, what ran, and the time: a line each. Markdown."""
+    explanation = found.explanation
+    gain = explanation.levels[0].score
+    total = seconds_in_words(sum(explanation.seconds.values()))
+    split = ", ".join(
+        f"{step} {seconds_in_words(seconds)}" for step, seconds in explanation.seconds.items()
+    )
+    lines = [
+        f"**{escaped(explanation.worth.title)}**: with all frames, that of its words is higher by "
+        f"{_signed(gain)} than without any.",
+        *map(escaped, explanation.notes),
+        f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}; "
+        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; {total}: "
+        f"{split}.",
+    ]
+    return "  \n".join(lines)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
