@@ -32,11 +32,12 @@ from benchmarks.report import report
 from explainers.timing import seconds_in_words
 from hbi_core.figures.coalition_html import view_json
 from hbi_core.figures.coalition_print import coalition_print
-from hbi_core.pipeline import explain
+from hbi_core.pipeline import ask, describe, explain
 from hbi_core.recent import RecentVideos
 
 ROOT = Path(__file__).parents[1]
 CAPTION = "A man in a suit passes parked cars, a taxi sign, a cyclist beside a bus, a bicycle."
+QUESTION, SECOND_QUESTION = "what is the man wearing?", "where is the woman?"
 SECOND_CAPTION = "A woman crosses a street, a tram stops, a dog waits in front of a shop."
 
 LEAVE_OUT = """async () => {
@@ -197,8 +198,9 @@ def in_browser(address: str, video: Path) -> dict[str, float]:
 
 def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:
     """The time split of an explanation with the models loaded, and what follows one."""
-    recent = RecentVideos()
+    recent = RecentVideos(videos=3, models=3)
     explain(video, CAPTION, recent=recent)
+    ask(video, SECOND_QUESTION, recent=recent)
     explanation = explain(video, CAPTION)
     view_json(explanation)
     figures = {}
@@ -206,6 +208,12 @@ def steps(video: Path) -> tuple[dict[str, float], dict[str, float]]:
         for what, run in {
             "second caption on the same video, drawn": lambda: view_json(
                 explain(video, SECOND_CAPTION, recent=recent)
+            ),
+            "a question answered and explained, models loaded before": lambda: ask(
+                video, QUESTION, recent=recent
+            ),
+            "a video described, the caption explained by all 4,096 sets of frames": lambda: (
+                describe(video, recent=recent)
             ),
             "drawing the page's figure": lambda: view_json(explanation),
             "drawing the paper's figure": lambda: coalition_print(explanation),
