@@ -75,6 +75,11 @@ def ask(page: Page) -> None:
     page.wait_for_selector("#answer-figure .hbi-level")
 
 
+def describe(page: Page) -> None:
+    page.click("#describe-start")
+    page.wait_for_selector("#description-figure .hbi-level")
+
+
 def comparison(page: Page) -> None:
     page.click("#compare")
     page.wait_for_selector("#heat-maps .js-plotly-plot .heatmaplayer")
@@ -97,6 +102,7 @@ USES: dict[str, Callable[[Page], None]] = {
     "graphs": graphs,
     "contrasts": contrasts,
     "ask": ask,
+    "describe": describe,
     "comparison": comparison,
     "search": search,
     "batch": batch,
