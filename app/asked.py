@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.session import checked_caption
-from app.uploads import uploaded_file
+from app.uploads import chosen_video
 from explainers.timing import Progress
 from hbi_core.answered import Answered
-from hbi_core.errors import VideoError
 from hbi_core.pipeline import ask
 from hbi_core.recent import RecentVideos
 
@@ -27,10 +26,8 @@ def asked(
     Raises:
         InputError: with a sentence for the visitor.
     """
-    if not video:
-        raise VideoError("Choose a video first: upload one, record one, or take an example.")
     return ask(
-        uploaded_file(video),
+        chosen_video(video),
         checked_caption(question),
         frames=frames,
         checkpoint=answerer,

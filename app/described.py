@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.uploads import uploaded_file
+from app.uploads import chosen_video
 from explainers.timing import Progress
 from hbi_core.described import Described
-from hbi_core.errors import VideoError
 from hbi_core.pipeline import describe
 from hbi_core.recent import RecentVideos
 
@@ -24,10 +23,8 @@ def described(
     Raises:
         InputError: with a sentence for the visitor.
     """
-    if not video:
-        raise VideoError("Choose a video first: upload one, record one, or take an example.")
     return describe(
-        uploaded_file(video),
+        chosen_video(video),
         frames=frames,
         checkpoint=captioner,
         progress=progress,

@@ -14,9 +14,9 @@ import gradio as gr
 from gradio.components import Component
 
 from app.stopping import StoppableProgress, this_visitor
-from app.uploads import uploaded_file
+from app.uploads import chosen_video
 from explainers.timing import Progress
-from hbi_core.errors import CaptionError, CheckpointError, InputError, VideoError
+from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
 from hbi_core.recent import RecentVideos
@@ -179,10 +179,8 @@ def explained(
     Raises:
         InputError: with a sentence for the visitor.
     """
-    if not video:
-        raise VideoError("Choose a video first: upload one, record one, or take an example.")
     return explain(
-        uploaded_file(video),
+        chosen_video(video),
         checked_caption(caption),
         encoder=checked_encoder(encoder),
         frames=frames,

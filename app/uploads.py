@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from hbi_core.errors import InputError
+from hbi_core.errors import InputError, VideoError
 from hbi_core.shipped import ASSETS
 
 CLIPS = ASSETS / "clips"
@@ -74,6 +74,18 @@ def uploaded_file(value: Any) -> Path:
         "Only a file that was uploaded to this server can be opened. Upload it first, in Python "
         "with gradio_client.handle_file(path)."
     )
+
+
+def chosen_video(value: Any) -> Path:
+    """The video that a request is about.
+
+    Raises:
+        VideoError: none was chosen.
+        InputError: as of `uploaded_file`.
+    """
+    if not value:
+        raise VideoError("Choose a video first: upload one, record one, or take an example.")
+    return uploaded_file(value)
 
 
 def _resolved(path: Path) -> Path:
