@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hbi_core.data.clips import Clip
 from hbi_core.encoders import Encoder
 from hbi_core.inputs.video import VideoLimits
 
@@ -32,18 +31,20 @@ class EncodingSettings:
     missing: str
 
 
-def frames_name(encoder: Encoder, weights: str, clip: Clip, settings: EncodingSettings) -> str:
+def frames_name(
+    encoder: Encoder, weights: str, id: str, contents: Sequence[str], settings: EncodingSettings
+) -> str:
     """Of the file in a cache with the features of a clip's frames and random views.
 
     Args:
         encoder: its name and its widths count.
         weights: its `weights_digest`.
-        clip: its id and its files as they are now count; they are there.
+        id: of the clip; its random views depend on it.
+        contents: what tells each of its files, a hash of its content.
         settings: frames, views, degraded and seed count.
     """
-    files = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in clip.files]
     chosen = [settings.frames, settings.views, settings.degraded, settings.seed]
-    return _named(encoder, weights, ["clip", clip.id, files, *chosen])
+    return _named(encoder, weights, ["clip", id, *contents, *chosen])
 
 
 def texts_name(

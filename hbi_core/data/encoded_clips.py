@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -15,17 +14,15 @@ import torch
 from torch import Tensor
 
 from hbi_core.data.cache import content_name
+from hbi_core.data.digests import Digests
 from hbi_core.encoders import Encoder, encode_frames
-from hbi_core.encoders.loading import file_identity
 from hbi_core.errors import CheckpointError, SettingsError, VideoError
 from hbi_core.inputs.thumbnails import thumbnails_of
 from hbi_core.inputs.video import Decoder, VideoLimits, checked_file, file_name, read_video
-from hbi_core.latest import content_of
 from hbi_core.tensor_file import read_tensors, write_tensors
-from hbi_core.written import check_folder, write_text
+from hbi_core.written import check_folder
 
 CACHE_VARIABLE = "HBI_CACHE"  # of the environment
-_DIGESTS = "digests.json"
 _THUMBNAIL = "thumbnail."
 _WRITING = Lock()  # two threads of a server may search the same clips
 _LOG = logging.getLogger(__name__)
@@ -101,7 +98,7 @@ class EncodedClips:
         Raises:
             SettingsError: the folder cannot be written any more.
         """
-        digests = _Digests(self.folder / _DIGESTS)
+        digests = Digests(self.folder)
         try:
             with Decoder() if trusted else nullcontext() as decoder:
                 for name, file in files.items():
@@ -112,7 +109,7 @@ class EncodedClips:
         finally:
             digests.save()
 
-    def _read(self, file: Path, digests: _Digests, decoder: Decoder | None) -> EncodedClip:
+    def _read(self, file: Path, digests: Digests, decoder: Decoder | None) -> EncodedClip:
         content = digests.of(checked_file(file, self.limits))
         name = content_name(self.encoder, self.weights, content, self.frames, self.limits)
         cached = self.folder / name
@@ -155,43 +152,3 @@ def default_cache() -> Path:
 def _clip(tensors: Mapping[str, Tensor], cached: Path) -> EncodedClip:
     times, duration = tuple(tensors["times"].tolist()), float(tensors["duration"])
     return EncodedClip(tensors["frames"], times, duration, cached)
-
-
-class _Digests:
-    """Hashes of files, remembered until a file is written anew: videos are large."""
-
-    def __init__(self, table: Path) -> None:
-        self._table = table
-        self._known: dict[str, list] = {}
-        if table.is_file():
-            try:
-                self._known = dict(json.loads(table.read_text(encoding="utf-8")))
-            except (ValueError, TypeError):
-                _LOG.warning("%s is damaged: files are hashed again.", table)
-        self._new = False
-
-    def of(self, file: Path) -> str:
-        """The SHA-256 of its content.
-
-        Raises:
-            VideoError: it cannot be read.
-        """
-        place, identity = str(file.resolve()), list(file_identity(file) or ())
-        known = self._known.get(place)
-        if known and known[:-1] == identity:
-            return str(known[-1])
-        try:
-            content = content_of(file)
-        except OSError as error:
-            raise VideoError(f"{file_name(file)} cannot be read: {error.strerror}.") from error
-        self._known[place] = [*identity, content]
-        self._new = True
-        return content
-
-    def save(self) -> None:
-        """Write what is new, without files that are gone."""
-        if self._new:
-            there = {place: known for place, known in self._known.items() if os.path.exists(place)}
-            with _WRITING:
-                write_text(self._table, json.dumps(there))
-            self._new = False

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from hbi_core.data.cache import EncodingSettings, frames_name, texts_name
 from hbi_core.data.clips import Clip, Corpus
+from hbi_core.data.digests import Digests
 from hbi_core.data.features import Features, join_features
 from hbi_core.data.files import is_photograph
 from hbi_core.data.reading import ClipReader, Pixels
@@ -26,6 +27,7 @@ from hbi_core.errors import (
     DataError,
     InputError,
     NotFiniteError,
+    VideoError,
     WeightsError,
 )
 from hbi_core.inputs.text import parse_caption
@@ -73,8 +75,8 @@ def encode_corpus(
         padded: encode padding too, for released checkpoints.
         seed: of the views.
         cache: folder with a file for the frames of each clip and one for its texts; None keeps
-            nothing. Frames are read from there if encoder (its weights too), video and the
-            arguments about them are the same, and so are texts; so that encoding can be
+            nothing. Frames are read from there if encoder (its weights too), the video's content
+            and the arguments about them are the same, and so are texts; so that encoding can be
             interrupted, and corpora share what they have in common: the frames of a clip, if they
             ask other questions about it.
         missing: what to do about a file that cannot be read: "stop", or "skip" its clip.
@@ -163,11 +165,14 @@ class _Encoded:
         self.weights = "" if cache is None else weights_digest(encoder)
         known = encoder, self.weights
         self._texts = {c.id: texts_name(*known, c.captions, settings) for c in corpus.clips}
+        digests = Digests(cache) if cache else None
         self._frames = {
-            clip.id: frames_name(*known, clip, settings)
-            for clip in corpus.clips
-            if all(file.is_file() for file in clip.files)  # or the reader says what is missing
+            clip.id: frames_name(*known, clip.id, contents, settings)
+            for clip in tqdm(corpus.clips, f"files of {corpus.name}", leave=False)
+            if (contents := _contents(clip, digests)) is not None
         }
+        if digests is not None:
+            digests.save()
 
     def has(self, clip: Clip) -> bool:
         return self._has_frames(clip) and self._texts[clip.id] in self._kept
@@ -241,6 +246,16 @@ class _Encoded:
         self.unreadable |= told["unreadable"]
         lost = [clip for clip in clips if clip.id not in self.unreadable]
         self.add(lost, f"the rest of {share}")  # what has been deleted meanwhile
+
+
+def _contents(clip: Clip, digests: Digests | None) -> list[str] | None:
+    """What tells the files of a clip; None if one is missing: the reader says so."""
+    if not all(file.is_file() for file in clip.files):
+        return None
+    try:
+        return [str(file) if digests is None else digests.of(file) for file in clip.files]
+    except VideoError:
+        return None
 
 
 @torch.inference_mode()

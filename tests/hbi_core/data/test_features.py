@@ -44,7 +44,7 @@ def test_features_are_read_from_the_cache(photographs, tmp_path):
     encoder, cache = Counted(), tmp_path / "new" / "cache"
     first = encode_corpus(encoder, photographs, 2, views=3, cache=cache)
     assert encoder.calls > 0
-    assert len(list(cache.iterdir())) == 6  # two for each clip
+    assert len(list(cache.glob("*.safetensors"))) == 6  # two for each clip
     encoder.calls = 0
     second = encode_corpus(encoder, photographs, 2, views=3, cache=cache)
     assert encoder.calls == 0
@@ -62,9 +62,9 @@ def test_the_cache_is_for_the_same_only(photographs, tmp_path):
 
     def encoded(corpus, frames=2, **options):
         """Of how many clips frames, and texts, were encoded, not read."""
-        before = {file.name for file in cache.glob("*")}
+        before = {file.name for file in cache.glob("*.safetensors")}
         encode_corpus(encoder, corpus, frames, cache=cache, **options)
-        new = [file for file in cache.glob("*") if file.name not in before]
+        new = [file for file in cache.glob("*.safetensors") if file.name not in before]
         of_frames = sum("frames" in read_tensors(file)[0] for file in new)
         return of_frames, len(new) - of_frames
 
@@ -93,8 +93,13 @@ def test_the_cache_is_for_the_same_only(photographs, tmp_path):
     assert encoded(photographs) == (3, 3)
     encoder = Counted()
     assert encoded(photographs) == (0, 0)
-    time_of = first.files[0].stat().st_mtime_ns
-    os.utime(first.files[0], ns=(time_of, time_of + 1))
+    file = first.files[0]
+    os.utime(file, ns=(0, 1))
+    assert encoded(photographs) == (0, 0)
+    elsewhere = file.rename(tmp_path / "elsewhere.png")
+    moved = replace(first, files=(elsewhere,))
+    assert encoded(replace(photographs, clips=(moved, *others))) == (0, 0)
+    Image.new("RGB", (32, 24)).save(file)
     assert encoded(photographs) == (1, 0)
 
 
@@ -252,7 +257,7 @@ def test_a_broken_photograph_is_named(photographs, tmp_path):
     file.unlink()
     with pytest.raises(VideoError, match=r"1\.png"):
         encode_corpus(ToyEncoder(), photographs, 2, cache=tmp_path / "cache")
-    assert len(list(tmp_path.glob("cache/*"))) == 3 + 2  # texts; the photograph before, views too
+    assert len(list(tmp_path.glob("cache/*.safetensors"))) == 3 + 2  # texts; the photograph before, views too
     known = encode_corpus(ToyEncoder(), photographs, 2, missing="skip")
     assert [clip.id for clip in known.clips] == ["photo-0", "photo-2"]
     assert known.owners.tolist() == [0, 0, 1, 1]
