@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.session import Values, answered
 from hbi_core.contrasted import Contrast
 from hbi_core.explanation import Explanation
 from hbi_core.figures.coalition_html import view_head, view_json
@@ -81,18 +82,38 @@ def drawn_contrast(contrast: Contrast) -> str:
     return contrast_json(contrast)
 
 
-def view_of(event: gr.EventData) -> FigureView:
-    """The filters that an event `filter` brings.
-
-    Raises:
-        SettingsError: they are none.
-    """
-    data = event._data  # of a request, so anything
-    view: Any = data.get("view") if isinstance(data, dict) else data
-    return FigureView.from_dict(view)
-
-
 def caption_of(event: gr.EventData) -> Any:
     """The caption that an event `submit` brings; of a request, so of any type."""
     data = event._data
     return data.get("caption") if isinstance(data, dict) else None
+
+
+class KeptView:
+    """The filters of a figure, kept, so that what is seen is what is exported.
+
+    Args:
+        figure: a `coalition_figure` or a `contrast_figure`.
+        view: where they are kept, a FigureView.
+
+    Attributes:
+        message: tells what is wrong with filters of a request.
+    """
+
+    def __init__(self, figure: gr.HTML, view: gr.State, message: gr.Markdown) -> None:
+        self.view, self.message = view, message
+        figure.filter(
+            self.keep,
+            None,
+            [view, message],
+            api_visibility="private",
+            concurrency_limit=None,  # queued all the same: else gradio tells no change of a state
+            show_progress="hidden",
+            trigger_mode="always_last",  # filters follow each other faster than they are kept
+        )
+
+    @answered
+    def keep(self, event: gr.EventData) -> Values:
+        """What an event `filter` brings; of a request, so anything."""
+        data = event._data
+        view: Any = data.get("view") if isinstance(data, dict) else data
+        return {self.view: FigureView.from_dict(view)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
+from hbi_core.json_document import JsonDocument
 
 SCHEMA = "hbi-answer/1"
 
@@ -63,7 +63,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Answered:
+class Answered(JsonDocument):
     """A question about a video, answered and explained.
 
     Attributes:
@@ -187,21 +187,6 @@ class Answered:
             "explanation": self.explanation.to_dict(),
             "change": None if self.change is None else self.change.to_dict(thumbnails=False),
         }
-
-    def to_json(self) -> str:
-        """The contents of answer.json as text.
-
-        Returns:
-            JSON with one space of indentation; letters beyond ASCII stand as they are.
-
-        Raises:
-            ValueError: a number is not finite, which JSON cannot say.
-
-        Example:
-            >>> answered.to_json().splitlines()[1]
-            ' "schema": "hbi-answer/1",'
-        """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
     def save(
         self,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, parsed, text_of
-from hbi_core.explain import metavar_of, remarks
-from hbi_core.figures.print_style import FONTS, WIDTHS
-from hbi_core.figures.view import FigureView
+from hbi_core.command_line import command, metavar_of, parsed, text_of
+from hbi_core.explain import remarks
+from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import ask
 from hbi_core.settings import check, one_of
 
@@ -44,36 +43,17 @@ class Arguments:
     weighting: Annotated[str, metavar_of(WEIGHTINGS)] = "renormalised"
     """Tokens in a coalition are weighted by a softmax over its members (renormalised) or over all
     tokens (fixed)."""
-    width: Annotated[str, metavar_of(WIDTHS)] = "text"
-    """The figures are as wide as a page of text (6.875 in) or as a column (3.25 in)."""
-    font: Annotated[str, metavar_of(FONTS)] = "sans"
-    """The figures have letters without serifs, or those that go with Times."""
-    view: Annotated[str, tyro.conf.arg(metavar="QUERY")] = ""
-    """The figures show this, written as in the address of the page: "levels=entity&top=10", for
-    example. docs/figures.md lists the settings."""
+    figure: Annotated[FigureOptions, tyro.conf.arg(name="")] = field(default_factory=FigureOptions)
+    """The figures are written like this."""
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            weighting=one_of(WEIGHTINGS),
-            width=one_of(tuple(WIDTHS)),
-            font=one_of(tuple(FONTS)),
-        )
-        _ = self.shown  # refused before the video is read
-
-    @property
-    def shown(self) -> FigureView:
-        """What the figures show.
-
-        Raises:
-            SettingsError: there is no such view.
-        """
-        return FigureView.from_query(self.view, strict=True)
+        check(self, weighting=one_of(WEIGHTINGS))
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "ask", argv)
+    figure = arguments.figure
     answered = ask(
         arguments.video,
         text_of(arguments.question),
@@ -81,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
     )
-    written = answered.save(arguments.out, arguments.width, arguments.shown, arguments.font)
+    written = answered.save(arguments.out, figure.width, figure.shown, figure.font)
     for answer in answered.answers:
         print(f"{100 * answer.probability:5.1f} %  {answer.text}")
     print(answered.sentence)

@@ -8,7 +8,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import UnionType
 from typing import Any, Protocol, TextIO, TypeVar, overload
 
@@ -57,6 +57,11 @@ def command(main: Main) -> Command:
         return 0
 
     return run
+
+
+def metavar_of(names: Iterable[str]) -> object:
+    """An option whose values are these: {text,column} stands behind its name."""
+    return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
 
 
 def text_of(argument: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, parsed, text_of
-from hbi_core.explain import metavar_of, remarks
-from hbi_core.figures.print_style import FONTS, WIDTHS
-from hbi_core.figures.view import FigureView
+from hbi_core.command_line import command, metavar_of, parsed, text_of
+from hbi_core.explain import remarks
+from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import contrast
 from hbi_core.settings import check, one_of
 from hbi_core.verdict import of_level
@@ -59,36 +58,17 @@ class Arguments:
     weighting: Annotated[str, metavar_of(WEIGHTINGS)] = "renormalised"
     """Tokens in a coalition are weighted by a softmax over its members (renormalised) or over all
     tokens (fixed)."""
-    width: Annotated[str, metavar_of(WIDTHS)] = "text"
-    """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
-    font: Annotated[str, metavar_of(FONTS)] = "sans"
-    """The figure has letters without serifs, or those that go with Times."""
-    view: Annotated[str, tyro.conf.arg(metavar="QUERY")] = ""
-    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
-    example. docs/figures.md lists the settings."""
+    figure: Annotated[FigureOptions, tyro.conf.arg(name="")] = field(default_factory=FigureOptions)
+    """The figures are written like this."""
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            weighting=one_of(WEIGHTINGS),
-            width=one_of(tuple(WIDTHS)),
-            font=one_of(tuple(FONTS)),
-        )
-        _ = self.shown  # refused before the video is read
-
-    @property
-    def shown(self) -> FigureView:
-        """What the figure shows.
-
-        Raises:
-            SettingsError: there is no such view.
-        """
-        return FigureView.from_query(self.view, strict=True)
+        check(self, weighting=one_of(WEIGHTINGS))
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "contrast", argv)
+    figure = arguments.figure
     other = arguments.other_caption
     result = contrast(
         arguments.video,
@@ -102,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
     )
-    written = result.save(arguments.out, arguments.width, arguments.font, arguments.shown)
+    written = result.save(arguments.out, figure.width, figure.font, figure.shown)
     print(result.sentence)
     for level in result.levels:
         print(of_level(level))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from hbi_core.difference import LevelContrast, level_contrasts
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
+from hbi_core.json_document import JsonDocument
 from hbi_core.verdict import matching, of_level, verdict
 
 _SCALES = (
@@ -27,7 +27,7 @@ _LEVELS = "Only levels that both have are compared: {}."
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class Contrast(JsonDocument):
     """Two explanations, and which frames and words speak for A rather than B.
 
     Args:
@@ -193,21 +193,6 @@ class Contrast:
                 for level in self.levels
             ],
         }
-
-    def to_json(self) -> str:
-        """The contents of contrast.json as text.
-
-        Returns:
-            JSON with one space of indentation; letters beyond ASCII stand as they are.
-
-        Raises:
-            ValueError: a number is not finite, which JSON cannot say.
-
-        Example:
-            >>> contrast.to_json().splitlines()[1]
-            ' "schema": "hbi-contrast/1",'
-        """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
     def save(
         self,

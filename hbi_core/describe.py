@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +11,9 @@ import tyro
 
 from hbi_core.command_line import command, parsed
 from hbi_core.described import Described
-from hbi_core.explain import metavar_of, remarks
-from hbi_core.figures.print_style import FONTS, WIDTHS
-from hbi_core.figures.view import FigureView
+from hbi_core.explain import remarks
+from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import describe
-from hbi_core.settings import check, one_of
 
 
 @dataclass(frozen=True)
@@ -44,38 +42,21 @@ class Arguments:
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: of the checkpoint)")
     ] = None
     """The search keeps so many beginnings of captions, and finds so many captions, 1 to 32."""
-    width: Annotated[str, metavar_of(WIDTHS)] = "text"
-    """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
-    font: Annotated[str, metavar_of(FONTS)] = "sans"
-    """The figure has letters without serifs, or those that go with Times."""
-    view: Annotated[str, tyro.conf.arg(metavar="QUERY")] = ""
-    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
-    example. docs/figures.md lists the settings; links within a side are none of this game."""
-
-    def __post_init__(self) -> None:
-        check(self, width=one_of(tuple(WIDTHS)), font=one_of(tuple(FONTS)))
-        _ = self.shown  # refused before the video is read
-
-    @property
-    def shown(self) -> FigureView:
-        """What the figure shows.
-
-        Raises:
-            SettingsError: there is no such view.
-        """
-        return FigureView.from_query(self.view, strict=True)
+    figure: Annotated[FigureOptions, tyro.conf.arg(name="")] = field(default_factory=FigureOptions)
+    """The figures are written like this."""
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "describe", argv)
+    figure = arguments.figure
     described = describe(
         arguments.video,
         frames=arguments.frames,
         checkpoint=arguments.checkpoint,
         beams=arguments.beams,
     )
-    written = described.save(arguments.out, arguments.width, arguments.shown, arguments.font)
+    written = described.save(arguments.out, figure.width, figure.shown, figure.font)
     for line in lines(described):
         print(line)
     for path in written:

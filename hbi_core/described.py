@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
+from hbi_core.json_document import JsonDocument
 
 SCHEMA = "hbi-description/1"
 
@@ -53,7 +53,7 @@ class GeneratedCaption:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Described:
+class Described(JsonDocument):
     """A video, described and explained.
 
     Attributes:
@@ -114,21 +114,6 @@ class Described:
             "captions": [vars(caption) for caption in self.captions],
             "explanation": self.explanation.to_dict(),
         }
-
-    def to_json(self) -> str:
-        """The contents of description.json as text.
-
-        Returns:
-            JSON with one space of indentation; letters beyond ASCII stand as they are.
-
-        Raises:
-            ValueError: a number is not finite, which JSON cannot say.
-
-        Example:
-            >>> described.to_json().splitlines()[1]
-            ' "schema": "hbi-description/1",'
-        """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
 
     def save(
         self,

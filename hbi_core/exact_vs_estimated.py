@@ -19,6 +19,7 @@ from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
 from hbi_core.explanation import Explanation, Level
+from hbi_core.json_document import json_text
 
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20
@@ -73,7 +74,7 @@ class LevelComparison:
             "device": self.device,
             "estimator_known_error": self.known_error,
         }
-        return json.dumps(data | runs, ensure_ascii=False, indent=1, allow_nan=False)
+        return json_text(data | runs)
 
     def to_csv(self) -> str:
         """The contents of comparison.csv: a line for each run of each method."""

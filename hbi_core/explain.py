@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -13,21 +13,15 @@ import tyro
 from explainers import WEIGHTINGS
 from hbi_core.batch import Asked, explain_pairs, read_pairs
 from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
-from hbi_core.command_line import command, parsed, text_of
+from hbi_core.command_line import command, metavar_of, parsed, text_of
 from hbi_core.encoders import download_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.explanation import Explanation
-from hbi_core.figures.print_style import FONTS, WIDTHS, without_font
-from hbi_core.figures.view import FigureView
+from hbi_core.figure_options import FigureOptions
+from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
 from hbi_core.summary import SUMMARY, Row, in_words
-
-
-def metavar_of(names: Iterable[str]) -> object:
-    """An option whose values are these: {text,column} stands behind its name."""
-    return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
-
 
 _OF_THE_MODEL = ("encoder", "checkpoint", "download", "frames", "weighting")
 
@@ -72,23 +66,11 @@ class Arguments:
     weighting: Annotated[str, metavar_of(WEIGHTINGS)] = "renormalised"
     """Tokens in a coalition are weighted by a softmax over its members (renormalised) or over all
     tokens (fixed)."""
-    width: Annotated[str, metavar_of(WIDTHS)] = "text"
-    """The figure is as wide as a page of text (6.875 in) or as a column (3.25 in)."""
-    font: Annotated[str, metavar_of(FONTS)] = "sans"
-    """The figure has letters without serifs, or those that go with Times."""
-    view: Annotated[str | None, tyro.conf.arg(metavar="QUERY")] = None
-    """The figure shows this, written as in the address of the page: "levels=entity&top=10", for
-    example. docs/figures.md lists the settings. Without it, a video is shown with all its links,
-    and an explanation.json as it says itself."""
+    figure: Annotated[FigureOptions, tyro.conf.arg(name="")] = field(default_factory=FigureOptions)
+    """The figures are written like this."""
 
     def __post_init__(self) -> None:
-        check(
-            self,
-            weighting=one_of(WEIGHTINGS),
-            width=one_of(tuple(WIDTHS)),
-            font=one_of(tuple(FONTS)),
-        )
-        _ = self.shown  # refused before the video is read
+        check(self, weighting=one_of(WEIGHTINGS))
         if self.batch is not None:
             if self.video is not None:
                 raise SettingsError("--batch has its videos and captions: leave out VIDEO.")
@@ -101,20 +83,11 @@ class Arguments:
             return
         if self.caption is not None:
             raise SettingsError(f"{self.video} has a caption of its own: leave out the other one.")
-        defaults = {field.name: field.default for field in fields(self)}
+        defaults = {one.name: one.default for one in fields(self)}
         if given := [name for name in _OF_THE_MODEL if getattr(self, name) != defaults[name]]:
             raise SettingsError(
                 f"{self.video} is explained already: leave out --{', --'.join(given)}."
             )
-
-    @property
-    def shown(self) -> FigureView | None:
-        """What the figure shows; None leaves it to the explanation.
-
-        Raises:
-            SettingsError: there is no such view.
-        """
-        return None if self.view is None else FigureView.from_query(self.view, strict=True)
 
     @property
     def opens_again(self) -> bool:
@@ -130,8 +103,8 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.batch is not None:
         _explain_batch(arguments, arguments.batch)
         return
-    explanation = _explanation(arguments)
-    written = explanation.save(arguments.out, arguments.width, arguments.shown, arguments.font)
+    explanation, figure = _explanation(arguments), arguments.figure
+    written = explanation.save(arguments.out, figure.width, figure.shown, figure.font)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
     made = f"(encoder {explanation.encoder}, heads {explanation.checkpoint})"
     print(f"{explanation.worth.title}: {scores} {made}")
@@ -163,9 +136,9 @@ def _explain_batch(arguments: Arguments, table: Path) -> None:
         frames=arguments.frames,
         checkpoint=arguments.checkpoint,
         weighting=arguments.weighting,
-        width=arguments.width,
-        view=arguments.shown,
-        font=arguments.font,
+        width=arguments.figure.width,
+        view=arguments.figure.shown,
+        font=arguments.figure.font,
     )
     rows = []
     for row in explain_pairs(pairs, arguments.out, asked, find=table.parent.joinpath):

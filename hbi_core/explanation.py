@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hbi_core.errors import ExplanationError, SettingsError
 from hbi_core.figures.view import FigureView
 from hbi_core.inputs.thumbnails import grey_frames, picture_of
 from hbi_core.inputs.video import Video
+from hbi_core.json_document import json_text
 from hbi_core.json_reading import Json, JsonError, parse_json
 from hbi_core.level import Level, TextToken, VideoToken
 from hbi_core.worth import FUNCTION, SIMILARITY, Worth
@@ -157,7 +157,7 @@ class Explanation:
             >>> explanation.to_json().splitlines()[1]
             ' "schema": "hbi-explanation/1",'
         """
-        return json.dumps(self.to_dict(thumbnails), ensure_ascii=False, indent=1, allow_nan=False)
+        return json_text(self.to_dict(thumbnails))
 
     @classmethod
     def from_json(cls, document: str | bytes, name: str = "explanation.json") -> Explanation:

@@ -30,6 +30,7 @@ from hbi_core.figures.methods_view import Compared
 from hbi_core.figures.print_style import FONTS, WIDTHS, save_figure
 from hbi_core.figures.shown_links import shown_links
 from hbi_core.figures.view import FigureView, shown_levels
+from hbi_core.json_document import JsonDocument
 from hbi_core.shipped import ASSETS
 
 CSV_COLUMNS = (
@@ -98,12 +99,6 @@ class _Explanation(Told, Shown, Protocol):
     def view(self) -> FigureView: ...
 
     def to_json(self) -> str: ...
-
-
-class _Result(Protocol):
-    def to_json(self) -> str: ...
-
-    def to_dict(self) -> dict[str, Any]: ...
 
 
 class _Comparison(Compared, Protocol):
@@ -215,7 +210,7 @@ def save_contrast(
 
 
 def save_result(
-    result: _Result,
+    result: JsonDocument,
     name: str,
     tables: Mapping[str, Sequence[str]],
     directory: str | Path,

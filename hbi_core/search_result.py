@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from hbi_core.json_document import JsonDocument
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Hit:
 
 
 @dataclass(frozen=True, eq=False)
-class SearchResult:
+class SearchResult(JsonDocument):
     """The clips that fit a query best.
 
     Attributes:
@@ -125,16 +126,3 @@ class SearchResult:
             "hits": [hit.to_dict(rank) for rank, hit in enumerate(self.hits, 1)],
             "skipped": [{"name": name, "reason": why} for name, why in self.skipped.items()],
         }
-
-    def to_json(self) -> str:
-        """The contents of search.json as text.
-
-        Returns:
-            JSON with one space of indentation; letters beyond ASCII stand as they are.
-
-        Example:
-            >>> from hbi_core.pipeline import search
-            >>> search("assets/clips", "a cup of coffee").to_json().splitlines()[2]
-            ' "query": "a cup of coffee",'
-        """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)

@@ -27,10 +27,13 @@ def told(path) -> dict[str, str]:
 SENTENCE = re.compile(r"[A-Z\d].*\.")
 
 
-@pytest.mark.parametrize("name", ["explain", "contrast", "search", "evaluate", "convert", "app"])
+COMMANDS = ("explain", "contrast", "ask", "describe", "search", "evaluate", "convert", "app")
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "figure_options"])
 def test_every_option_is_told_in_sentences(name):
     options = told(ROOT / "app/__main__.py" if name == "app" else ROOT / "hbi_core" / f"{name}.py")
-    assert len(options) > 3
+    assert len(options) > 2
     assert [option for option, text in options.items() if not SENTENCE.fullmatch(text)] == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.asked import asked
-from app.coalition_figure import coalition_figure, drawn, view_of
+from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.export import export_row
 from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing
 from explainers.timing import seconds_in_words
@@ -93,15 +93,7 @@ class Ask:
             api_visibility="private",
             show_progress="hidden",
         )
-        self.figure.filter(
-            self.keep_view,
-            None,
-            [self.view, self.message],
-            api_visibility="private",
-            concurrency_limit=None,
-            show_progress="hidden",
-            trigger_mode="always_last",  # filters follow each other faster than they are kept
-        )
+        KeptView(self.figure, self.view, self.message)
 
     @answered
     def ask(
@@ -131,11 +123,6 @@ class Ask:
         if found is None:
             raise InputError("Press Ask first: there is no answer to explain yet.")
         return self._why(found, why)
-
-    @answered
-    def keep_view(self, event: gr.EventData) -> Values:
-        """The filters of the figure, so that what is seen is what is exported."""
-        return {self.view: view_of(event)}
 
     def _why(self, found: Answered, why: Any) -> Values:
         change = why == "change"

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import contrast_figure, drawn_contrast, view_of
+from app.coalition_figure import KeptView, contrast_figure, drawn_contrast
 from app.contrasted import SAME, contrasted
 from app.export import export_row
 from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, escaped
@@ -70,15 +70,7 @@ class ContrastTab:
             api_visibility="private",
             show_progress_on=self.figure,
         )
-        self.figure.filter(
-            self.keep_view,
-            None,
-            [self.view, self.message],
-            api_visibility="private",
-            concurrency_limit=None,
-            show_progress="hidden",
-            trigger_mode="always_last",  # filters follow each other faster than they are kept
-        )
+        KeptView(self.figure, self.view, self.message)
 
     @answered
     def contrast_both(
@@ -114,11 +106,6 @@ class ContrastTab:
             self.table: _rows(contrast),
             self.contrast: contrast,
         }
-
-    @answered
-    def keep_view(self, event: gr.EventData) -> Values:
-        """The filters of the figure, so that what is seen is what is exported."""
-        return {self.view: view_of(event)}
 
 
 def describe(contrast: Contrast) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import coalition_figure, drawn, view_of
+from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.described import described
 from app.export import export_row
 from app.session import (
@@ -102,15 +102,7 @@ class Describe:
             api_visibility="private",
             show_progress="hidden",
         ).success(None, js=EXPLAIN_ABOVE)
-        self.figure.filter(
-            self.keep_view,
-            None,
-            [self.view, self.message],
-            api_visibility="private",
-            concurrency_limit=None,
-            show_progress="hidden",
-            trigger_mode="always_last",  # filters follow each other faster than they are kept
-        )
+        KeptView(self.figure, self.view, self.message)
 
     @answered
     def describe(
@@ -152,11 +144,6 @@ class Describe:
             last = len(found.captions) - 1
             caption = found.captions[whole_number(number, "Caption {} was chosen", 0, last)]
             return {self.session.caption: caption.text}
-
-    @answered
-    def keep_view(self, event: gr.EventData) -> Values:
-        """The filters of the figure, so that what is seen is what is exported."""
-        return {self.view: view_of(event)}
 
 
 def describe(found: Described) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import caption_of, coalition_figure, drawn, view_of
+from app.coalition_figure import KeptView, caption_of, coalition_figure, drawn
 from app.examples import example_of
 from app.export import export_row
 from app.session import Opened, Session, Values, answered, escaped, explained
@@ -81,15 +81,7 @@ class Graphs:
             api_visibility="private",
             show_progress_on=self.figure,
         )
-        self.figure.filter(
-            self.keep_view,
-            None,
-            [self.view, self.message],
-            api_visibility="private",
-            concurrency_limit=None,  # queued all the same: else gradio tells no change of a state
-            show_progress="hidden",
-            trigger_mode="always_last",  # filters follow each other faster than they are kept
-        )
+        KeptView(self.figure, self.view, self.message)
 
     @answered
     def explain_and_draw(
@@ -169,11 +161,6 @@ class Graphs:
             self.notes: describe(replace(explanation, seconds=seconds)),
             self.explanation: explanation,
         }
-
-    @answered
-    def keep_view(self, event: gr.EventData) -> Values:
-        """The filters of the figure, so that what is seen is what is exported."""
-        return {self.view: view_of(event)}
 
 
 def _origin(explanation: Explanation) -> str:

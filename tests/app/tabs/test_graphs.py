@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import gradio as gr
 import numpy as np
 import pytest
 
@@ -14,7 +13,6 @@ from app.session import KEPT_SECONDS
 from app.tabs.graphs import Graphs, describe
 from hbi_core import predictor
 from hbi_core.encoders import encode_frames
-from hbi_core.figures.view import FigureView
 from hbi_core.inputs.video import read_video
 from support.demo import CAFE
 
@@ -46,15 +44,6 @@ def test_how_a_caption_was_read_is_said(explanation):
     assert "Each word is a" in describe(told).splitlines()[-1]
     assert "*player*" not in describe(told)
     assert "player" not in describe(explanation)
-
-
-def test_filters_of_the_figure_are_kept(tab):
-    """What the script in the browser sends, and what anybody may send."""
-    view = FigureView(levels=("event",), top=3, sign="positive", scale="word", sides=True)
-    assert tab.keep_view(gr.EventData(None, {"view": view.to_dict()}))[tab.view] == view
-    for wrong in (None, [], {}, {"view": {"top": -1}}, {"view": {"levels": "x"}}, {"view": 3}):
-        refused = tab.keep_view(gr.EventData(None, wrong))
-        assert list(refused) == [tab.message]
 
 
 def test_input_that_cannot_be_used_changes_the_message_only(tab):
