@@ -257,7 +257,8 @@ def test_a_broken_photograph_is_named(photographs, tmp_path):
     file.unlink()
     with pytest.raises(VideoError, match=r"1\.png"):
         encode_corpus(ToyEncoder(), photographs, 2, cache=tmp_path / "cache")
-    assert len(list(tmp_path.glob("cache/*.safetensors"))) == 3 + 2  # texts; the photograph before, views too
+    # The texts; the photograph before, with its views.
+    assert len(list(tmp_path.glob("cache/*.safetensors"))) == 3 + 2
     known = encode_corpus(ToyEncoder(), photographs, 2, missing="skip")
     assert [clip.id for clip in known.clips] == ["photo-0", "photo-2"]
     assert known.owners.tolist() == [0, 0, 1, 1]

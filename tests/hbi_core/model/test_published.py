@@ -223,7 +223,8 @@ def test_evaluate_needs_no_settings(released, monkeypatch, tmp_path, capsys):
         assert "levels [1.0, 0.0, 0.0]" in capsys.readouterr().out
         metrics = json.loads((tmp_path / "a.json").read_text())
         assert metrics == retrieval_metrics(expected[0].float(), torch.arange(len(COUNTS)))
-    assert len(list(cache.glob("*.safetensors"))) == 2 * len(COUNTS)  # the frames and the captions of each
+    # The frames and the captions of each.
+    assert len(list(cache.glob("*.safetensors"))) == 2 * len(COUNTS)
 
 
 def test_explain_and_evaluate_read_the_same(released, loaded):
