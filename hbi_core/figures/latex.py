@@ -20,7 +20,7 @@ _ESCAPED = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\symbol{34}",  # \textquotedbl needs T1 fonts, and babel makes the letter a command
     "`": r"\textasciigrave{}",
     **{character: f"\\{character}" for character in "{}$&#_%"},
 }

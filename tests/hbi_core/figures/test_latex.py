@@ -13,7 +13,7 @@ from hbi_core.figures.latex import escaped, latex_figure
 from hbi_core.figures.view import FigureView
 from support.demo import ROOT
 
-CAPTION = r"100 % of_it & $5 {x} #1 ~^\ <é> “a|b” `c` \input{/etc/passwd}"
+CAPTION = r"""100 % of_it & $5 {x} #1 ~^\ <é> “a|b” "d" `c` \input{/etc/passwd}"""
 DOCUMENT = r"""\documentclass[twocolumn]{article}
 \usepackage{graphicx}
 \begin{document}
