@@ -114,7 +114,7 @@ class ClipSearch:
             why = next((f" {name}: {why}" for name, why in self.skipped.items()), "")
             raise InputError(f"There is no clip that can be read.{why}")
         heads = self._predictor.heads
-        caption = parse_caption(query) if isinstance(query, str) else query
+        caption = parse_caption(query, kind="query") if isinstance(query, str) else query
         text = self._predictor.encode_caption(caption)
         texts = self._predictor.text_players(text)
 
@@ -139,9 +139,9 @@ class ClipSearch:
             query=caption.text,
             words=text.labels,
             words_left_out=text.left_out,
-            notes=text.notes,
+            notes=(*text.notes, *heads.notes),
             hits=tuple(hits),
-            clips=len(names),
+            clips=len(self._clips),
             skipped=dict(self.skipped),
             encoder=self._predictor.encoder.name,
             checkpoint=heads.name,

@@ -18,6 +18,7 @@ from hbi_core.model.decoder import END, Written
 from hbi_core.predictor import Predictor
 from hbi_core.task_model import CAPTIONS, task_of
 from hbi_core.tasks.captioning import CaptioningTask
+from hbi_core.tasks.captioning_metrics import WITH_JAVA
 from hbi_core.worth import FUNCTION, Worth
 
 MOST_BEAMS = 32
@@ -179,9 +180,12 @@ def _limits(words: int, heads: Checkpoint) -> tuple[str, ...]:
     if heads.name == CAPTIONS.file.name:
         told.append(CAPTIONS.limits)
     data = heads.training.get("settings", {}).get("data", {}).get("dataset")
-    validation = heads.training.get("validation", {}).values()
-    scores = next((one for one in validation if isinstance(one, dict)), {})
+    validation = heads.training.get("validation", {}).items()
+    name, scores = next(((n, one) for n, one in validation if isinstance(one, dict)), ("", {}))
     if data and scores:
-        measured = ", ".join(f"{name} {value:.1f}" for name, value in scores.items())
-        told.append(f"It was trained on {data}; on clips of it that it did not see: {measured}.")
+        measured = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
+        how = name.removeprefix(WITH_JAVA)
+        told.append(
+            f"It was trained on {data}; on clips of it that it did not see: {measured}{how}."
+        )
     return tuple(told)

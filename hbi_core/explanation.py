@@ -38,7 +38,7 @@ class Explanation:
         words_left_out: words of the caption, and parts of words, that were not read: those that
             the encoder cannot read, then those beyond a limit.
         words_unreadable: the first of these.
-        notes: sentences on how the caption was read.
+        notes: sentences on how the caption was read, and on the model.
         view: what its figure shows.
         worth: what is explained: the similarity, or the logit of an answer.
         seconds: wall-clock time of each step that was taken for it: decoding, encoding, merging,

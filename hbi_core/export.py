@@ -42,6 +42,7 @@ CSV_COLUMNS = (
     "interaction",
     "similarity",
     "rank",
+    "standard_error",
 )
 PLAYER_COLUMNS = ("level", "side", "token", "members", "text", "value")
 LEVEL_COLUMNS = (
@@ -283,11 +284,12 @@ def write_csv(file: Path, text: str) -> None:
 def _interactions(explanation: Explained) -> list[tuple]:
     """One row per pair of a video and a text token, level by level, the strongest first.
 
-    Frames are indices into the chosen frames, separated by spaces; both tokens count from 0.
+    Frames are indices into the chosen frames, separated by spaces; both tokens count from 0. The
+    standard error is empty where interactions are exact.
     """
     table = []
     for level in explanation.levels:
-        rank = ranks(level.interactions.values)
+        rank, error = ranks(level.interactions.values), level.interactions.standard_error
         rows = [
             (
                 level.name,
@@ -298,11 +300,12 @@ def _interactions(explanation: Explained) -> list[tuple]:
                 float(level.interactions.values[video, text]),
                 float(level.similarity[video, text]),
                 int(rank[video, text]),
+                "" if error is None else float(error[video, text]),
             )
             for video, video_token in enumerate(level.video_tokens)
             for text, text_token in enumerate(level.text_tokens)
         ]
-        table += sorted(rows, key=lambda row: row[-1])
+        table += sorted(rows, key=lambda row: row[CSV_COLUMNS.index("rank")])
     return table
 
 

@@ -247,6 +247,7 @@ class Level:
             >>> sorted(explanation.levels[0].to_dict())[:3]
             ['explained', 'interactions', 'method']
         """
+        error = self.interactions.standard_error
         return {
             "name": self.name,
             "score": self.score,
@@ -257,6 +258,7 @@ class Level:
             "text_logits": self.text_logits.tolist(),
             "interactions": self.interactions.values.tolist(),
             "method": self.interactions.method,
+            **({} if error is None else {"standard_error": error.tolist()}),
             "values": {"video": self.video_values.tolist(), "text": self.text_values.tolist()},
             **({"explained": _numbers(self.explained)} if self.explained else {}),
         }
@@ -297,7 +299,12 @@ class Level:
             rows = json[name].each(len(videos), len(videos))
             return _tensor([row.numbers(len(texts)) for row in rows])
 
-        similarity = matrix("similarity")
+        similarity, deviation = matrix("similarity"), None
+        if estimated := json.get("standard_error"):
+            rows = estimated.each(len(videos), len(videos))
+            deviation = _tensor(
+                [[x.number(0) for x in row.each(len(texts), len(texts))] for row in rows]
+            )
         video_logits = _tensor(json["video_logits"].numbers(len(videos)))
         text_logits = _tensor(json["text_logits"].numbers(len(texts)))
         game = None
@@ -321,7 +328,7 @@ class Level:
             text_logits=text_logits,
             interactions=Interactions(
                 values=matrix("interactions"),
-                standard_error=None,
+                standard_error=deviation,
                 method=json["method"].label(),
                 coalitions_evaluated=0,
                 seconds=0.0,

@@ -193,7 +193,8 @@ def search(
         ['cafe.mp4']
     """
     tell = or_silence(progress)
-    parsed, top, frames = parse_caption(query), checked_top(top), checked_frames(frames)
+    parsed = parse_caption(query, kind="query")
+    top, frames = checked_top(top), checked_frames(frames)
     found = clips if isinstance(clips, ClipSet) else clips_in_folder(clips)
     predictor = (recent or RecentVideos(models=1)).model(
         checkpoint, encoder, choose_device(device), progress
@@ -246,7 +247,7 @@ def ask(
         True
     """
     _check_weighting(weighting)
-    frames, parsed = checked_frames(frames), parse_caption(question)
+    frames, parsed = checked_frames(frames), parse_caption(question, kind="question")
     file = checked_file(video, limits or VideoLimits())
     predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
         file, frames, limits, ANSWERS.chosen(checkpoint), "auto", choose_device(device), progress

@@ -193,7 +193,8 @@ class Predictor:
             levels = tuple(
                 played_level(tokens, tokens.game(weighting), text.labels) for tokens in merged
             )
-        for note in text.notes:
+        notes = (*text.notes, *self.heads.notes)
+        for note in notes:
             _LOG.warning(note)
         return Explanation(
             caption=caption.text,
@@ -205,7 +206,7 @@ class Predictor:
             levels=levels,
             words_left_out=text.left_out,
             words_unreadable=text.unreadable,
-            notes=text.notes,
+            notes=notes,
             seconds=seconds,
         )
 

@@ -74,7 +74,7 @@ class SearchResult(JsonDocument):
         query: as it was given.
         words: those of it that were read.
         words_left_out: those that were not.
-        notes: sentences on how the query was read.
+        notes: sentences on how the query was read, and on the model.
         hits: the best first; of equal scores by name.
         clips: how many were compared.
         skipped: what was left out: why, by its name.

@@ -104,6 +104,16 @@ class Checkpoint:
         if self.config.temporal_layers and frames > positions:
             raise SettingsError(f"{frames} frames, but the model has positions for {positions}.")
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the model's similarities has to know of it: a sentence each."""
+        if self.task.name == TaskState().name:
+            return ()
+        return (
+            f"{self.name} was trained for {self.task.name.replace('_', ' ')}, not for retrieval: "
+            "nothing taught its similarities to tell what fits.",
+        )
+
 
 def untrained(encoder: str, widths: tuple[int, int]) -> Checkpoint:
     """The model before training: equal token weights, merged tokens are plain means.

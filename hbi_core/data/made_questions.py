@@ -1,7 +1,8 @@
 """Questions made from the captions of a photograph, by templates and closed lists of words.
 
 An answer is what several captions say, and none of the others contradicts it. So that the question
-alone does not give it away, no answer has more than a third of the questions of one text.
+alone does not give it away, no answer has more than a third of the questions of one kind about one
+thing; of those in one of its wordings, which are drawn afterwards, it may have somewhat more.
 Everything is deterministic: the same captions give the same questions on any machine.
 """
 
@@ -17,7 +18,7 @@ from hbi_core.data import caption_facts as facts
 from hbi_core.data import question_words as known
 from hbi_core.data.clips import Question
 
-LARGEST_SHARE = 1 / 3  # of one answer in the questions of one text
+LARGEST_SHARE = 1 / 3  # of one answer in the questions of one kind about one thing
 WORDINGS: dict[str, tuple[str, ...]] = {
     "animal": (
         "what animal is this?",

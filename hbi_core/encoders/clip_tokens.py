@@ -198,7 +198,7 @@ def tokenize(
     read = [n for n, own in enumerate(pieces) if known[n] and own[-1] < end]
     if not read:
         raise CaptionError(
-            "The encoder has no token for any word of the caption, or none that fits. Type it in "
+            "The encoder has no token for any word of the text, or none that fits. Type it in "
             "plain words."
         )
     first = len(tokenizer.before)

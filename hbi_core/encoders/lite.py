@@ -204,7 +204,7 @@ def _pooled(
     known = [(w, own.pieces) for w, own in zip(caption.words, read, strict=True) if own.pieces]
     if not known:
         raise CaptionError(
-            "The encoder lite has no token for any word of the caption. Write it in English, or "
+            "The encoder lite has no token for any word of the text. Write it in English, or "
             "use an open_clip encoder that was trained on its language."
         )
     features = torch.stack([states[pieces].mean(0) for _, pieces in known])

@@ -91,8 +91,7 @@ def _caption(explanation: Told, view: FigureView) -> str:
     names = [level.name for level in shown_levels(explanation.levels, view)]
     levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
     frames, worth = len(explanation.video.times), explanation.worth
-    exact = all(level.interactions.exact for level in explanation.levels)
-    interactions = f"Lines are {'exact' if exact else 'estimated'} Banzhaf interactions{_CITED}"
+    interactions = f"Lines are {_how(explanation, view)}"
     lines = {
         "interaction": interactions,
         "cosine": f"Lines are {worth.pairs}",
@@ -112,6 +111,18 @@ def _caption(explanation: Told, view: FigureView) -> str:
         f"the {highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
         f"{_short(explanation.checkpoint)}{weights}."
     )
+
+
+def _how(explanation: Told, view: FigureView) -> str:
+    """Which interactions are drawn, exact or estimated."""
+    exact = {n.name: n.interactions.exact for n in shown_levels(explanation.levels, view)}
+    estimated = [name for name, sure in exact.items() if not sure]
+    if 0 < len(estimated) < len(exact):
+        levels = f"{_listed(estimated)} level" + "s" * (len(estimated) > 1)
+        others = len(exact) - len(estimated)
+        rest = "the others" if others > 1 else "the other"
+        return f"Banzhaf interactions{_CITED} (estimated at the {levels}, exact at {rest})"
+    return f"{'estimated' if estimated else 'exact'} Banzhaf interactions{_CITED}"
 
 
 def escaped(text: str) -> str:

@@ -10,6 +10,11 @@ import regex
 from hbi_core.errors import CaptionError
 
 MAX_WORDS = 64  # the paper's longest text (ActivityNet, DiDeMo)
+_WANTED = {
+    "caption": "Type a sentence that describes the video.",
+    "question": "Type a question about the video.",
+    "query": "Type what is looked for.",
+}
 
 # Sets of characters, by the properties that Unicode gives them.
 _IDEOGRAM = r"[[\p{Han}\p{Hiragana}]&&[\p{L}\p{N}]]"  # of scripts without spaces between words
@@ -91,7 +96,7 @@ class Caption:
         return Caption(self.text, self.words[:words], beyond + self.left_out)
 
 
-def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
+def parse_caption(caption: str, max_words: int = MAX_WORDS, kind: str = "caption") -> Caption:
     """Split a caption into words, without their punctuation.
 
     Clauses end at the punctuation of any script that ends a sentence or a part of one, at brackets
@@ -104,13 +109,17 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
     currency stay at their number, + and # behind letters (C++, C#); signs of markup and of
     arithmetic in ASCII are punctuation.
 
+    Args:
+        caption: the text.
+        max_words: those beyond are left out.
+        kind: what errors call it, "caption", "question" or "query".
+
     Raises:
         CaptionError: the caption is no text, is empty or has no word in it.
     """
     if not isinstance(caption, str):
         raise CaptionError(
-            f"The caption is {reprlib.repr(caption)}, which is no text. Type a sentence that "
-            "describes the video."
+            f"The {kind} is {reprlib.repr(caption)}, which is no text. {_WANTED[kind]}"
         )
     # Half a surrogate pair is no character: U+FFFD, which is told like any other unknown one.
     caption = caption.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -123,5 +132,5 @@ def parse_caption(caption: str, max_words: int = MAX_WORDS) -> Caption:
         words.append(Word(match.group(), match.start(), end, clause))
     if not words:
         what = "has no words, only punctuation" if caption.strip() else "is empty"
-        raise CaptionError(f"The caption {what}. Type a sentence that describes the video.")
+        raise CaptionError(f"The {kind} {what}. {_WANTED[kind]}")
     return Caption(caption, tuple(words)).first(max_words)

@@ -82,7 +82,9 @@ def test_the_best_are_ranked_anew_by_rebuilt_tokens(clips, rebuilding, tmp_path)
         reads = replace(rebuilding.retrieval, reranked=reranked)
         search = Searched(replace(rebuilding, retrieval=reads), tmp_path)
         list(search.add(clips))
-        hits = search.best(QUERY, top).hits
+        result = search.best(QUERY, top)
+        assert result.clips == 5  # all were compared
+        hits = result.hits
         best = sorted(order[: max(reranked, top)], key=rebuilt.__getitem__, reverse=True)
         assert [hit.name for hit in hits] == best[:top]
         for hit in hits:

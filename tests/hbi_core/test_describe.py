@@ -189,6 +189,30 @@ def test_more_frames_are_sampled_and_told_so(captioner, model, described):
     again = Explanation.from_json(found.explanation.to_json())
     assert not again.levels[0].interactions.exact
     assert again.levels[1].interactions.exact
+    errors = [level.interactions.standard_error for level in again.levels]
+    assert torch.equal(errors[0], entity.interactions.standard_error)
+    assert errors[1:] == [None, None]
+
+
+def test_files_of_a_sample_tell_how_sure_each_number_is(captioner, tmp_path):
+    predictor = Predictor(*choose_model(captioner))
+    predictor.set_video(CAFE, frames=13)
+    explanation = Describer(predictor).describe(coalitions=256).explanation
+    explanation.save(tmp_path)
+    with (tmp_path / "interactions.csv").open(newline="", encoding="utf-8-sig") as opened:
+        rows = list(csv.DictReader(opened))
+    error = explanation.levels[0].interactions.standard_error
+    for row in rows:
+        place = int(row["video_token"]), int(row["text_token"])
+        assert row["standard_error"] == (
+            str(float(error[place])) if row["level"] == "entity" else ""
+        )
+    latex = " ".join((tmp_path / "figure.tex").read_text(encoding="utf-8").split())
+    assert "(estimated at the entity level, exact at the others); colours" in latex
+    told = json.loads(explanation.to_json())
+    told["levels"][0]["standard_error"][2][0] = -1.0
+    with pytest.raises(InputError, match=r"standard_error\[2\]\[0\] \(-1.0\) is less than 0"):
+        Explanation.from_json(json.dumps(told))
 
 
 def test_the_model_reads_in_chunks_of_bounded_size_and_tells(captioner, monkeypatch):
@@ -249,13 +273,14 @@ def test_limits_tell_what_was_learnt_and_measured(described):
     known, measured = described.limits
     assert "with the 10 words that it has learnt" in known
     assert "trained on flickr8k" in measured
-    assert "BLEU-4 16.2, CIDEr 44.5" in measured
+    assert measured.endswith("BLEU-4 16.2, CIDEr 44.5.")
 
 
 def test_the_model_that_we_ship_has_its_own_limits():
     """Those of its card, to the word."""
     found = describe(CAFE, frames=2)
     assert found.limits[1] == CAPTIONS.limits
+    assert found.limits[2].endswith(" (tokenizer of ours).")  # its numbers are those of training
     card = (ROOT / "assets" / "README.md").read_text(encoding="utf-8")
     (section,) = [part for part in card.split("\n## ") if part.startswith("Model card: lite_capt")]
     for sentence in CAPTIONS.limits.split(". "):

@@ -26,7 +26,7 @@ from hbi_core.encoders.lite import LiteEncoder
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.figures.print_style import without_font
 from hbi_core.model import ModelConfig, build_hierarchy
-from hbi_core.pipeline import explain
+from hbi_core.pipeline import explain, search
 from support import oracles
 from support.demo import CAFE, CAFE_CAPTION
 from support.toy import ToyEncoder
@@ -224,3 +224,12 @@ def test_real_footage_with_a_caption_of_four_parts():
             best = level.video_tokens[int(level.interactions.values[:, text].argmax())].frames
             right += sum(len(scene_of_word[w] & set(best)) / len(best) for w in token.words)
         assert right > chance, level.name
+
+
+def test_a_model_of_another_task_has_similarities_that_it_was_not_taught(captioner, tmp_path):
+    explanation = explain(CAFE, "a cat", frames=2, checkpoint=captioner)
+    (note,) = explanation.notes
+    assert note.startswith("captions.safetensors was trained for captioning, not for retrieval:")
+    found = search(CAFE.parent, "a cat", frames=2, checkpoint=captioner, cache=tmp_path)
+    assert found.notes == (note,)
+    assert explain(CAFE, "a cat", frames=2).notes == ()

@@ -79,7 +79,7 @@ def test_uploads_and_archives_and_what_is_left_out(tab, uploads):
     ("asked", "message"),
     [
         ({"query": "..."}, "only punctuation"),
-        ({"query": None}, "caption is empty"),
+        ({"query": None}, "query is empty"),
         ({"query": "a" * 20_001}, "20,001 characters"),
         ({"top": 0}, "0 hits were asked for"),
         ({"frames": 2.5}, r"2.5 frames"),

@@ -145,6 +145,12 @@ def test_nothing_to_explain(caption):
         parse_caption(caption)
 
 
+def test_it_is_called_what_it_is():
+    for kind, wanted in (("question", "question about the video"), ("query", "looked for")):
+        with pytest.raises(CaptionError, match=f"The {kind} is empty. Type .*{wanted}"):
+            parse_caption(" ", kind=kind)
+
+
 def test_too_long():
     parsed = parse_caption(" ".join(f"word{i}" for i in range(MAX_WORDS + 10)))
     assert len(parsed.words) == MAX_WORDS
