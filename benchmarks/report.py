@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -56,9 +57,7 @@ def report(
         ", ".join(f"{key} {value}" for key, value in where.items()),
         "",
         *notes,
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *table(columns, rows),
         "",
     ]
     text = "\n".join(lines)
@@ -67,3 +66,12 @@ def report(
     (RESULTS / f"{name}.md").write_text(text)
     data = {"machine": where, "rows": [dict(zip(columns, row, strict=True)) for row in rows]}
     (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown, in which a bar inside a cell, as of |I|, parts no cells."""
+    head, *body = (
+        "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+        for row in (columns, *rows)
+    )
+    return [head, "|" + "---|" * len(columns), *body]

@@ -20,6 +20,7 @@ NAMES = {
     if document.name != "CHANGELOG.md"  # which tells of what was
     for name in NAME.findall(document.read_text())
 }
+TABLES = [*DOCUMENTS, *sorted((ROOT / "benchmarks" / "results").glob("*.md"))]
 SETTING = re.compile(r"`((?:data|model|loss|optimiser)\.[\w.]+)\b")
 SETTINGS = {name for document in DOCUMENTS for name in SETTING.findall(document.read_text())}
 
@@ -148,3 +149,13 @@ def test_the_papers_are_cited_alike():
         names = [f"{a['family-names']}, {a['given-names']}" for a in paper["authors"]]
         assert f"title = {{{paper['title']}}}" in re.sub(r" +=", " =", readme)
         assert f"author = {{{' and '.join(names)}}}" in re.sub(r" +=", " =", readme)
+
+
+@pytest.mark.parametrize("document", TABLES, ids=lambda path: path.name)
+def test_every_row_belongs_to_a_table_and_fills_it(document):
+    """Beneath a head and its rule, with as many cells; what stands alone is shown as text."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text(encoding="utf-8"))
+    for block in re.findall(r"(?m)(?:^\|.*\n?)+", text):
+        counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert re.fullmatch(r"[|: -]+", block.splitlines()[1]), block
+        assert len(counts) == 1, block

@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from hbi_core.errors import SettingsError
 from hbi_core.model.tokens import Tokens
-from hbi_core.settings import COUNT, NOT_NEGATIVE, SHARE_BELOW_ONE, check
+from hbi_core.settings import COUNT, SHARE_BELOW_ONE, check, number
 
 END, UNKNOWN = 0, 1  # END stands before the first word and behind the last
 SPECIAL = 2  # the numbers of words begin here
+LENGTH_PENALTY = number(least=0, most=10)  # beyond, powers of a length overflow at last
 
 
 @dataclass(frozen=True)
@@ -215,10 +216,10 @@ class Decoder(nn.Module):
         Raises:
             SettingsError: an argument is out of its range.
         """
-        if not COUNT.holds(beams) or not NOT_NEGATIVE.holds(length_penalty):
+        if not COUNT.holds(beams) or not LENGTH_PENALTY.holds(length_penalty):
             raise SettingsError(
                 f"{beams} beams and a length penalty of {length_penalty}: use {COUNT.says}, and "
-                f"{NOT_NEGATIVE.says}."
+                f"{LENGTH_PENALTY.says}."
             )
         many = memory.repeated(beams)
         words = memory.mask.new_zeros(len(memory), beams, 0, dtype=torch.long)

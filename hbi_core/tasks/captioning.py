@@ -20,8 +20,17 @@ from hbi_core.errors import SettingsError
 from hbi_core.inputs.text import parse_caption
 from hbi_core.losses import LossConfig
 from hbi_core.model import Tokens
-from hbi_core.model.decoder import END, SPECIAL, UNKNOWN, Decoder, DecoderConfig, Memory, Written
-from hbi_core.settings import COUNT, NOT_NEGATIVE, SHARE_BELOW_ONE, check
+from hbi_core.model.decoder import (
+    END,
+    LENGTH_PENALTY,
+    SPECIAL,
+    UNKNOWN,
+    Decoder,
+    DecoderConfig,
+    Memory,
+    Written,
+)
+from hbi_core.settings import COUNT, SHARE_BELOW_ONE, check
 from hbi_core.tasks.base import Results, RunSettings, Task
 from hbi_core.tasks.captioning_metrics import has_java, measure
 
@@ -57,7 +66,7 @@ class CaptioningSettings(DecoderConfig):
             "task_settings.",
             **dict.fromkeys(("at_least", "beams"), COUNT),
             **dict.fromkeys(("smoothing", "without_video"), SHARE_BELOW_ONE),
-            length_penalty=NOT_NEGATIVE,
+            length_penalty=LENGTH_PENALTY,
         )
 
 

@@ -282,7 +282,7 @@ def test_what_cannot_be_is_told():
     memory = model.memory(levels())
     with pytest.raises(SettingsError, match="5 words, but the decoder was made for 4"):
         model(memory, sequences(3, 5))
-    for beams, penalty in ((0, 1.0), (3, -1.0), (3, math.nan)):
+    for beams, penalty in ((0, 1.0), (3, -1.0), (3, math.nan), (3, 1e3)):
         with pytest.raises(SettingsError, match="beams"):
             model.beam(memory, beams, penalty)
     with pytest.raises(SettingsError, match="8 cannot be split into 3"):
