@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -15,7 +15,7 @@ from gradio.components import Component
 
 from app.stopping import StoppableProgress, this_visitor
 from app.uploads import chosen_video
-from explainers.timing import Progress
+from explainers.timing import Progress, seconds_in_words
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
@@ -224,6 +224,14 @@ def missing(model: TaskModel, checkpoint: str | None) -> str:
     except CheckpointError as error:
         return f"**{escaped(str(error))}**"
     return ""
+
+
+def time_spent(seconds: Mapping[str, float]) -> str:
+    """How long it took, and each step; or that the same was asked before."""
+    if not seconds:
+        return "told at once, as the same was asked before"
+    steps = ", ".join(f"{step} {seconds_in_words(spent)}" for step, spent in seconds.items())
+    return f"{seconds_in_words(sum(seconds.values()))}: {steps}"
 
 
 def escaped(text: str) -> str:

@@ -23,7 +23,7 @@ from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import VideoLimits, checked_file
 from hbi_core.predictor import Predictor, checked_frames
-from hbi_core.recent import RecentVideos
+from hbi_core.recent import AnyPredictor, RecentVideos
 from hbi_core.search_result import SearchResult
 from hbi_core.task_model import ANSWERS, CAPTIONS
 
@@ -58,8 +58,8 @@ def explain(
         limits: on the video, see VideoLimits.
         progress: called with a fraction in [0, 1] and what is being done.
         recent: videos that were looked at before, and their model. One that is among them is
-            neither decoded nor encoded again, nor is a caption of it explained again; and this one
-            will be among them.
+            neither decoded nor encoded again, nor is what was told of it computed again, whose
+            `seconds` are empty then; and this one will be among them.
 
     Returns:
         The levels entity, action and event, with their players and exact interactions.
@@ -78,10 +78,10 @@ def explain(
     _check_weighting(weighting)  # all that is cheap to check comes before the costly half
     frames, parsed = checked_frames(frames), parse_caption(caption)
     file = checked_file(video, limits or VideoLimits())
-    return (recent or RecentVideos(videos=1, models=1)).explain(
+    explanation, new = (recent or RecentVideos(videos=1, models=1)).result(
+        ("explanation", parsed.text, weighting),
+        lambda predictor, read: predictor.explain(parsed, weighting, progress, with_video=read),
         file,
-        parsed,
-        weighting,
         frames,
         limits,
         checkpoint,
@@ -89,6 +89,7 @@ def explain(
         choose_device(device),
         progress,
     )
+    return explanation if new else _again(explanation)
 
 
 def contrast(
@@ -249,11 +250,22 @@ def ask(
     _check_weighting(weighting)
     frames, parsed = checked_frames(frames), parse_caption(question, kind="question")
     file = checked_file(video, limits or VideoLimits())
-    predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
-        file, frames, limits, ANSWERS.chosen(checkpoint), "auto", choose_device(device), progress
+
+    def answer(predictor: AnyPredictor, read: bool) -> Answered:
+        assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
+        return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)
+
+    answered, new = (recent or RecentVideos(videos=1, models=1)).result(
+        ("answer", parsed.text, weighting),
+        answer,
+        file,
+        frames,
+        limits,
+        ANSWERS.chosen(checkpoint),
+        device=choose_device(device),
+        progress=progress,
     )
-    assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
-    return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)
+    return answered if new else replace(answered, explanation=_again(answered.explanation))
 
 
 def describe(
@@ -295,11 +307,27 @@ def describe(
     if beams is not None:
         beams = whole_number(beams, "{} beams were asked for", 1, MOST_BEAMS)
     file = checked_file(video, limits or VideoLimits())
-    predictor, read = (recent or RecentVideos(videos=1, models=1)).predictor(
-        file, frames, limits, CAPTIONS.chosen(checkpoint), "auto", choose_device(device), progress
+
+    def write(predictor: AnyPredictor, read: bool) -> Described:
+        assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
+        return Describer(predictor).describe(beams, progress, with_video=read)
+
+    described, new = (recent or RecentVideos(videos=1, models=1)).result(
+        ("description", beams),
+        write,
+        file,
+        frames,
+        limits,
+        CAPTIONS.chosen(checkpoint),
+        device=choose_device(device),
+        progress=progress,
     )
-    assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
-    return Describer(predictor).describe(beams, progress, with_video=read)
+    return described if new else replace(described, explanation=_again(described.explanation))
+
+
+def _again(explanation: Explanation) -> Explanation:
+    """One that was made before: no time was spent on it now."""
+    return replace(explanation, seconds={})
 
 
 def _check_weighting(weighting: str) -> None:

@@ -1,4 +1,4 @@
-"""The videos that were asked about last, ready for the next caption, and what was answered."""
+"""The videos that were asked about last, ready for the next question, and what was told of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import copy
 import math
 import time
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from explainers.timing import Clock, Progress
 from hbi_core.checkpoints.checkpoint import Checkpoint
@@ -17,23 +18,61 @@ from hbi_core.encoders.loading import file_identity, weights_file
 from hbi_core.errors import InputError, VideoError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import Caption
-from hbi_core.inputs.video import VideoLimits
+from hbi_core.inputs.video import Video, VideoLimits
 from hbi_core.latest import Latest, content_of
 from hbi_core.own_model import OWN, load_own_model
 from hbi_core.own_predictor import OwnPredictor
 from hbi_core.predictor import Predictor
 
-_CAPTIONS = 16  # whose answers are held, of each video
+_RESULTS = 16  # that are held, of each video
+Result = TypeVar("Result")
 ChooseModel = Callable[
     [str | Path | None, str, str, Progress | None], tuple[Encoder, Checkpoint]
 ]  # checkpoint, encoder, device, progress
 
 
+class AnyPredictor(Protocol):
+    """What explains any number of captions of a video: our models, and models of one's own.
+
+    Attributes:
+        video: the frames that are looked at, or None before `set_video`.
+
+    Example:
+        >>> from hbi_core.chosen_model import choose_model
+        >>> ours: AnyPredictor = Predictor(*choose_model())
+        >>> ours.frames_of(None)
+        12
+    """
+
+    video: Video | None
+
+    def frames_of(self, frames: int | None) -> int:
+        """See `Predictor.frames_of`."""
+
+    def set_video(
+        self,
+        video: str | Path | Video,
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """See `Predictor.set_video`."""
+
+    def explain(
+        self,
+        caption: str | Caption,
+        weighting: str = "renormalised",
+        progress: Progress | None = None,
+        with_video: bool = False,
+    ) -> Explanation:
+        """See `Predictor.explain`."""
+
+
 class RecentVideos:
     """Predictors of the last videos, for a program that answers one request after another.
 
-    A second caption on one of them costs the cheap half only, and a caption that was explained
-    costs nothing. Videos are told apart by their content and name, models by the files they lie
+    A second caption on one of them costs the cheap half only, and what was asked before costs
+    nothing. Videos are told apart by their content and name, models by the files they lie
     in. Safe for several threads.
 
     Args:
@@ -65,10 +104,12 @@ class RecentVideos:
     ) -> None:
         self._unused_seconds, self._choose = unused_seconds, choose
         self._videos = Latest[_Known](videos, clock, lambda kept: _pixel_bytes(kept) > most_bytes)
-        self._models = Latest[Predictor | OwnPredictor](models, clock)
+        self._models = Latest[AnyPredictor](models, clock)
 
-    def predictor(
+    def result(
         self,
+        key: Hashable,
+        make: Callable[[AnyPredictor, bool], Result],
         video: Path,
         frames: int | None = None,
         limits: VideoLimits | None = None,
@@ -76,10 +117,14 @@ class RecentVideos:
         encoder: str = "auto",
         device: str = "cpu",
         progress: Progress | None = None,
-    ) -> tuple[Predictor | OwnPredictor, bool]:
-        """A predictor that has this video. It is shared: for another video, copy it first.
+    ) -> tuple[Result, bool]:
+        """What is told of a video; what was told before, where the same was asked.
 
         Args:
+            key: what is asked of the video, with all settings of it that are not among these
+                arguments.
+            make: tells it, by a predictor that has the video, and whether that was read for it by
+                this call. The predictor is shared: for another video, copy it first.
             video: a video file.
             frames, limits: see `Predictor.set_video`.
             checkpoint, encoder, device: see `choose_model`; or the encoder is "own:module:factory",
@@ -87,61 +132,23 @@ class RecentVideos:
             progress: called with a fraction in [0, 1] and what is being done.
 
         Returns:
-            The one that was returned for the same arguments before, unless a file has changed; and
-            whether it is new, its video read by this call.
+            What `make` returned, now or for the same key and arguments before, unless a file has
+            changed since; and whether it was now.
 
         Raises:
-            InputError: as `Predictor.set_video` and `choose_model`.
+            InputError: as `Predictor.set_video`, `choose_model` and `make`.
 
         Example:
-            >>> recent = RecentVideos()
-            >>> clip = Path("assets/clips/cafe.mp4")
-            >>> predictor, new = recent.predictor(clip, frames=2)
-            >>> again, new_again = recent.predictor(clip, frames=2)
-            >>> again is predictor, new, new_again
-            (True, True, False)
-        """
-        known, new = self._known(video, frames, limits, checkpoint, encoder, device, progress)
-        return known.predictor, new
-
-    def explain(
-        self,
-        video: Path,
-        caption: Caption,
-        weighting: str = "renormalised",
-        frames: int | None = None,
-        limits: VideoLimits | None = None,
-        checkpoint: str | Path | None = None,
-        encoder: str = "auto",
-        device: str = "cpu",
-        progress: Progress | None = None,
-    ) -> Explanation:
-        """The explanation of a caption; the one that was given for the same arguments before.
-
-        Args:
-            video, frames, limits, checkpoint, encoder, device, progress: see `predictor`.
-            caption, weighting: see `Predictor.explain`.
-
-        Returns:
-            Its `seconds` are those that were spent on it now: none on one that was known.
-
-        Raises:
-            InputError: as `predictor` and `Predictor.explain`.
-
-        Example:
-            >>> from hbi_core.inputs.text import parse_caption
             >>> recent, clip = RecentVideos(), Path("assets/clips/cafe.mp4")
-            >>> first = recent.explain(clip, parse_caption("a cat"), frames=2)
-            >>> second = recent.explain(clip, parse_caption("a cat"), frames=2)
-            >>> second.levels is first.levels, second.seconds
-            (True, {})
+            >>> def seconds(predictor, read):
+            ...     return predictor.video.duration
+            >>> recent.result("seconds", seconds, clip, frames=2)
+            (8.0, True)
+            >>> recent.result("seconds", seconds, clip, frames=2)
+            (8.0, False)
         """
         known, read = self._known(video, frames, limits, checkpoint, encoder, device, progress)
-        explanation, new = known.explanations.get(
-            (caption.text, weighting),
-            lambda: known.predictor.explain(caption, weighting, progress, with_video=read),
-        )
-        return explanation if new else replace(explanation, seconds={})
+        return known.results.get(key, lambda: make(known.predictor, read))
 
     def _known(
         self,
@@ -160,7 +167,7 @@ class RecentVideos:
         def ready() -> _Known:
             predictor = copy.copy(self._loaded(*model, progress))
             predictor.set_video(video, frames, limits, progress)
-            return _Known(predictor, Latest(_CAPTIONS))
+            return _Known(predictor, Latest(_RESULTS))
 
         if frames is None:  # only the model knows how many; a video that is held needs none loaded
             frames = self._loaded(*model, progress).frames_of(frames)
@@ -196,17 +203,17 @@ class RecentVideos:
             True
         """
         predictor = self._loaded(checkpoint, encoder, device, progress)
-        if isinstance(predictor, OwnPredictor):
-            raise InputError(
-                f"The model {predictor.name} answers for one video and one caption, and no more: "
-                "use an encoder of this program here."
-            )
-        return predictor
+        if isinstance(predictor, Predictor):
+            return predictor
+        raise InputError(
+            f"The model {encoder.removeprefix(OWN)} answers for one video and one caption, and no "
+            "more: use an encoder of this program here."
+        )
 
     def _loaded(
         self, checkpoint: str | Path | None, encoder: str, device: str, progress: Progress | None
-    ) -> Predictor | OwnPredictor:
-        def loaded() -> Predictor | OwnPredictor:
+    ) -> AnyPredictor:
+        def loaded() -> AnyPredictor:
             if str(encoder).startswith(OWN):
                 return OwnPredictor(load_own_model(encoder.removeprefix(OWN), checkpoint))
             return Predictor(*self._choose(checkpoint, encoder, device, progress))
@@ -241,10 +248,10 @@ def _model_key(checkpoint: str | Path | None, encoder: str, device: str) -> tupl
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """A video that is ready, and what its captions were answered."""
+    """A video that is ready, and what was told of it."""
 
-    predictor: Predictor | OwnPredictor
-    explanations: Latest[Explanation]
+    predictor: AnyPredictor
+    results: Latest[Any]
 
 
 def _pixel_bytes(kept: Collection[_Known]) -> int:

@@ -9,8 +9,7 @@ import gradio as gr
 from app.asked import asked
 from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.export import export_row
-from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing
-from explainers.timing import seconds_in_words
+from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing, time_spent
 from hbi_core.answered import Answered, LeftOut
 from hbi_core.errors import InputError
 from hbi_core.figures.view import FigureView
@@ -149,11 +148,11 @@ def describe(found: Answered, change: bool) -> str:
         bias = _signed(first.bias)
         lines[0] += f", and {bias} whatever is asked and seen: {_signed(first.logit)}."
     lines.append("The probability follows from the logits of all answers.")
-    total = sum(explanation.seconds.values())
     lines.append(
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}, "
         f"{explanation.weighting} weights; {len(explanation.video.times)} frames of "
-        f"{escaped(explanation.video.name)}; exact interactions; {seconds_in_words(total)}."
+        f"{escaped(explanation.video.name)}; exact interactions; "
+        f"{time_spent(explanation.seconds)}."
     )
     for reason, words in explanation.left_out_why.items():
         lines.append(f"{escaped(reason)}, left out: “{escaped(' '.join(words)[:200])}”.")

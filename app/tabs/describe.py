@@ -17,10 +17,10 @@ from app.session import (
     answered,
     escaped,
     missing,
+    time_spent,
 )
 from app.stopping import stop
 from app.uploads import refused_plainly
-from explainers.timing import seconds_in_words
 from hbi_core.checks import whole_number
 from hbi_core.described import Described
 from hbi_core.errors import InputError
@@ -150,17 +150,13 @@ def describe(found: Described) -> str:
     """What the numbers of the graph are, what ran, and the time: a line each. Markdown."""
     explanation = found.explanation
     gain = explanation.levels[0].score
-    total = seconds_in_words(sum(explanation.seconds.values()))
-    split = ", ".join(
-        f"{step} {seconds_in_words(seconds)}" for step, seconds in explanation.seconds.items()
-    )
     lines = [
         f"**{escaped(explanation.worth.title)}**: with all frames, that of its words is higher by "
         f"{_signed(gain)} than without any.",
         *map(escaped, explanation.notes),
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}; "
-        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; {total}: "
-        f"{split}.",
+        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
+        f"{time_spent(explanation.seconds)}.",
     ]
     return "  \n".join(lines)
 

@@ -12,10 +12,9 @@ import gradio as gr
 from app.coalition_figure import KeptView, caption_of, coalition_figure, drawn
 from app.examples import example_of
 from app.export import export_row
-from app.session import Opened, Session, Values, answered, escaped, explained
+from app.session import Opened, Session, Values, answered, escaped, explained, time_spent
 from app.uploads import uploaded_file
 from explainers import WEIGHTINGS
-from explainers.timing import seconds_in_words
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -168,12 +167,8 @@ def _origin(explanation: Explanation) -> str:
     if (kept := explanation.video.kept_thumbnails) is not None:
         frames = "are the thumbnails in it" if kept else "are grey: it has no thumbnails"
         return f"Explained before and opened from a file; its frames {frames}."
-    total = sum(explanation.seconds.values())
-    split = ", ".join(
-        f"{step} {seconds_in_words(seconds)}" for step, seconds in explanation.seconds.items()
-    )
     known = "" if "decoding" in explanation.seconds else " The video was read before."
-    return f"{seconds_in_words(total)}: {split}.{known}"
+    return f"{time_spent(explanation.seconds)}.{known}"
 
 
 def describe(explanation: Explanation) -> str:

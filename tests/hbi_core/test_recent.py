@@ -10,8 +10,9 @@ import pytest
 from hbi_core.checkpoints.checkpoint import SHIPPED
 from hbi_core.errors import InputError
 from hbi_core.inputs.video import VideoLimits, read_video
-from hbi_core.pipeline import explain
+from hbi_core.pipeline import ask, describe, explain
 from hbi_core.recent import RecentVideos
+from support.answerers import QUESTION
 from support.demo import CAFE
 from support.toy import Counted
 
@@ -157,3 +158,51 @@ def test_a_caption_is_explained_once(counted):
         other = explain(CAFE, caption, recent=recent, **options | more)
         assert other.levels is not first.levels
         assert other.seconds
+
+
+def test_a_question_is_answered_once(answerer, tmp_path):
+    """As long as the model is the same; other words or another weighting are another question."""
+    file = tmp_path / "answers.safetensors"
+    shutil.copy(answerer, file)
+    recent, options = RecentVideos(), {"frames": 2, "checkpoint": file}
+    first = ask(CAFE, QUESTION, recent=recent, **options)
+    again = ask(CAFE, QUESTION, recent=recent, **options)
+    assert first.explanation.seconds
+    assert (again.explanation.seconds, again.left_out) == ({}, first.left_out)
+    assert again.change is first.change
+    assert again.to_json() == first.to_json()
+    for question, more in (
+        ("who is there?", {}),
+        (QUESTION, {"weighting": "fixed"}),
+        (QUESTION, {"frames": 3}),
+    ):
+        assert ask(CAFE, question, recent=recent, **options | more).explanation.seconds
+    os.utime(file, ns=(0, 0))  # another model, for all that is known
+    assert ask(CAFE, QUESTION, recent=recent, **options).explanation.seconds
+
+
+def test_a_video_is_described_once(captioner):
+    """With the same beams, frames and model; it is no answer to a caption."""
+    recent, options = RecentVideos(), {"frames": 2, "checkpoint": captioner}
+    first = describe(CAFE, recent=recent, **options)
+    again = describe(CAFE, recent=recent, **options)
+    assert first.explanation.seconds
+    assert again.explanation.seconds == {}
+    assert again.explanation.levels is first.explanation.levels
+    assert again.to_json() == first.to_json()
+    for more in ({"beams": 1}, {"frames": 3}):
+        other = describe(CAFE, recent=recent, **options | more)
+        assert other.explanation.seconds
+    assert len(describe(CAFE, recent=recent, **options).captions) == len(first.captions)
+
+
+def test_what_is_stopped_is_not_held(captioner):
+    recent = RecentVideos()
+
+    def stopping(share, step):
+        if share > 0.75:
+            raise InputError("Stopped.")
+
+    with pytest.raises(InputError, match="Stopped"):
+        describe(CAFE, frames=2, checkpoint=captioner, progress=stopping, recent=recent)
+    assert describe(CAFE, frames=2, checkpoint=captioner, recent=recent).explanation.seconds
