@@ -8,7 +8,7 @@ from app.endpoints import Endpoints
 from app.examples import EXAMPLES
 from app.linking import Linking
 from app.session import ENCODERS, KEPT_SECONDS, MOST_FRAMES, MOST_VIDEOS, Session, Tab
-from app.stopping import stop
+from app.stopping import stop_button
 from app.tabs.ask import Ask
 from app.tabs.batch import Batch
 from app.tabs.contrast import ContrastTab
@@ -90,9 +90,7 @@ def ask(answerer: str | None = None, captioner: str | None = None) -> Session:
             encoder, frames, weighting = _settings()
             with gr.Row(elem_id="actions"):
                 button = gr.Button("Explain", variant="primary", elem_id="explain", scale=4)
-                gr.Button("Stop", elem_id="stop", scale=1, min_width=80).click(
-                    stop, queue=False, api_visibility="private", show_progress="hidden"
-                )
+                stop_button("stop")
             with gr.Row(elem_id="kept"):
                 opener = gr.UploadButton(
                     "Open explanation",

@@ -48,8 +48,15 @@ def stops_of(visitor: str | None) -> int:
         return 0 if visitor is None else _STOPS.get(visitor, 0)
 
 
+def stop_button(elem_id: str) -> gr.Button:
+    """Lay out a button that ends what its visitor waits for."""
+    button = gr.Button("Stop", elem_id=elem_id, scale=1, min_width=80)
+    button.click(stop, queue=False, api_visibility="private", show_progress="hidden")
+    return button
+
+
 def stop(request: gr.Request) -> None:
-    """The Stop button."""
+    """Any Stop button."""
     visitor = request.session_hash
     if visitor is None:
         return

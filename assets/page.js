@@ -41,7 +41,7 @@ globalThis.hbiPage = (() => {
   function opened(filters) {
     const tab = asked.get("tab");
     if (tab) document.getElementById(`${tab}-button`)?.click();
-    const shown = filters && JSON.parse(filters);
+    const shown = filters ? JSON.parse(filters) : null;
     const explains = asked.has("explain");
     if (shown) whenDrawn((view) => view.setView(explains ? { ...shown, left_out: [] } : shown));
     // Who is left out is known by number, of the explanation that is asked for.

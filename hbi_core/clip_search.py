@@ -57,12 +57,18 @@ class ClipSearch:
         self._clips: dict[str, EncodedClip] = {}
         self.skipped: dict[str, str] = {}
 
-    def add(self, files: Mapping[str, Path], trusted: bool = False) -> Iterator[str]:
+    def add(
+        self,
+        files: Mapping[str, Path],
+        trusted: bool = False,
+        waiting: Callable[[], object] | None = None,
+    ) -> Iterator[str]:
         """Read clips, or what is known of them; whoever stops in between can go on later.
 
         Args:
             files: video files by the names that hits shall have.
             trusted: whether one process may decode all of them.
+            waiting: called several times a second while a clip is read; what it raises ends that.
 
         Returns:
             Each name when its clip is there, or has been skipped.
@@ -76,7 +82,7 @@ class ClipSearch:
             >>> list(clips.add({"none": Path("nowhere.mp4")})), clips.skipped
             (['none'], {'none': 'There is no video file nowhere.mp4.'})
         """
-        for name, read in self._encoded.read(files, trusted):
+        for name, read in self._encoded.read(files, trusted, waiting):
             if isinstance(read, VideoError):
                 self.skipped[name] = str(read)
             else:

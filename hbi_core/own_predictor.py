@@ -49,9 +49,10 @@ class OwnPredictor:
     ) -> None:
         """As `Predictor.set_video`."""
         tell, started = or_silence(progress), time.perf_counter()
-        tell(0.3, "Reading the video")
         if not isinstance(video, Video):
-            video = read_video(video, self.frames_of(frames), limits)
+            video = read_video(
+                video, self.frames_of(frames), limits, lambda: tell(0.3, "Reading the video")
+            )
         read = time.perf_counter()
         tell(0.5, f"Encoding the frames with {self.name}")
         self._encoded = self._model.encode(video.frames.copy())  # a model may write to it

@@ -201,9 +201,11 @@ def search(
         checkpoint, encoder, choose_device(device), progress
     )
     searched = ClipSearch(predictor, frames, cache, limits)
-    count = len(found.files)
-    for done, name in enumerate(searched.add(found.files, trusted=found is not clips), 1):
-        tell(0.1 + 0.85 * done / count, f"Reading the clips: {done} of {count}, {name}")
+    count, step = len(found.files), (0.1, "Reading the clips")
+    read = searched.add(found.files, trusted=found is not clips, waiting=lambda: tell(*step))
+    for done, name in enumerate(read, 1):
+        step = 0.1 + 0.85 * done / count, f"Reading the clips: {done} of {count}, {name}"
+        tell(*step)
     tell(0.95, "Ranking the clips")
     result = searched.best(parsed, top)
     return replace(result, skipped=found.skipped | result.skipped)

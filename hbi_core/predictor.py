@@ -124,9 +124,8 @@ class Predictor:
             wanted = max(len(video.frames), trained if padded else 0)
         else:
             wanted = self.frames_of(frames)
-            tell(0.3, "Reading the video")
             with _timed(seconds, "decoding"):
-                video = read_video(video, wanted, limits)
+                video = read_video(video, wanted, limits, lambda: tell(0.3, "Reading the video"))
         if padded and wanted != trained:
             _LOG.warning(
                 "%s reads %d frames of each video: with %d its scores are others than those that "

@@ -10,6 +10,7 @@ from app.asked import asked
 from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.export import export_row
 from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing, time_spent
+from app.stopping import stop_button
 from hbi_core.answered import Answered, LeftOut
 from hbi_core.errors import InputError
 from hbi_core.figures.view import FigureView
@@ -41,7 +42,9 @@ class Ask:
             max_lines=4,
             elem_id="question",
         )
-        button = gr.Button("Ask", variant="primary", elem_id="ask-start")
+        with gr.Row():
+            button = gr.Button("Ask", variant="primary", elem_id="ask-start", scale=4)
+            stop_button("ask-stop")
         self.message = gr.Markdown(missing(ANSWERS, self.answerer), elem_id="ask-message")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
@@ -84,6 +87,7 @@ class Ask:
             ],
             api_visibility="private",
             show_progress_on=self.figure,
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         self.why.input(
             self.explain,

@@ -10,6 +10,7 @@ from app.coalition_figure import KeptView, contrast_figure, drawn_contrast
 from app.contrasted import SAME, contrasted
 from app.export import export_row
 from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, escaped
+from app.stopping import stop_button
 from hbi_core.contrasted import Contrast
 from hbi_core.figures.view import FigureView
 
@@ -47,7 +48,9 @@ class ContrastTab:
             other_encoder = gr.Dropdown(
                 [("As A", SAME), *ENCODERS.items()], value=SAME, label="Encoder of B"
             )
-        button = gr.Button("Contrast", variant="primary", elem_id="contrast")
+        with gr.Row():
+            button = gr.Button("Contrast", variant="primary", elem_id="contrast", scale=4)
+            stop_button("contrast-stop")
         self.message = gr.Markdown(elem_id="contrast-message")
         self.sentence = gr.Markdown(elem_id="contrast-sentence")
         self.figure = contrast_figure("contrast-figure")
@@ -69,6 +72,7 @@ class ContrastTab:
             [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message],
             api_visibility="private",
             show_progress_on=self.figure,
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         KeptView(self.figure, self.view, self.message)
 

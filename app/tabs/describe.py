@@ -19,7 +19,7 @@ from app.session import (
     missing,
     time_spent,
 )
-from app.stopping import stop
+from app.stopping import stop_button
 from app.uploads import refused_plainly
 from hbi_core.checks import whole_number
 from hbi_core.described import Described
@@ -46,9 +46,7 @@ class Describe:
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
             button = gr.Button("Describe", variant="primary", elem_id="describe-start", scale=4)
-            gr.Button("Stop", elem_id="describe-stop", scale=1, min_width=80).click(
-                stop, queue=False, api_visibility="private", show_progress="hidden"
-            )
+            stop_button("describe-stop")
         self.message = gr.Markdown(missing(CAPTIONS, session.captioner), elem_id="describe-message")
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
@@ -94,6 +92,7 @@ class Describe:
             ],
             api_visibility="private",
             show_progress_on=self.figure,
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         self.captions.click(
             self.take_over,

@@ -9,6 +9,7 @@ import gradio as gr
 from app.compared import LONGEST_ENUMERATION, compared
 from app.export import export_row
 from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from app.stopping import stop_button
 from explainers.comparison import BUDGETS, Row
 from explainers.methods import METHODS, REFERENCE
 from explainers.timing import seconds_in_words
@@ -35,7 +36,9 @@ class ExactVsEstimated:
     def __init__(self, session: Session) -> None:
         gr.Markdown(_INTRODUCTION)
         asked = self._ask()
-        button = gr.Button("Compare", variant="primary", elem_id="compare")
+        with gr.Row():
+            button = gr.Button("Compare", variant="primary", elem_id="compare", scale=4)
+            stop_button("compare-stop")
         self.message = gr.Markdown(elem_id="comparison-message")
         self.notes = gr.Markdown(elem_id="comparison-notes")
         with gr.Row():
@@ -60,6 +63,7 @@ class ExactVsEstimated:
             list(nothing),
             api_visibility="private",
             show_progress_on=[self.scatter, self.cost],
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         # What is shown is of the explanation that is shown.
         session.explanation.change(self.nothing, None, list(nothing), api_visibility="private")

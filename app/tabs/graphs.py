@@ -51,6 +51,7 @@ class Graphs:
             shown,
             api_visibility="private",
             show_progress_on=self.figure,
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         session.examples.click(
             self.show_example,

@@ -10,7 +10,7 @@ import gradio as gr
 
 from app.searched import searched, uploaded_clips
 from app.session import EXPLAIN_ABOVE, KEPT_SECONDS, Session, Values, answered, escaped
-from app.stopping import StoppedError, stop
+from app.stopping import StoppedError, stop_button
 from app.uploads import refused_plainly
 from explainers.timing import seconds_in_words
 from hbi_core.checks import whole_number
@@ -64,10 +64,8 @@ class Search:
                 query = gr.Textbox(_QUERY, label="Query", max_lines=4, elem_id="search-query")
                 top = gr.Slider(1, 50, 12, step=1, label="Clips shown at most")
                 with gr.Row():
-                    button = gr.Button("Search", variant="primary", elem_id="search-start")
-                    gr.Button("Stop", elem_id="search-stop").click(
-                        stop, queue=False, api_visibility="private", show_progress="hidden"
-                    )
+                    button = gr.Button("Search", variant="primary", elem_id="search-start", scale=4)
+                    stop_button("search-stop")
         self.message = gr.Markdown(elem_id="search-message")
         self.notes = gr.Markdown(elem_id="search-notes")
         self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")
@@ -80,6 +78,7 @@ class Search:
             [self.uploaded, self.notes, self.sheet, self.result, self.message],
             api_visibility="private",
             show_progress_on=self.sheet,
+            trigger_mode="always_last",  # a click after Stop is not lost
         )
         self.sheet.select(
             self.open_hit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +87,17 @@ class EncodedClips:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def read(
-        self, files: Mapping[str, Path], trusted: bool = False
+        self,
+        files: Mapping[str, Path],
+        trusted: bool = False,
+        waiting: Callable[[], object] | None = None,
     ) -> Iterator[tuple[str, EncodedClip | VideoError]]:
         """The videos one after another, and why one cannot be read.
 
         Args:
             files: video files by their names.
             trusted: whether one process may decode all of them; otherwise each has its own.
+            waiting: called several times a second while a video is read; see `read_video`.
 
         Raises:
             SettingsError: the folder cannot be written any more.
@@ -103,13 +107,19 @@ class EncodedClips:
             with Decoder() if trusted else nullcontext() as decoder:
                 for name, file in files.items():
                     try:
-                        yield name, self._read(file, digests, decoder)
+                        yield name, self._read(file, digests, decoder, waiting)
                     except VideoError as error:
                         yield name, error
         finally:
             digests.save()
 
-    def _read(self, file: Path, digests: Digests, decoder: Decoder | None) -> EncodedClip:
+    def _read(
+        self,
+        file: Path,
+        digests: Digests,
+        decoder: Decoder | None,
+        waiting: Callable[[], object] | None,
+    ) -> EncodedClip:
         content = digests.of(checked_file(file, self.limits))
         name = content_name(self.encoder, self.weights, content, self.frames, self.limits)
         cached = self.folder / name
@@ -120,7 +130,7 @@ class EncodedClips:
             except (CheckpointError, KeyError):
                 _LOG.warning("%s is damaged: %s is encoded again.", cached, file_name(file))
         read = decoder.read if decoder else read_video
-        video = read(file, self.frames, self.limits)
+        video = read(file, self.frames, self.limits, waiting)
         tensors = {
             "frames": encode_frames(self.encoder, video.frames).float().cpu(),
             "times": torch.tensor(video.times, dtype=torch.float64),

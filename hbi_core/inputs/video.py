@@ -15,6 +15,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +31,7 @@ from hbi_core.settings import COUNT, POSITIVE, check
 
 _USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
 _LONG_NAME = 120  # letters; more of a name are not shown
+_BETWEEN_CALLS = 0.2  # seconds
 _MOST_PATIENCE = 4.0  # times the usual limit: 4K has four times the pixels
 
 
@@ -84,7 +88,10 @@ class Video:
 
 
 def read_video(
-    path: str | bytes | os.PathLike, frames: int = 12, limits: VideoLimits | None = None
+    path: str | bytes | os.PathLike,
+    frames: int = 12,
+    limits: VideoLimits | None = None,
+    waiting: Callable[[], object] | None = None,
 ) -> Video:
     """Read frames at the mid-points of equal segments of a video, in a process of its own.
 
@@ -94,6 +101,8 @@ def read_video(
             no list of files. Files written one after another into one count as one video.
         frames: frames wanted, at least 1. A video with fewer gives all that it has.
         limits: see VideoLimits.
+        waiting: called at once and several times a second; what it raises ends the reading, and
+            is passed on.
 
     Raises:
         VideoError: the file is missing, too large, no video, without a video stream, damaged
@@ -102,7 +111,7 @@ def read_video(
         InputError: `frames` is no whole number above 0.
     """
     with Decoder() as decoder:
-        return decoder.read(path, frames, limits)
+        return decoder.read(path, frames, limits, waiting)
 
 
 class Decoder:
@@ -118,14 +127,18 @@ class Decoder:
         self._parent = 0
 
     def read(
-        self, path: str | bytes | os.PathLike, frames: int = 12, limits: VideoLimits | None = None
+        self,
+        path: str | bytes | os.PathLike,
+        frames: int = 12,
+        limits: VideoLimits | None = None,
+        waiting: Callable[[], object] | None = None,
     ) -> Video:
         """As `read_video`."""
         from hbi_core.checks import whole_number  # brings torch, which the child needs not
 
         limits = limits or VideoLimits()
         frames = whole_number(frames, "{} frames were asked for", 1)
-        return self._read(checked_file(path, limits), frames, limits)
+        return self._read(checked_file(path, limits), frames, limits, waiting or (lambda: None))
 
     def close(self) -> None:
         """End the child process."""
@@ -143,25 +156,24 @@ class Decoder:
     def __reduce__(self) -> tuple:
         return Decoder, ()
 
-    def _read(self, path: Path, frames: int, limits: VideoLimits) -> Video:
+    def _read(
+        self, path: Path, frames: int, limits: VideoLimits, waiting: Callable[[], object]
+    ) -> Video:
         child = self._started()
-        request = [os.fsencode(path.resolve()).hex(), frames, asdict(limits)]
+        request = json.dumps([os.fsencode(path.resolve()).hex(), frames, asdict(limits)])
         told: dict[str, Any] = {}
-        pixels = b""
-        assert child.stdin  # a pipe, as the next one is
-        assert child.stdout
-        with TimeLimit(child, limits.reading_seconds) as limit, contextlib.suppress(OSError):
-            child.stdin.write(json.dumps(request).encode() + b"\n")
-            child.stdin.flush()
-            while not {"shape", "error"} & set(told):
-                line = child.stdout.readline()
-                if not line.endswith(b"\n"):  # it is gone
-                    break
-                part = json.loads(line)
-                told |= part
-                if "size" in part:
-                    limit.extend(part["size"])
-            pixels = child.stdout.read(math.prod(told.get("shape", [0])))
+        with TimeLimit(child, limits.reading_seconds) as limit, ThreadPoolExecutor(1) as listener:
+            answer = listener.submit(_answer, child, request, told, limit)
+            try:
+                waiting()
+                while not futures.wait([answer], _BETWEEN_CALLS).done:
+                    waiting()
+            except BaseException:
+                child.kill()
+                futures.wait([answer])
+                self.close()
+                raise
+        pixels = answer.result()
         if limit.is_over:
             self.close()
             raise VideoTimeoutError(too_slow(path, limit.seconds, told))
@@ -197,6 +209,26 @@ class Decoder:
             )
             self._parent = os.getpid()
         return child
+
+
+def _answer(child: subprocess.Popen, request: str, told: dict, limit: TimeLimit) -> bytes:
+    """The pixels that the child answers, as far as they come; `told` gets what it says of them."""
+    assert child.stdin  # a pipe, as the next one is
+    assert child.stdout
+    pixels = b""
+    with contextlib.suppress(OSError):
+        child.stdin.write(request.encode() + b"\n")
+        child.stdin.flush()
+        while not {"shape", "error"} & set(told):
+            line = child.stdout.readline()
+            if not line.endswith(b"\n"):  # it is gone
+                break
+            part = json.loads(line)
+            told |= part
+            if "size" in part:
+                limit.extend(part["size"])
+        pixels = child.stdout.read(math.prod(told.get("shape", [0])))
+    return pixels
 
 
 class TimeLimit:

@@ -31,14 +31,15 @@ def copied(page):
     return link
 
 
-def test_a_link_shows_the_same_again(page, server):
+@pytest.mark.parametrize("filters", ["", "&top=5"])
+def test_a_link_shows_the_same_again(page, server, filters):
     query = "video=cafe&caption=a+cat+%26+a+cup&encoder=auto&frames=2&weighting=fixed&explain=1"
-    opened(page, f"{server}/?{query}&top=5&tab=comparison")
+    opened(page, f"{server}/?{query}{filters}&tab=comparison")
     page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')", state="attached")
     assert page.inner_text("button[role=tab][aria-selected=true]") == "Exact vs estimated"
     assert page.input_value("textarea >> nth=0") == "a cat & a cup"
     link = copied(page)
-    assert parse_qs(urlsplit(link).query) == parse_qs(f"{query}&top=5&tab=comparison")
+    assert parse_qs(urlsplit(link).query) == parse_qs(f"{query}{filters}&tab=comparison")
     page.fill("textarea >> nth=0", "a cup")
     page.click("#explain")
     page.wait_for_function("location.search.includes('caption=a+cup')")

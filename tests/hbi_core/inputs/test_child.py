@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hbi_core.errors import VideoError
+from hbi_core.errors import InputError, VideoError
 from hbi_core.inputs import video
 from hbi_core.inputs.video import Decoder, VideoLimits, read_video
 from support.clips import same, write_clip
@@ -137,3 +137,22 @@ def test_the_child_ends_with_its_parent(clip):
     parent.communicate()
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
+
+
+def test_whoever_waits_can_end_the_reading(clip, replaced, tmp_path):
+    """At once, whatever the decoder does; the next video is read all the same."""
+    real, well, calls = sys.executable, tmp_path / "well", []
+    before = set(psutil.Process().children(recursive=True))
+    replaced(f'[ -e {well} ] && exec {real} "$@"; exec sleep 600')
+
+    def waiting():
+        calls.append(None)
+        if len(calls) == 3:
+            raise InputError("Stopped.")
+
+    with Decoder() as decoder:
+        with pytest.raises(InputError, match="Stopped"):
+            decoder.read(clip, waiting=waiting)
+        assert set(psutil.Process().children(recursive=True)) <= before
+        well.touch()
+        assert len(decoder.read(clip, 3).times) == 3

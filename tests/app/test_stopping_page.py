@@ -1,0 +1,76 @@
+"""The Stop button in a browser, beside a model that is as slow as the test wants."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from support.demo import ROOT
+from support.patient_model import GO_ON
+
+
+@pytest.fixture(scope="module")
+def go_on(tmp_path_factory):
+    """The file that lets the model answer."""
+    return tmp_path_factory.mktemp("patient") / "go-on"
+
+
+@pytest.fixture(scope="module")
+def address(serve, tmp_path_factory, go_on):
+    folder = tmp_path_factory.mktemp("server") / "gradio"
+    search_path = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.getenv("PYTHONPATH")]))
+    variables = {GO_ON: str(go_on), "PYTHONPATH": search_path}
+    with serve(folder, variables, ("--model", "support.patient_model:patient")) as address:
+        yield address
+
+
+def stop(page, button):
+    """Press it; the server has heard of it then."""
+    with page.expect_response(lambda answer: "/run/" in answer.url):
+        page.click(button)
+
+
+@pytest.fixture
+def page(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(600_000)
+    yield page
+    page.close()
+
+
+ENCODING = ".progress-level-inner:visible:has-text('Encoding')"
+
+
+def explain(page, address, frames):
+    """What lasts: no test has asked for so many frames."""
+    page.goto(f"{address}?frames={frames}&explain=1", wait_until="domcontentloaded")
+    page.wait_for_selector(ENCODING)
+
+
+def contrast(page, address, frames):
+    page.goto(f"{address}?frames={frames}&tab=contrasts", wait_until="domcontentloaded")
+    page.click("#contrast")  # in a tab that opens once the address was read
+    page.wait_for_selector(ENCODING)
+
+
+@pytest.mark.parametrize(
+    ("begin", "frames", "button", "message"),
+    [(explain, 2, "#stop", "#message"), (contrast, 3, "#contrast-stop", "#contrast-message")],
+)
+def test_what_lasts_is_stopped(page, address, go_on, begin, frames, button, message):
+    begin(page, address, frames)
+    stop(page, button)
+    go_on.touch()
+    page.wait_for_selector(f"{message}:has-text('Stopped.')")
+    go_on.unlink()
+    assert "opened from a file" in page.locator("#notes").text_content()
+
+
+def test_a_click_after_stop_counts(page, address, go_on):
+    explain(page, address, 4)
+    stop(page, "#stop")
+    page.click("#explain")  # while the model is still at it
+    go_on.touch()
+    page.wait_for_selector("#notes:has-text('Encoder patient')")
+    page.wait_for_function("!document.querySelector('#message')?.innerText.trim()")
