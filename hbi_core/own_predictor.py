@@ -1,4 +1,4 @@
-"""OwnPredictor: what `Predictor` is for our models, for a model of one's own."""
+"""OwnPredictor: what `Predictor` is for our models, for a model of one's own; and what both are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from explainers.timing import Progress, or_silence
 from hbi_core.explanation import Explanation
@@ -15,6 +15,37 @@ from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.inputs.video import Video, VideoLimits, read_video
 from hbi_core.own_model import OwnModel, explain_answer
 from hbi_core.predictor import USUAL_FRAMES, checked_frames
+
+
+class AnyPredictor(Protocol):
+    """What explains any number of captions of a video: our models, and models of one's own.
+
+    Attributes:
+        video: the frames that are looked at, or None before `set_video`.
+    """
+
+    video: Video | None
+
+    def frames_of(self, frames: int | None) -> int:
+        """See `Predictor.frames_of`."""
+
+    def set_video(
+        self,
+        video: str | Path | Video,
+        frames: int | None = None,
+        limits: VideoLimits | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """See `Predictor.set_video`."""
+
+    def explain(
+        self,
+        caption: str | Caption,
+        weighting: str = "renormalised",
+        progress: Progress | None = None,
+        with_video: bool = False,
+    ) -> Explanation:
+        """See `Predictor.explain`."""
 
 
 class OwnPredictor:

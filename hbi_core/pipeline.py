@@ -22,8 +22,9 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import parse_caption
 from hbi_core.inputs.video import VideoLimits, checked_file
+from hbi_core.own_predictor import AnyPredictor
 from hbi_core.predictor import Predictor, checked_frames
-from hbi_core.recent import AnyPredictor, RecentVideos
+from hbi_core.recent import RecentVideos
 from hbi_core.search_result import SearchResult
 from hbi_core.task_model import ANSWERS, CAPTIONS
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from explainers.timing import Clock, Progress
 from hbi_core.checkpoints.checkpoint import Checkpoint
@@ -16,12 +16,10 @@ from hbi_core.chosen_model import choose_model, in_full
 from hbi_core.encoders import Encoder
 from hbi_core.encoders.loading import file_identity, weights_file
 from hbi_core.errors import InputError, VideoError
-from hbi_core.explanation import Explanation
-from hbi_core.inputs.text import Caption
-from hbi_core.inputs.video import Video, VideoLimits
+from hbi_core.inputs.video import VideoLimits
 from hbi_core.latest import Latest, content_of
 from hbi_core.own_model import OWN, load_own_model
-from hbi_core.own_predictor import OwnPredictor
+from hbi_core.own_predictor import AnyPredictor, OwnPredictor
 from hbi_core.predictor import Predictor
 
 _RESULTS = 16  # that are held, of each video
@@ -29,43 +27,6 @@ Result = TypeVar("Result")
 ChooseModel = Callable[
     [str | Path | None, str, str, Progress | None], tuple[Encoder, Checkpoint]
 ]  # checkpoint, encoder, device, progress
-
-
-class AnyPredictor(Protocol):
-    """What explains any number of captions of a video: our models, and models of one's own.
-
-    Attributes:
-        video: the frames that are looked at, or None before `set_video`.
-
-    Example:
-        >>> from hbi_core.chosen_model import choose_model
-        >>> ours: AnyPredictor = Predictor(*choose_model())
-        >>> ours.frames_of(None)
-        12
-    """
-
-    video: Video | None
-
-    def frames_of(self, frames: int | None) -> int:
-        """See `Predictor.frames_of`."""
-
-    def set_video(
-        self,
-        video: str | Path | Video,
-        frames: int | None = None,
-        limits: VideoLimits | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """See `Predictor.set_video`."""
-
-    def explain(
-        self,
-        caption: str | Caption,
-        weighting: str = "renormalised",
-        progress: Progress | None = None,
-        with_video: bool = False,
-    ) -> Explanation:
-        """See `Predictor.explain`."""
 
 
 class RecentVideos:
