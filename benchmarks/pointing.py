@@ -15,7 +15,7 @@ that between those of the same.
 
 Foils are captions in which one noun was replaced by another of its kind. The true one should score
 higher, and in the false one the noun that was put in should have the lowest Banzhaf value of all
-nouns. `benchmarks.measures` and `benchmarks.foils` define what is counted.
+nouns. `benchmarks.measures` and `hbi_core.data.foils` define what is counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.foils import Foil, frequent_nouns, make_foil
 from benchmarks.links import Links, encode, links_of_tokens, play
 from benchmarks.measures import (
     HEADER,
@@ -49,6 +48,7 @@ from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, Corpus, montages, photograph_of_words, read_corpus
 from hbi_core.data.features import Features
+from hbi_core.data.foils import FREQUENT, Foil, frequent_nouns, make_foil
 from hbi_core.devices import choose_device
 from hbi_core.evaluate import encode_as_read
 from hbi_core.inputs.text import Caption, parse_caption
@@ -57,7 +57,6 @@ from hbi_core.tasks.reranking import retrieval_scores
 from hbi_core.tasks.retrieval_metrics import ranks, similarity_scores
 
 PHOTOGRAPHS = 3  # of a montage
-FREQUENT = 20  # times that a noun is said in the captions trained on, to be put in
 AT_ONCE = 64  # captions that go through the model together
 
 

@@ -1,4 +1,4 @@
-"""The losses of training (HBI, Eqs. 2, 5, 8, 9; and one of montages), and their settings."""
+"""The losses of training (HBI, Eqs. 2, 5, 8, 9; of montages and of foils), and their settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from explainers import WEIGHTINGS, SimilarityGame, sample_coalitions
 from explainers.closed_forms import interaction_values
@@ -37,7 +38,7 @@ _PAIR = Allowed(
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The terms of Eq. 10, and of pointing.
+    """The terms of Eq. 10, of pointing and of foils.
 
     Attributes:
         alpha: The Banzhaf losses have this weight (Eq. 8).
@@ -47,6 +48,11 @@ class LossConfig:
             is not in the paper.
         pointing_scale: The interactions are multiplied by this before the softmax of the pointing
             loss.
+        foil: The foil losses have this weight: of a caption and its foil, in which one noun is
+            replaced by another of its kind, the exact interactions of the noun with the video are
+            contrasted; 0 makes none, and encodes no foils. It is not in the paper.
+        foil_scale: The difference of these interactions is multiplied by this before the sigmoid of
+            the foil loss.
         target: The interactions of Eq. 5 come from "closed_form" (exact), "sampling" or
             "estimator"; with "none", there is no Banzhaf loss.
         detached: The target of Eq. 5 is a constant, as in the paper; if this is false, the gradient
@@ -72,6 +78,8 @@ class LossConfig:
     beta: float = 2.0
     pointing: float = 0.0
     pointing_scale: float = 200.0
+    foil: float = 0.0
+    foil_scale: float = 50.0
     target: str = "closed_form"
     detached: bool = True
     coalitions: int = 1000
@@ -88,8 +96,8 @@ class LossConfig:
         check(
             self,
             "loss.",
-            **dict.fromkeys(("alpha", "beta", "pointing"), NOT_NEGATIVE),
-            pointing_scale=POSITIVE,
+            **dict.fromkeys(("alpha", "beta", "pointing", "foil"), NOT_NEGATIVE),
+            **dict.fromkeys(("pointing_scale", "foil_scale"), POSITIVE),
             target=one_of(TARGETS),
             coalitions=whole(4),
             interaction_scale=each(POSITIVE),
@@ -259,6 +267,39 @@ def pointing_loss(
     return total
 
 
+def foil_loss(
+    true: Tensor,
+    foiled: Tensor,
+    true_players: Tensor,
+    foiled_players: Tensor,
+    video_mask: Tensor,
+    scale: float,
+) -> Tensor:
+    """-log sigmoid(scale · (M - M')) of captions and their foils; not in the paper.
+
+    M sums the interactions of all video tokens with the text token of the noun, in the game of the
+    true caption; M' those with the token of the noun that replaces it, in the game of the same
+    video and the foil. The mean is over the pairs in which both nouns have a token.
+
+    Args:
+        true, foiled: I of the two games, float [B, V, T] and [B, V, T'], in the unit of the
+            similarity; differentiable.
+        true_players, foiled_players: bool [B, T] and [B, T'], the token of the noun.
+        video_mask: bool [B, V].
+        scale: factor on the difference.
+
+    Returns:
+        float [], at least 0; 0 where no pair has both.
+    """
+    sums = [
+        (values * (video_mask.unsqueeze(-1) & players.unsqueeze(-2))).sum((-1, -2))
+        for values, players in ((true, true_players), (foiled, foiled_players))
+    ]
+    both = true_players.any(-1) & foiled_players.any(-1)
+    missed = -functional.logsigmoid(scale * (sums[0] - sums[1])) * both
+    return missed.sum() / both.sum().clamp(min=1)
+
+
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Eq. 9: KL(D^student ‖ D^teacher) of the similarities of a batch, in both directions.
 
@@ -280,11 +321,12 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def total_loss(losses: dict[str, Tensor], config: LossConfig) -> Tensor:
-    """Eq. 10: the weighted sum, with pointing as a further term.
+    """Eq. 10: the weighted sum, with pointing and foils as further terms.
 
     Args:
         losses: at least one, each float [], by names that begin with their kind: "banzhaf/" is
-            weighted by α, "distillation/" by β, "pointing/" by its weight, any other kind by 1.
+            weighted by α, "distillation/" by β, "pointing/" and "foil/" by their weights, any other
+            kind by 1.
         config: the weights.
 
     Returns:
@@ -294,6 +336,7 @@ def total_loss(losses: dict[str, Tensor], config: LossConfig) -> Tensor:
         "banzhaf": config.alpha,
         "distillation": config.beta,
         "pointing": config.pointing,
+        "foil": config.foil,
     }
     weighted = [weights.get(name.split("/")[0], 1.0) * loss for name, loss in losses.items()]
     return sum(weighted[1:], start=weighted[0])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hbi_core.inputs.text import Caption
+from hbi_core.model import Tokens
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,30 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class Foils:
+    """Frozen features of the foils of some samples of a batch.
+
+    Attributes:
+        rows: int64 [K], the place of each sample in the batch.
+        nouns, replaced: int64 [K], the place of the noun in the groups of the foil, and of the one
+            that it replaced in those of the true text.
+        texts: K of them.
+    """
+
+    rows: Tensor
+    nouns: Tensor
+    replaced: Tensor
+    texts: Tokens
+
+    def to(self, device: torch.device) -> Foils:
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        rows, nouns, replaced = map(moved, (self.rows, self.nouns, self.replaced))
+        return Foils(rows, nouns, replaced, self.texts.map(moved))
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Pairs of videos and texts.
 
@@ -42,6 +67,7 @@ class Batch:
         word_parts: int64 [B, W]: of the caption that a text player is of, likewise.
         word_groups, word_steps, word_context: `groups`, `steps` and `context` of the Tokens of the
             texts; None with captions.
+        foils: of the samples that have one; None where none has.
     """
 
     frames: Tensor
@@ -55,6 +81,7 @@ class Batch:
     word_groups: Tensor | None = None
     word_steps: Tensor | None = None
     word_context: Tensor | None = None
+    foils: Foils | None = None
 
     def to(self, device: torch.device) -> Batch:
         moved: dict[str, Any] = {
@@ -62,4 +89,4 @@ class Batch:
             for name, value in vars(self).items()
             if isinstance(value, Tensor)
         }
-        return replace(self, **moved)
+        return replace(self, **moved, foils=self.foils and self.foils.to(device))

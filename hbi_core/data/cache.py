@@ -1,4 +1,4 @@
-"""The cache of features: a file for the frames of a clip and one for its texts.
+"""The cache of features: a file for the frames of a clip, one for its texts and one for its foils.
 
 Each is named by all that it depends on, and by no more: other texts of the same videos, their
 questions say, find the frames encoded.
@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hbi_core.data.foils import Foil
 from hbi_core.encoders import Encoder
 from hbi_core.inputs.video import VideoLimits
 
@@ -60,6 +61,22 @@ def texts_name(
     """
     chosen = [settings.players, settings.words, settings.padded]
     return _named(encoder, weights, ["texts", *texts, *chosen])
+
+
+def foils_name(
+    encoder: Encoder, weights: str, foils: Sequence[Foil | None], settings: EncodingSettings
+) -> str:
+    """Of the file in a cache with the features of the foils of some captions.
+
+    Args:
+        encoder: its name and its widths count.
+        weights: its `weights_digest`.
+        foils: of each caption; their texts and the words that were replaced count.
+        settings: players, words and padded count.
+    """
+    told = [None if foil is None else [foil.caption.text, foil.word] for foil in foils]
+    chosen = [settings.players, settings.words, settings.padded]
+    return _named(encoder, weights, ["foils", *told, *chosen])
 
 
 def content_name(

@@ -7,30 +7,23 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hbi_core.data.cache import EncodingSettings, frames_name, texts_name
+from hbi_core.data.cache import EncodingSettings, foils_name, frames_name, texts_name
 from hbi_core.data.clips import Clip, Corpus
 from hbi_core.data.digests import Digests
+from hbi_core.data.encoded_texts import encode_foils, encode_texts
 from hbi_core.data.features import Features, join_features
 from hbi_core.data.files import is_photograph
+from hbi_core.data.foils import foils_of_captions
+from hbi_core.data.halves import half, halves
 from hbi_core.data.reading import ClipReader, Pixels
-from hbi_core.encoders import Encoder, TextFeatures
-from hbi_core.encoders.tokens import TextPlayers
+from hbi_core.encoders import Encoder
 from hbi_core.encoders.weights import weights_digest
-from hbi_core.errors import (
-    CaptionError,
-    DataError,
-    InputError,
-    NotFiniteError,
-    VideoError,
-    WeightsError,
-)
-from hbi_core.inputs.text import parse_caption
+from hbi_core.errors import DataError, InputError, VideoError, WeightsError
 from hbi_core.tensor_file import read_tensors, write_tensors
 from hbi_core.written import check_folder, write_text
 
@@ -47,6 +40,7 @@ def encode_corpus(
     players: str = "words",
     words: int | None = None,
     padded: bool = False,
+    foils: bool = False,
     seed: int = 0,
     cache: Path | None = None,
     missing: str = "stop",
@@ -73,12 +67,13 @@ def encode_corpus(
         players: "words", "phrases" or "tokens".
         words: text players of a caption at most, see `Encoder.text_features`; None for no limit.
         padded: encode padding too, for released checkpoints.
-        seed: of the views.
-        cache: folder with a file for the frames of each clip and one for its texts; None keeps
-            nothing. Frames are read from there if encoder (its weights too), the video's content
-            and the arguments about them are the same, and so are texts; so that encoding can be
-            interrupted, and corpora share what they have in common: the frames of a clip, if they
-            ask other questions about it.
+        foils: encode one foil of each caption too, where one can be made; for training.
+        seed: of the views and the foils.
+        cache: folder with a file for the frames of each clip, one for its texts and one for its
+            foils; None keeps nothing. Frames are read from there if encoder (its weights too), the
+            video's content and the arguments about them are the same, and so are texts; so that
+            encoding can be interrupted, and corpora share what they have in common: the frames of
+            a clip, if they ask other questions about it.
         missing: what to do about a file that cannot be read: "stop", or "skip" its clip.
         reader: reads clips while others are encoded, and lists those that cannot be read; without
             one, they are read one by one.
@@ -104,7 +99,7 @@ def encode_corpus(
         )
     settings = EncodingSettings(frames, views, degraded, players, words, padded, seed, missing)
     with nullcontext(reader) if reader else ClipReader(encoder) as reader:
-        encoded = _Encoded(encoder, corpus, settings, cache, reader)
+        encoded = _Encoded(encoder, corpus, settings, cache, reader, foils)
         if meeting is not None and processes > 1:
             encoded.add_share(rank, processes, meeting)
         else:
@@ -114,10 +109,15 @@ def encode_corpus(
     if not clips:
         raise DataError(f"No clip of {corpus.name} {corpus.split} can be read.")
     with torch.inference_mode():
-        missing_frame = (
-            _half(encoder.frame_padding(), encoder, "missing frames") if padded else None
-        )
-    return join_features(clips, [encoded.tensors(c) for c in clips], frames, views, missing_frame)
+        missing_frame = half(encoder.frame_padding(), encoder, "missing frames") if padded else None
+    return join_features(
+        clips,
+        [encoded.tensors(clip) for clip in clips],
+        frames,
+        views,
+        missing_frame,
+        [encoded.foils(clip) for clip in clips] if foils else (),
+    )
 
 
 class _Kept:
@@ -154,6 +154,7 @@ class _Encoded:
         settings: EncodingSettings,
         cache: Path | None,
         reader: ClipReader,
+        foils: bool,
     ) -> None:
         self.encoder, self.corpus, self.settings = encoder, corpus, settings
         self.reader = reader
@@ -165,6 +166,9 @@ class _Encoded:
         self.weights = "" if cache is None else weights_digest(encoder)
         known = encoder, self.weights
         self._texts = {c.id: texts_name(*known, c.captions, settings) for c in corpus.clips}
+        made = foils_of_captions(corpus.clips, settings.seed) if foils else {}
+        self._made = {id: own for id, own in made.items() if any(own)}
+        self._foils = {id: foils_name(*known, own, settings) for id, own in self._made.items()}
         digests = Digests(cache) if cache else None
         self._frames = {
             clip.id: frames_name(*known, clip.id, contents, settings)
@@ -175,24 +179,35 @@ class _Encoded:
             digests.save()
 
     def has(self, clip: Clip) -> bool:
-        return self._has_frames(clip) and self._texts[clip.id] in self._kept
+        return self._has_frames(clip) and self._has_texts(clip)
+
+    def _has_texts(self, clip: Clip) -> bool:
+        foils = self._foils.get(clip.id)
+        return self._texts[clip.id] in self._kept and (foils is None or foils in self._kept)
 
     def _has_frames(self, clip: Clip) -> bool:
         return clip.id in self._frames and self._frames[clip.id] in self._kept
 
     def tensors(self, clip: Clip) -> dict[str, Tensor]:
-        """frames [at most F, Dv], views [V, Dv], words [all captions' players, Dt], lengths [C];
-        with `padded`, padding [what the captions lack, Dt]; and of players that may be phrases
-        counts, context, steps.
-        """
+        """frames [at most F, Dv], views [V, Dv], and what `encode_texts` returns."""
         return self._kept[self._frames[clip.id]] | self._kept[self._texts[clip.id]]
+
+    def foils(self, clip: Clip) -> dict[str, Tensor] | None:
+        """What `encode_foils` returns; None where no caption has a foil."""
+        name = self._foils.get(clip.id)
+        return None if name is None else self._kept[name]
 
     def add(self, clips: Sequence[Clip], of: str) -> None:
         """Encode what is not yet: the texts, which take less time, then the frames."""
         settings = self.settings
-        untold = [clip for clip in clips if self._texts[clip.id] not in self._kept]
+        untold = [clip for clip in clips if not self._has_texts(clip)]
         for clip in tqdm(untold, f"texts of {of}", leave=False):
-            self._kept[self._texts[clip.id]] = _encode_texts(self.encoder, clip, settings)
+            name, foils = self._texts[clip.id], self._foils.get(clip.id)
+            if name not in self._kept:
+                self._kept[name] = encode_texts(self.encoder, clip, settings)
+            if foils is not None and foils not in self._kept:
+                made = self._made[clip.id]
+                self._kept[foils] = encode_foils(self.encoder, clip, made, settings)
         unseen = [clip for clip in clips if not self._has_frames(clip)]
         pixels = self.reader(
             unseen,
@@ -264,63 +279,4 @@ def _encode_frames(encoder: Encoder, clip: Clip, pixels: Pixels) -> dict[str, Te
     tensors = {"frames": encoder.frame_features(pixels.frames)}
     if pixels.views is not None:
         tensors["views"] = encoder.frame_features(pixels.views)
-    return _halves(tensors, encoder, clip)
-
-
-@torch.inference_mode()
-def _encode_texts(encoder: Encoder, clip: Clip, settings: EncodingSettings) -> dict[str, Tensor]:
-    """The rest of what `_Encoded.tensors` returns."""
-    texts = _encode_captions(encoder, clip, settings)
-    players = TextPlayers.listed([TextPlayers.of(text) for text in texts])
-    tensors = {"words": players.features}
-    if settings.padded:
-        tensors["padding"] = torch.cat([cast(Tensor, text.padding) for text in texts])
-    if players.context is not None:
-        tensors["context"] = players.context
-    if players.steps is not None:
-        tensors["steps"] = players.steps
-    known = _halves(tensors, encoder, clip)
-    if players.counts is not None:
-        known["counts"] = players.counts.cpu()
-    return known | {"lengths": torch.tensor([len(text.features) for text in texts])}
-
-
-def _halves(tensors: dict[str, Tensor], encoder: Encoder, clip: Clip) -> dict[str, Tensor]:
-    return {
-        name: _half(value, encoder, f"the {name} of {clip.id}") for name, value in tensors.items()
-    }
-
-
-def _half(features: Tensor, encoder: Encoder, of: str) -> Tensor:
-    """In half precision, on the CPU.
-
-    Raises:
-        NotFiniteError: they are not finite, or beyond what half precision can hold.
-    """
-    halves = features.half().cpu()
-    if halves.isfinite().all():
-        return halves
-    reason = "too large for half precision" if features.isfinite().all() else "not finite"
-    raise NotFiniteError(
-        f"The features of {of} that {encoder.name} gives are {reason}: its weights are broken. "
-        "Take another file of them, or another encoder."
-    )
-
-
-def _encode_captions(
-    encoder: Encoder, clip: Clip, settings: EncodingSettings
-) -> list[TextFeatures]:
-    options = settings.players, settings.words, settings.padded
-    captions = [parse_caption(text) for text in clip.captions]
-    try:
-        return encoder.text_features(captions, *options)
-    except CaptionError:
-        for caption in captions:
-            try:
-                encoder.text_features([caption], *options)
-            except CaptionError as error:
-                raise DataError(
-                    f"{clip.id}: {encoder.name} cannot read the caption {caption.text!r}: {error} "
-                    "Take it out of the annotations, or choose another encoder."
-                ) from error
-        raise
+    return halves(tensors, encoder, clip)

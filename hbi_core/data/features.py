@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,27 @@ from hbi_core.data.clips import Clip
 from hbi_core.data.montage import groups_of, join
 from hbi_core.encoders.tokens import TextPlayers, player_tokens
 from hbi_core.model import Tokens, pad
+
+_PARTS_OF_PLAYERS = {
+    "features": "words",
+    "counts": "counts",
+    "context": "context",
+    "steps": "steps",
+}  # of `TextPlayers` -> their names in a file of encoded texts
+
+
+class FoiledText(NamedTuple):
+    """A foil as an encoder reads it.
+
+    Attributes:
+        players: in half precision.
+        noun: which label the noun that was put in has, its place in the groups of the Tokens.
+        replaced: which label the noun has that it replaced, in the true text.
+    """
+
+    players: TextPlayers
+    noun: int
+    replaced: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +54,8 @@ class Features:
             released checkpoints, whose texts have L tokens each.
         counts, context, steps: int64 [W], float16 [W, Dc], float16 [W], of the text players, or
             None; see `TextPlayers`.
+        foils: by the number of a caption, its foil; of those that have one, if foils were asked
+            for.
     """
 
     clips: tuple[Clip, ...]
@@ -45,6 +69,7 @@ class Features:
     counts: Tensor | None = None
     context: Tensor | None = None
     steps: Tensor | None = None
+    foils: Mapping[int, FoiledText] = field(default_factory=dict)
 
     def caption(self, number: int) -> Tensor:
         """float32 [T, Dt]"""
@@ -128,6 +153,7 @@ def join_features(
     frames: int,
     views: int,
     missing_frame: Tensor | None,
+    foils: Sequence[dict[str, Tensor] | None] = (),
 ) -> Features:
     """The clips' tensors one after another, padded to the same number of frames.
 
@@ -139,6 +165,7 @@ def join_features(
         frames: F.
         views: V.
         missing_frame: [1, Dv], what stands for a frame that a clip does not have; None for zeros.
+        foils: of each clip what `encode_foils` gives, or None; nothing where none were asked for.
     """
     width = encoded[0]["frames"].shape[-1]
     frame_features = torch.zeros(len(clips), frames + views, width).half()
@@ -165,4 +192,30 @@ def join_features(
             for name in ("counts", "context", "steps")
             if name in encoded[0]
         },
+        foils=_by_caption(clips, foils) if foils else {},
     )
+
+
+def _by_caption(
+    clips: Sequence[Clip], foils: Sequence[dict[str, Tensor] | None]
+) -> dict[int, FoiledText]:
+    """The foils of each clip, by the numbers of their captions among those of all clips.
+
+    Those of which it is not known where their noun is are left out.
+    """
+    known, first = {}, 0
+    for clip, tensors in zip(clips, foils, strict=True):
+        if tensors is not None:
+            lengths = tensors["lengths"].tolist()
+            parts = {
+                name: tensors[key].split(lengths)
+                for name, key in _PARTS_OF_PLAYERS.items()
+                if key in tensors
+            }
+            places = (tensors[name].tolist() for name in ("captions", "nouns", "replaced"))
+            for n, (place, noun, replaced) in enumerate(zip(*places, strict=True)):
+                if min(noun, replaced) >= 0:
+                    players = TextPlayers(**{name: own[n] for name, own in parts.items()})
+                    known[first + place] = FoiledText(players, noun, replaced)
+        first += len(clip.captions)
+    return known

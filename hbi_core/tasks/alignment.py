@@ -1,4 +1,4 @@
-"""What belongs together in a montage: the frames of a photograph, and the words of its caption."""
+"""What players of a level stand for: parts of a montage that belong together, and single words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hbi_core.data.batch import Batch
-from hbi_core.model import LevelTokens, Tokens
+from hbi_core.model import LevelTokens, Players, Tokens
 
 
 def alignment(level: LevelTokens, videos: Tokens, texts: Tokens, batch: Batch) -> Tensor:
@@ -36,6 +36,17 @@ def alignment(level: LevelTokens, videos: Tokens, texts: Tokens, batch: Batch) -
         )
     )
     return video @ text.mT
+
+
+def players_of_words(texts: Players, words: Tensor) -> Tensor:
+    """Which player stands for a word of each text: bool [B, T], False where a text is cut before.
+
+    Args:
+        texts: of a level.
+        words: int64 [B], places in their groups.
+    """
+    groups = texts.tokens.groups
+    return groups[torch.arange(len(groups), device=groups.device), :, words]
 
 
 def _shares(groups: Tensor, original: Tensor, of_token: Tensor, parts: int) -> Tensor:

@@ -124,6 +124,8 @@ class QuestionAnsweringTask(Task):
             )
         if loss.pointing:
             raise SettingsError("loss.pointing is learnt from montages, and not here: set it to 0.")
+        if loss.foil:
+            raise SettingsError("loss.foil is learnt from captions, and not here: set it to 0.")
         levels, scales = config.model.levels, loss.interaction_scale
         if loss.target != "none" and len(scales) != len(levels):
             raise SettingsError(

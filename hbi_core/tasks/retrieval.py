@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -24,11 +24,12 @@ from hbi_core.losses import (
     LossConfig,
     contrastive_loss,
     distillation_loss,
+    foil_loss,
     pointing_loss,
     total_loss,
 )
 from hbi_core.model import LevelTokens, Players, Tokens
-from hbi_core.tasks.alignment import alignment
+from hbi_core.tasks.alignment import alignment, players_of_words
 from hbi_core.tasks.base import NO_SETTINGS, NoSettings, Results, RunSettings, Task
 from hbi_core.tasks.hard_negatives import hard_contrastive_loss
 from hbi_core.tasks.reranking import retrieval_scores
@@ -99,6 +100,16 @@ class RetrievalTask(Task):
                 "loss.pointing is for frozen features, whose captions are encoded one by one: set "
                 "it to 0, or the optimiser.encoder_learning_rate."
             )
+        if config.loss.foil and not config.frozen:
+            raise SettingsError(
+                "loss.foil is for frozen features, since the foils are encoded once: set it to 0, "
+                "or the optimiser.encoder_learning_rate."
+            )
+        if config.loss.foil and config.model.reads_padding:
+            raise SettingsError(
+                "loss.foil is not for model.compatibility=published, whose padding is read: set it "
+                "to 0."
+            )
 
     @classmethod
     def reads(cls, config: RunSettings) -> RetrievalSettings:
@@ -116,6 +127,8 @@ class RetrievalTask(Task):
             kinds.append("banzhaf")
         if self.loss.pointing:
             kinds.append("pointing")
+        if self.loss.foil:
+            kinds.append("foil")
         names = [f"{kind}/{level}" for level in self.supervised for kind in kinds]
         return names + [f"distillation/{teacher}>{student}" for teacher, student in self.distilled]
 
@@ -127,6 +140,7 @@ class RetrievalTask(Task):
         ids = gather(batch.ids)
         same_video = ids.unsqueeze(0) == ids.unsqueeze(1)
         temperature = self.temperature()
+        foiled = self._foiled(batch, players[0]) if self.loss.foil else {}
         losses, scores = {}, {}
         for alone, level, module, scale in zip(
             self.hierarchy.alone(*players),
@@ -158,6 +172,9 @@ class RetrievalTask(Task):
                 losses[f"banzhaf/{level.name}"] = self.banzhaf(level, module.head, scale)
             if self.loss.pointing:
                 losses[f"pointing/{level.name}"] = self._pointing(level, batch, videos, texts)
+            if self.loss.foil:
+                with self._naming(level.name):
+                    losses[f"foil/{level.name}"] = self._foil(level, batch, foiled.get(level.name))
         for teacher, student in self.distilled:
             losses[f"distillation/{teacher}>{student}"] = distillation_loss(
                 scores[student], scores[teacher]
@@ -209,6 +226,33 @@ class RetrievalTask(Task):
             game.video_mask,
             game.text_mask,
             self.loss.pointing_scale,
+        )
+
+    def _foiled(self, batch: Batch, videos: Sequence[Players]) -> dict[str, LevelTokens]:
+        """The videos of the samples with a foil together with their foils, by level."""
+        if batch.foils is None:
+            return {}
+        rows = batch.foils.rows
+        pairs = rows, torch.arange(len(rows), device=rows.device)
+        texts = self.hierarchy.players("text", batch.foils.texts)
+        return {level.name: level for level in self.hierarchy.pair(videos, texts, pairs)}
+
+    def _foil(self, level: LevelTokens, batch: Batch, foiled: LevelTokens | None) -> Tensor:
+        """The foil loss of the samples of a batch that have one; 0 where none has.
+
+        Never left out, so that every process has the same losses.
+        """
+        if batch.foils is None or foiled is None:
+            return level.video.logits.new_zeros(())
+        rows = batch.foils.rows
+        true = replace(level, video=level.video.chosen(rows), text=level.text.chosen(rows))
+        return foil_loss(
+            interaction_values(true.game(self.loss.weighting)),
+            interaction_values(foiled.game(self.loss.weighting)),
+            players_of_words(true.text, batch.foils.replaced),
+            players_of_words(foiled.text, batch.foils.nouns),
+            true.video.tokens.mask,
+            self.loss.foil_scale,
         )
 
     def temperature(self) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hbi_core.data import Clip
-from hbi_core.data.batch import Batch, Sample
+from hbi_core.data.batch import Batch, Foils, Sample
 from hbi_core.data.config import DataConfig
 from hbi_core.data.features import Features
 from hbi_core.data.montage import LARGEST_MONTAGE, groups_of_pairs, join_captions
@@ -84,6 +84,24 @@ class FeatureBatches:
             _paired(samples, video, text),
             frame_parts=_parts(videos, video.mask.shape[1]),
             word_parts=_parts(texts, text.mask.shape[1]).masked_fill(~text.mask, -1),
+            foils=self._foils(samples),
+        )
+
+    def _foils(self, samples: list[Sample]) -> Foils | None:
+        """Of the samples of one clip whose caption has one; montages are left out."""
+        known = {
+            row: foil
+            for row, sample in enumerate(samples)
+            if len(sample.captions) == 1
+            and (foil := self.features.foils.get(sample.captions[0])) is not None
+        }
+        if not known:
+            return None
+        return Foils(
+            rows=torch.tensor(list(known)),
+            nouns=torch.tensor([foil.noun for foil in known.values()]),
+            replaced=torch.tensor([foil.replaced for foil in known.values()]),
+            texts=_joined([[foil.players] for foil in known.values()], self.config.words),
         )
 
     def _frames(self, sample: Sample) -> list[Tensor]:

@@ -44,6 +44,8 @@ _SINCE = {
     "data.dissolves": 0.0,
     "loss.pointing": 0.0,
     "loss.pointing_scale": 200.0,
+    "loss.foil": 0.0,
+    "loss.foil_scale": 50.0,
     "loss.detached": True,
     "model.text_context": 0,
     "model.video_path": 0.0,

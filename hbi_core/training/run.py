@@ -153,14 +153,26 @@ class Run:
         cache = config.data.cache
         if cache is None and self.accelerator.num_processes > 1:
             cache = config.out / "features"
-        features = self._encoded(self.encoder, corpus, cache, config.data.views)
+        features = self._encoded(
+            self.encoder, corpus, cache, config.data.views, config.loss.foil > 0
+        )
+        if config.loss.foil and not features.foils:
+            raise SettingsError(
+                f"No caption of {corpus.name} {corpus.split} can be foiled: none has a noun of "
+                "hbi_core.data.foils with another of its kind that is said often. Set loss.foil=0."
+            )
         if self.validation is not None:
             self.validation_features = self._encoded(self.encoder, self.validation, cache)
         self.reader.close()
         return FeatureBatches(features, config.data)
 
     def _encoded(
-        self, encoder: Encoder, corpus: Corpus, cache: Path | None, views: int = 0
+        self,
+        encoder: Encoder,
+        corpus: Corpus,
+        cache: Path | None,
+        views: int = 0,
+        foils: bool = False,
     ) -> Features:
         """The features of a corpus; several processes each encode a share, and meet in a cache."""
         data, model, accelerator = self.config.data, self.config.model, self.accelerator
@@ -174,6 +186,7 @@ class Run:
             players=model.text_players,
             words=data.words,
             padded=model.reads_padding,
+            foils=foils,
             seed=0,
             cache=cache,
             missing=data.missing,
@@ -287,7 +300,9 @@ class Run:
         learning = {id(p) for group in self.optimiser.param_groups for p in group["params"]}
 
         levels = ", ".join(self.heads.config.levels)
-        started = {}
+        foils, started = {}, {}
+        if isinstance(self.source, FeatureBatches) and (known := self.source.features.foils):
+            foils["foils"] = f"of {len(known):,} captions"
         if config.start is not None:
             started[DIGEST_OF_START] = digest_of_start(config.start, config.out)
         return {
@@ -295,6 +310,7 @@ class Run:
             "data set": f"{data.dataset} in {data.root}",
             "train": counted(data.train, self.source.clips),
             "digest of train": digest(self.source.clips),
+            **foils,
             "validation": counted(data.validation, validated) + montages
             if data.validation
             else "none",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.foils import Foil, frequent_nouns
 from benchmarks.links import Links
 from benchmarks.measures import Count
 from benchmarks.pointing import (
@@ -23,6 +22,7 @@ from explainers import SimilarityGame
 from hbi_core.chosen_model import choose_model
 from hbi_core.data import Clip, Corpus
 from hbi_core.data.features import Features
+from hbi_core.data.foils import Foil, frequent_nouns
 from hbi_core.inputs.text import parse_caption
 from hbi_core.predictor import Predictor
 

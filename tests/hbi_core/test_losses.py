@@ -14,6 +14,7 @@ from hbi_core.losses import (
     banzhaf_loss,
     contrastive_loss,
     distillation_loss,
+    foil_loss,
     pointing_loss,
     total_loss,
 )
@@ -142,11 +143,64 @@ def test_pointing_teaches_the_game_through_its_exact_interactions():
     assert torch.autograd.gradcheck(loss, [x.requires_grad_() for x in sides])
 
 
+def one_of(places, count):
+    """bool [B, count], True at the place of each row; nowhere for -1."""
+    return torch.arange(count) == torch.tensor(places).unsqueeze(-1)
+
+
+def test_foil_loss():
+    """Pair by pair, and frame by frame, of texts that differ in length."""
+    true, foiled, scale = random(4, 3, 5), random(4, 3, 4, seed=1), 2.0
+    videos, nouns, others = [3, 1, 2, 3], [0, 4, 2, 3], [3, 0, -1, 1]
+    missed = []
+    for b in range(4):
+        if others[b] >= 0:
+            m = sum(float(true[b, v, nouns[b]]) for v in range(videos[b]))
+            m_foiled = sum(float(foiled[b, v, others[b]]) for v in range(videos[b]))
+            missed.append(-math.log(1 / (1 + math.exp(-scale * (m - m_foiled)))))
+    assert len(missed) == 3
+    room, players = masks(videos, 3), (one_of(nouns, 5), one_of(others, 4))
+    loss = foil_loss(true, foiled, *players, room, scale)
+    assert float(loss) == pytest.approx(sum(missed) / 3, rel=1e-12)
+    padded = (x.masked_fill(~room.unsqueeze(-1), 7.0) for x in (true, foiled))
+    assert foil_loss(*padded, *players, room, scale) == loss
+
+
+def test_foil_loss_of_right_wrong_and_no_foils():
+    """Finite where the sigmoid is 0; nothing, without a gradient, where no noun is known."""
+    much, nothing = torch.full((1, 2, 1), 50.0), torch.zeros(1, 2, 1)
+    here, room = one_of([0], 1), masks([2], 2)
+    assert foil_loss(much, nothing, here, here, room, 10.0) == 0
+    assert float(foil_loss(nothing, nothing, here, here, room, 10.0)) == pytest.approx(math.log(2))
+    assert float(foil_loss(nothing, much, here, here, room, 10.0)) == pytest.approx(1000)
+    much.requires_grad_()
+    none = foil_loss(much, nothing, here, ~here, room, 10.0)
+    none.backward()
+    assert none == 0
+    assert not much.grad.any()
+
+
+def test_foils_teach_both_games_through_their_exact_interactions():
+    """Differences of the loss in similarities and weights agree with its gradient."""
+    video, texts = masks([3, 2], 3), (masks([2, 4], 4), masks([3, 1], 3))
+
+    def loss(true, foiled, video_logits, *text_logits):
+        values = [
+            interaction_values(SimilarityGame(s.tanh(), video_logits, own, video, text))
+            for s, own, text in zip((true, foiled), text_logits, texts, strict=True)
+        ]
+        return foil_loss(*values, one_of([1, 2], 4), one_of([0, 0], 3), video, 20.0)
+
+    sides = [random(2, 3, 4), random(2, 3, 3, seed=1), random(2, 3, seed=2)]
+    sides += [random(2, 4, seed=3), random(2, 3, seed=4)]
+    assert torch.autograd.gradcheck(loss, [x.requires_grad_() for x in sides])
+    assert all(grad.any() for grad in torch.autograd.grad(loss(*sides), sides))
+
+
 def test_total_loss_weighs_each_kind():
-    losses = dict.fromkeys(("contrastive/a", "banzhaf/a", "distillation/a>b", "pointing/a"), 1.0)
-    config = LossConfig(alpha=10.0, beta=100.0, pointing=1000.0)
-    named = {name: torch.tensor(value) for name, value in losses.items()}
-    assert total_loss(named, config) == 1111
+    kinds = ("contrastive/a", "banzhaf/a", "distillation/a>b", "pointing/a", "foil/a")
+    config = LossConfig(alpha=10.0, beta=100.0, pointing=1000.0, foil=10_000.0)
+    assert total_loss(dict.fromkeys(kinds, torch.tensor(1.0)), config) == 11_111
 
 
 def test_distillation_loss():

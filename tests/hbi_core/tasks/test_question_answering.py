@@ -288,6 +288,7 @@ def test_what_is_not_finite_is_told():
         ({"data": {"montages": 0.5}}, r"one clip each: set data\.montages to 0"),
         ({"data": {"validation_parts": 2}}, r"data\.validation_parts to 1"),
         ({"loss": {"pointing": 1.0}}, r"loss\.pointing .* set it to 0"),
+        ({"loss": {"foil": 1.0}}, r"loss\.foil .* set it to 0"),
         ({"loss": {"interaction_scale": (1.0,)}}, r"1 loss\.interaction_scale for 3 levels"),
     ],
 )

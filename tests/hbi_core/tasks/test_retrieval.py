@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from explainers import closed_form
-from hbi_core.data.batch import Batch, Sample
+from hbi_core.data.batch import Batch, Foils, Sample
 from hbi_core.errors import NotFiniteError
 from hbi_core.losses import LossConfig, contrastive_loss, distillation_loss, pointing_loss
 from hbi_core.model import pad
@@ -59,9 +59,15 @@ def montage_batch():
     return replace(batch, samples=samples, frame_parts=parts(frames), word_parts=parts(words))
 
 
-def retrieval_task(target="closed_form", reconstruction=False, **options):
+def retrieval_task(target="closed_form", reconstruction=False, noise=0.0, dropout=0.0, **options):
     """With every parameter drawn anew, so that no part is idle."""
-    config = replace(MODEL, text_clusters=(0.5, 0.5), reconstruction=reconstruction)
+    config = replace(
+        MODEL,
+        text_clusters=(0.5, 0.5),
+        reconstruction=reconstruction,
+        noise=noise,
+        dropout=dropout,
+    )
     loss = LossConfig(target=target, learned_temperature=True, temperature=0.5, **options)
     task = RetrievalTask(toy_heads(config), loss).double()
     drawn = torch.Generator().manual_seed(1)
@@ -72,14 +78,30 @@ def retrieval_task(target="closed_form", reconstruction=False, **options):
     return task
 
 
+def foiled_batch(rows=slice(0, 8)):
+    """The joint batch, or some rows of it, of which every third text and the last have a foil."""
+    videos, texts, ids = (side[rows] for side in joint_batch())
+    drawn = torch.Generator().manual_seed(5)
+    # Of some rows, the noun that was replaced, the one in its place, and words of the foil.
+    known = {0: (2, 2, 4), 3: (1, 2, 5), 6: (0, 0, 7), 7: (0, 1, 2)}
+    made = {row: torch.randn(n, 32, generator=drawn).double() for row, (*_, n) in known.items()}
+    own = [row for row in known if row in range(8)[rows]]
+    foils = Foils(
+        rows=torch.tensor(own) - range(8)[rows].start,
+        nouns=torch.tensor([known[row][1] for row in own]),
+        replaced=torch.tensor([known[row][0] for row in own]),
+        texts=pad([made[row] for row in own], max(len(made[row]) for row in own)),
+    )
+    return replace(batch_of(videos, texts, ids), foils=foils)
+
+
 def half(rank, folder, reconstruction):
     """Losses and gradients of one process, by DistributedDataParallel."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
     )
-    own = slice(4 * rank, 4 * rank + 4)
-    batch = batch_of(*(side[own] for side in joint_batch()))
-    task = retrieval_task(reconstruction=reconstruction)
+    batch = foiled_batch(slice(4 * rank, 4 * rank + 4))
+    task = retrieval_task(reconstruction=reconstruction, foil=0.5)
     task = nn.parallel.DistributedDataParallel(task, find_unused_parameters=True)
     losses = task(batch)
     losses["total"].backward()
@@ -93,7 +115,7 @@ def half(rank, folder, reconstruction):
 @pytest.mark.parametrize("reconstruction", [False, True], ids=["alone", "rebuilt"])
 def test_two_processes_have_the_gradients_of_one(tmp_path, reconstruction):
     processes = [child(half, rank, tmp_path, reconstruction) for rank in range(2)]
-    task, batch = retrieval_task(reconstruction=reconstruction), batch_of(*joint_batch())
+    task, batch = retrieval_task(reconstruction=reconstruction, foil=0.5), foiled_batch()
     expected = task(batch)
     expected["total"].backward()
     for process in processes:
@@ -102,7 +124,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path, reconstruction):
     (first, gradients), (second, others) = (torch.load(tmp_path / f"{r}.pt") for r in range(2))
     assert first.keys() == expected.keys()
     for name, value in expected.items():
-        # Banzhaf losses are means over a process's own pairs, the others see all pairs.
+        # Those of interactions are means over a process's own pairs, the others see all pairs.
         if name.startswith(("contrastive", "reconstruction", "distillation")):
             assert float(first[name]) == pytest.approx(float(second[name]), abs=1e-12)
         mean = float(first[name] + second[name]) / 2
@@ -283,6 +305,83 @@ def test_pointing_is_taught_by_gradients():
         optimiser.step()
         found.append(float(loss.detach()))
     assert found[-1] < 0.5 * found[0]
+
+
+@pytest.mark.parametrize("reconstruction", [False, True], ids=["alone", "rebuilt"])
+def test_the_interactions_of_captions_and_foils_are_contrasted(reconstruction):
+    """Those of the noun with all frames: in the game of each caption with its own video alone."""
+    task = retrieval_task("none", reconstruction, foil=0.5, foil_scale=30.0)
+    batch = foiled_batch()
+    losses, (videos, texts) = task(batch), task.tokens(batch)
+    sums = {}
+    for kind, nouns, words in (
+        ("true", batch.foils.replaced, texts.chosen(batch.foils.rows)),
+        ("foiled", batch.foils.nouns, batch.foils.texts),
+    ):
+        for level in task.hierarchy(videos.chosen(batch.foils.rows), words):
+            values = closed_form(level.game()).values
+            for b, noun in enumerate(nouns.tolist()):
+                groups = level.text.tokens.groups[b].tolist()
+                (player,) = [t for t, own in enumerate(groups) if own[noun]]
+                sums.setdefault((level.name, kind), []).append(
+                    float(values[b, :, player].detach().sum())
+                )
+    for level in ("entity", "action", "event"):
+        gains = zip(sums[level, "true"], sums[level, "foiled"], strict=True)
+        missed = [math.log(1 + math.exp(-30.0 * (one - other))) for one, other in gains]
+        found = float(losses[f"foil/{level}"].detach())
+        assert found == pytest.approx(sum(missed) / 4, rel=1e-9)
+    assert set(losses) == {*task.losses, "total"}
+    foils = float(sum(losses[f"foil/{level}"].detach() for level in ("entity", "action", "event")))
+    task.loss = replace(task.loss, foil=0.0)
+    without = float(task(batch)["total"].detach())
+    assert float(losses["total"].detach()) == pytest.approx(without + 0.5 * foils, rel=1e-12)
+
+
+def test_without_the_foil_loss_foils_change_nothing():
+    """No bit of a loss, and no random number, of noise and dropout say."""
+    found, batch = [], foiled_batch()
+    for one in (batch, replace(batch, foils=None)):
+        torch.manual_seed(0)
+        task = retrieval_task(noise=0.3, dropout=0.5)
+        losses = task(one)
+        assert not [name for name in losses if name.startswith("foil")]
+        losses["total"].backward()
+        gradients = [p.grad for p in task.parameters() if p.grad is not None]
+        found.append([*losses.values(), *gradients, torch.get_rng_state()])
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+def test_foils_of_a_batch_without_any_are_nothing():
+    """A loss of 0, not a missing one, so that processes agree on the losses."""
+    task = retrieval_task("none", foil=0.5)
+    losses = task(replace(foiled_batch(), foils=None))
+    assert set(losses) == {*task.losses, "total"}
+    for level in ("entity", "action", "event"):
+        assert losses[f"foil/{level}"] == 0
+    losses["total"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in task.parameters())
+
+
+def test_foils_are_learnt_by_gradients():
+    torch.manual_seed(0)  # of the weights before training
+    task, batch = retrieval_task("none", foil=1.0), foiled_batch()
+    optimiser = torch.optim.Adam(task.parameters(), 1e-2)
+    found = []
+    for _ in range(16):
+        loss = sum(loss for name, loss in task(batch).items() if name.startswith("foil"))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        found.append(float(loss.detach()))
+    assert found[-1] < 0.5 * found[0]
+
+
+def test_foils_that_are_not_finite_name_their_losses():
+    task, batch = retrieval_task("none", foil=0.5), foiled_batch()
+    batch.foils.texts.features[0, 0] = math.nan
+    with pytest.raises(NotFiniteError, match=r"loss/foil/entity.*text tokens of the entity level"):
+        task(batch)
 
 
 @pytest.mark.parametrize("detached", [True, False])

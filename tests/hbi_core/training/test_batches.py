@@ -11,9 +11,10 @@ import torch
 from hbi_core.data import read_corpus
 from hbi_core.data.batch import Sample
 from hbi_core.data.encoding import encode_corpus
-from hbi_core.data.features import Features
+from hbi_core.data.features import Features, FoiledText
 from hbi_core.data.montage import join_captions
 from hbi_core.data.reading import ClipReader
+from hbi_core.encoders.tokens import TextPlayers
 from hbi_core.losses import LossConfig
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.batches import (
@@ -149,6 +150,31 @@ def test_feature_batches_know_the_parts_of_a_montage(encoded):
             shown = batch.words[row][words == part]
             assert len(shown) == (len(own) if part == 0 else 9 - 5)  # the second is cut
             assert torch.equal(shown, own[: len(shown)])
+
+
+def test_feature_batches_have_the_foils_of_captions_alone(encoded):
+    """Not those of montages; and they are moved with the rest."""
+    _, known = encoded
+    words = torch.randn(7, 32).half()
+    foils = {
+        1: FoiledText(TextPlayers(words[:5]), 2, 3),
+        3: FoiledText(TextPlayers(words[:4]), 0, 0),
+        10: FoiledText(TextPlayers(words[:3]), 1, 1),  # in a montage
+        7: FoiledText(TextPlayers(words), 4, 1),
+    }
+    source = FeatureBatches(replace(known, foils=foils), data_config(frames=8))
+    (batch,) = source([[*SAMPLES, Sample((1,), (2,), 4)]])
+    assert batch.foils.rows.tolist() == [0, 2]  # of captions 7 and 1
+    assert batch.foils.nouns.tolist() == [4, 2]
+    assert batch.foils.replaced.tolist() == [1, 3]
+    texts = batch.foils.texts
+    assert texts.mask.sum(-1).tolist() == [7, 5]
+    assert torch.equal(texts.features[0], words.float())
+    assert torch.equal(texts.features[1, :5], words[:5].float())
+    assert batch.to(torch.device("meta")).foils.texts.features.is_meta
+    (without,) = source([SAMPLES[1:2]])
+    assert without.foils is None
+    assert without.to(torch.device("meta")).foils is None
 
 
 def test_random_views_are_chosen_by_the_seed_of_the_sample():

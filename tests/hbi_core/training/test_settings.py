@@ -68,8 +68,8 @@ RANGES = {
         "cache": (Path(""),),
     },
     LossConfig: {
-        **dict.fromkeys(("alpha", "beta", "pointing"), NUMBERS),
-        "pointing_scale": POSITIVE,
+        **dict.fromkeys(("alpha", "beta", "pointing", "foil"), NUMBERS),
+        **dict.fromkeys(("pointing_scale", "foil_scale"), POSITIVE),
         "target": ("", "exact"),
         "coalitions": (3, *COUNTS),
         "interaction_scale": ((100, 0, 5), (NAN, 1, 1), (1, -1, 1)),
@@ -217,6 +217,17 @@ def test_pointing_needs_montages_of_frozen_features(tmp_path):
     TrainConfig(tmp_path, montages, loss=pointing, optimiser=frozen)
     with pytest.raises(SettingsError, match=r"'sampling'.*no gradient.*loss\.detached=true"):
         LossConfig(target="sampling", detached=False)
+
+
+def test_foils_need_frozen_features_without_padding(tmp_path):
+    frozen, foil = OptimiserConfig(encoder_learning_rate=0), LossConfig(foil=0.5)
+    data = DataConfig("flickr8k", tmp_path)
+    with pytest.raises(SettingsError, match=r"loss\.foil is for frozen features.* set it to 0"):
+        TrainConfig(tmp_path, data, loss=foil)
+    published = ModelConfig(compatibility="published", text_players="tokens")
+    with pytest.raises(SettingsError, match=r"loss\.foil is not for .*published.* set it to 0"):
+        TrainConfig(tmp_path, data, loss=foil, optimiser=frozen, model=published)
+    TrainConfig(tmp_path, data, loss=foil, optimiser=frozen)
 
 
 def test_views_are_for_frozen_features(tmp_path):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hbi_core.data.clips import Clip
 from hbi_core.inputs.text import Caption, Word, parse_caption
 
 # The frequent nouns of photograph captions by kind. Within a kind, "|" stands between words of
@@ -43,6 +44,7 @@ KINDS = {
     "body": "hair face|head mouth|tongue|teeth hand|hands|fingers|arm|arms leg|legs|foot|feet "
     "ears|ear nose eyes tail",
 }
+FREQUENT = 20  # times that a noun is said in the captions trained on, to be put in
 _KEPT = {"body"}  # counted as nouns, but never replaced: every face has a nose
 _SOMEONE = "person people someone couple family player players adult adults crowd group team"
 _CHILD = "child children kid kids toddler toddlers youth teen teenager"
@@ -91,6 +93,29 @@ def frequent_nouns(captions: Iterable[str], at_least: int) -> frozenset[str]:
     return frozenset(noun for noun in groups_of_kinds() if said[noun] >= at_least)
 
 
+def foils_of_captions(clips: Iterable[Clip], seed: int) -> dict[str, tuple[Foil | None, ...]]:
+    """For training: of each caption one foil, where one can be made.
+
+    Those of a clip do not depend on the others but for which nouns are frequent.
+
+    Args:
+        clips: those trained on.
+        seed: the same foils for the same seed.
+
+    Returns:
+        By the id of each clip, as many as it has captions.
+    """
+    clips = tuple(clips)
+    frequent = frequent_nouns((text for clip in clips for text in clip.captions), FREQUENT)
+    foils = {}
+    for clip in clips:
+        captions = [parse_caption(text) for text in clip.captions]
+        said = {word.text.lower() for caption in captions for word in caption.words}
+        drawn = random.Random(f"{seed} {clip.id}")
+        foils[clip.id] = tuple(make_foil(c, said, frequent, drawn) for c in captions)
+    return foils
+
+
 def make_foil(
     caption: Caption,
     others: Collection[str],
@@ -123,6 +148,33 @@ def make_foil(
             assert len(changed.words) == len(words)  # a noun is a single word
             return Foil(changed, number, nouns)
     return None
+
+
+def label_of(caption: Caption, word: int, labels: Sequence[str]) -> int | None:
+    """Which label of an encoder stands for a word of a caption: of several pieces, the first.
+
+    Args:
+        labels: of the players, see `TextFeatures`: words, or pieces of words; special ones, and
+            words that cannot be read or are beyond a limit, do not matter.
+
+    Returns:
+        Its place among them; None where the labels do not tell it.
+    """
+    wanted = caption.words[word].text.lower()
+    pieces = [label.lower().removeprefix("##") for label in labels]
+    starts = [place for place in range(len(pieces)) if _spells(pieces[place:], wanted)]
+    same = [n for n, other in enumerate(caption.words) if other.text.lower() == wanted]
+    return starts[same.index(word)] if len(starts) == len(same) else None
+
+
+def _spells(pieces: Iterable[str], word: str) -> bool:
+    """Whether the first of the pieces make up a word."""
+    spelt = ""
+    for piece in pieces:
+        spelt += piece
+        if spelt == word or not word.startswith(spelt):
+            break
+    return spelt == word
 
 
 def _said(kind: str, words: Collection[str], known: Mapping[str, tuple[str, int]]) -> set[int]:

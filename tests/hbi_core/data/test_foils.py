@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import random
 
-from benchmarks.foils import KINDS, frequent_nouns, groups_of_kinds, make_foil
+import pytest
+
+from hbi_core.data import Clip
+from hbi_core.data.foils import (
+    FREQUENT,
+    KINDS,
+    foils_of_captions,
+    frequent_nouns,
+    groups_of_kinds,
+    label_of,
+    make_foil,
+)
 from hbi_core.inputs.text import parse_caption
 
 ALL = frozenset(groups_of_kinds())
@@ -69,3 +80,48 @@ def test_the_same_foils_for_the_same_draws():
     assert one == other
     places = {make_foil(caption, set(), ALL, random.Random(n)).word for n in range(30)}
     assert places == {1, 4, 7}
+
+
+def clip_of(id, *captions):
+    return Clip(id, (), captions)
+
+
+def test_foils_of_captions():
+    """One of each caption at most, with frequent nouns alone, by the seed; true of no caption."""
+    spoken = ("A dog on the grass", "A cat", "They run.", "A horse in the snow")
+    clips = [clip_of(str(n), *spoken[n % 2 :: 2]) for n in range(2 * FREQUENT)]
+    foils = foils_of_captions(clips, 0)
+    assert list(foils) == [clip.id for clip in clips]
+    for clip, own in zip(clips, foils.values(), strict=True):
+        assert len(own) == 2
+        said = {word for text in clip.captions for word in text.lower().split()}
+        for text, foil in zip(clip.captions, own, strict=True):
+            assert (foil is None) == (text == "They run.")
+            if foil is not None:
+                noun = foil.caption.words[foil.word].text
+                assert noun in {"dog", "cat", "horse", "grass", "snow"} - said
+    texts = {foil.caption.text for own in foils.values() for foil in own if foil is not None}
+    assert len(texts) > 4
+    assert foils_of_captions(clips, 0) == foils
+    assert foils_of_captions(clips, 1) != foils
+    assert foils_of_captions(clips[::-1], 0) == foils  # whatever stands beside a clip
+    rare = foils_of_captions(clips[: 2 * FREQUENT - 2], 0)
+    assert all(foil is None for own in rare.values() for foil in own)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "labels", "place"),
+    [
+        ("A Dog runs", 1, ("A", "Dog", "runs"), 1),
+        ("a dog and a dog", 4, ("a", "dog", "and", "a", "dog"), 4),
+        ("a dog and a dog", 1, ("[BOS]", "a", "dog", "and", "a", "dog", "[EOS]"), 2),
+        ("😀 a dog", 2, ("a", "dog"), 1),  # what cannot be read is no player
+        ("A T-shirt", 1, ("[BOS]", "a", "t", "-", "shirt", "[EOS]"), 2),
+        ("two skateboarders", 1, ("[CLS]", "two", "skate", "##board", "##ers", "[SEP]"), 2),
+        ("a dog's dog", 2, ("a", "dog", "'s", "dog"), None),  # two of them, of one word
+        ("a cat and a dog", 4, ("a", "cat"), None),  # beyond a limit
+        ("a dog and a dog", 1, ("a", "dog", "and"), None),
+    ],
+)
+def test_label_of_a_word(text, word, labels, place):
+    assert label_of(parse_caption(text), word, labels) == place
