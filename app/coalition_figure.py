@@ -24,6 +24,7 @@ const draw = () => {{
   const kept = (root.hbiView ?? root.hbiContrast)?.view;
   const view = data.explanation?.view ?? (kept ? {{ ...kept, left_out: [] }} : data.view);
   {draw}(root, {{ ...data, view }});
+  hbiPage.redrawn();
 }};
 root.addEventListener("hbi-view", ({{ detail }}) => trigger("filter", {{ view: detail }}));
 root.addEventListener("hbi-caption", ({{ detail }}) => trigger("submit", detail));

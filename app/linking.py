@@ -58,7 +58,6 @@ class Linking:
             trigger_mode="always_last",
             **quiet,
         ).success(None, self.query, None, js="hbiPage.address")
-        session.explanation.change(None, js="() => hbiPage.redrawn()")
         session.link.click(
             self.offer, asked, [self.query, self.link, self.note, self.message], **quiet
         ).success(None, self.query, self.link, js="hbiPage.copied")

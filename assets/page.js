@@ -3,6 +3,7 @@
 
 globalThis.hbiPage = (() => {
   const NOTE = "codec-note";
+  const PLAYERS = "#video, #other-video";
   const SHOWN_FRAMES = 6;
   const asked = new URLSearchParams(location.search); // before anything is written there
 
@@ -49,69 +50,63 @@ globalThis.hbiPage = (() => {
     if (explains) document.querySelector("#explain").click();
   }
 
-  /** The frames that the figure shows stand in for a video that does not play. */
-  function frames() {
-    const pictures = document.querySelectorAll("#figure image, #figure img");
-    const sources = [...pictures].map((one) => one.getAttribute("href") ?? one.src);
-    const different = [...new Set(sources)].filter((source) => source.startsWith("data:image/"));
-    const step = Math.max(1, different.length / SHOWN_FRAMES);
-    return different.filter((_, index) => Math.floor(index % step) === 0).slice(0, SHOWN_FRAMES);
+  /** Pictures of the video in a player, from a figure that shows it. */
+  function frames(video) {
+    const name = decodeURIComponent(new URL(video.currentSrc).pathname.split("/").pop());
+    const figures = [...document.querySelectorAll(".hbi-view")];
+    const videos = figures.map((figure) => figure.hbiView?.data?.explanation.video);
+    const pictures = videos.find((shown) => shown?.name === name)?.thumbnails ?? [];
+    const step = Math.max(1, pictures.length / SHOWN_FRAMES);
+    return pictures.filter((_, index) => Math.floor(index % step) === 0).slice(0, SHOWN_FRAMES);
   }
 
-  function note() {
-    const found = document.getElementById(NOTE);
-    if (found) return found;
+  const noteOf = (video) => video.closest(PLAYERS).querySelector(`.${NOTE}`);
+
+  function madeNote(video) {
     const made = document.createElement("div");
-    made.id = NOTE;
+    made.className = NOTE;
     made.setAttribute("role", "status");
-    document.querySelector("#video").append(made);
+    video.closest(PLAYERS).append(made);
     return made;
   }
 
   /** Say why the picture is missing, and show the frames that the server has read. */
-  function cannotPlay() {
+  function cannotPlay(video) {
     const text = document.createElement("p");
     text.textContent =
-      "This browser has no decoder for the video, so it does not play here. It is explained all " +
-      "the same: the server has its own, and the frames that it looks at stand in once you press " +
-      "Explain. To play it, save it as MP4 with H.264.";
-    const pictures = frames().map((source) => {
+      "This browser has no decoder for the video, so it does not play here. Everything else works " +
+      "all the same: the server has its own decoder, and the frames that it looks at stand in here " +
+      "once it has read them. To play it, save it as MP4 with H.264.";
+    const pictures = frames(video).map((source) => {
       const picture = document.createElement("img");
       picture.src = source;
       picture.alt = "";
       return picture;
     });
-    note().replaceChildren(text, ...pictures);
+    (noteOf(video) ?? madeNote(video)).replaceChildren(text, ...pictures);
   }
 
-  const isOurs = (element) => element instanceof HTMLVideoElement && element.closest("#video");
+  const isOurs = (element) => element instanceof HTMLVideoElement && element.closest(PLAYERS);
 
-  /** Watch the player, whichever element gradio makes for it. */
-  function watchPlayer() {
-    document.addEventListener(
-      "error",
-      ({ target }) => isOurs(target) && target.currentSrc && cannotPlay(),
-      true,
-    );
-    document.addEventListener(
-      "loadedmetadata",
-      ({ target }) => {
-        if (!isOurs(target)) return;
-        if (target.videoWidth) document.getElementById(NOTE)?.remove();
-        else cannotPlay();
-      },
-      true,
-    );
-    document.addEventListener("emptied", ({ target }) => {
-      if (isOurs(target)) document.getElementById(NOTE)?.remove();
-    }, true);
+  /** Watch the players, whichever elements gradio makes for them. */
+  function watchPlayers() {
+    const watch = (event, act) =>
+      document.addEventListener(event, (told) => isOurs(told.target) && act(told.target, told), true);
+    watch("error", (video, told) => {
+      if (!video.currentSrc) return;
+      told.stopPropagation(); // gradio would only say that it is not playable
+      cannotPlay(video);
+    });
+    watch("loadedmetadata", (video) => (video.videoWidth ? noteOf(video)?.remove() : cannotPlay(video)));
+    watch("emptied", (video) => noteOf(video)?.remove());
   }
 
-  /** The figure is another one: so are the frames that stand in. */
+  /** A figure shows another video: its frames may be those that have to stand in. */
   function redrawn() {
-    if (document.getElementById(NOTE)) setTimeout(cannotPlay, 500);
+    for (const video of document.querySelectorAll("video"))
+      if (isOurs(video) && noteOf(video)) cannotPlay(video);
   }
 
-  watchPlayer();
+  watchPlayers();
   return { address, copied, opened, redrawn };
 })();

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from support.clips import write_clip
+
 LONG = 600.0
 
 
@@ -57,9 +59,28 @@ def test_a_video_that_does_not_play_is_explained(page, server, tmp_path):
     fake.write_text("This is not a video.\n" * 100)
     page.locator("#video button[aria-label='Clear']").first.click()
     page.locator("#video input[type=file]").set_input_files(str(fake))
-    page.wait_for_selector("#codec-note:has-text('no decoder')")
+    page.wait_for_selector("#video .codec-note:has-text('no decoder')")
     assert "video=own" in copied(page)
     page.wait_for_selector("#link-note:has-text('not in the link')")
     page.click("text=Four scenes")
-    page.wait_for_selector("#codec-note", state="detached")
+    page.wait_for_selector("#video .codec-note", state="detached")
     page.wait_for_function("location.search.includes('video=day')")
+
+
+def test_frames_of_a_video_that_does_not_play_stand_in(page, server, tmp_path):
+    """Its own, once the server has read them; those of the example that is shown before are not."""
+    opened(page, server)
+    page.wait_for_selector("#figure .hbi-level")
+    clip = write_clip(tmp_path / "old.mp4", 6, codec="mpeg4")
+    page.locator("#video button[aria-label='Clear']").first.click()
+    page.locator("#video input[type=file]").set_input_files(str(clip))
+    page.wait_for_selector("#video .codec-note:has-text('no decoder')")
+    pictures = page.locator("#video .codec-note img")
+    assert pictures.count() == 0
+    page.click("#explain")
+    page.wait_for_selector("#notes:has-text('6 frames of old.mp4')")
+    pictures.first.wait_for()
+    shown = (
+        "document.querySelector('#figure .hbi-figure').hbiView.data.explanation.video.thumbnails"
+    )
+    assert pictures.evaluate_all("all => all.map(one => one.src)") == page.evaluate(shown)
