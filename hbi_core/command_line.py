@@ -17,6 +17,7 @@ import tyro
 from hbi_core.errors import InputError
 
 Arguments = TypeVar("Arguments")
+_HEADINGS = re.compile(r"^Value error (Error parsing Arguments: )?")  # of tyro's boxes
 
 
 class Main(Protocol):
@@ -98,7 +99,7 @@ def parsed(kind: Any, name: str, argv: list[str] | None) -> Any:
         if not stop.code:
             raise  # --help
         text = re.sub(r"[\u2500-\u257f]+|-{3,}", " ", said.getvalue())
-        raise InputError(" ".join(text.split())) from stop
+        raise InputError(_HEADINGS.sub("", " ".join(text.split()))) from stop
 
 
 class _OutputError(Exception):

@@ -107,3 +107,15 @@ def test_every_command_is_one():
     for module in (convert, evaluate, explain, train):
         assert module.main.__wrapped__.__module__ == module.__name__
         assert module.main.__code__ is command(print).__code__
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--weighting", "none"], "error: weighting is 'none': use one of renormalised, fixed."),
+        (["--frames", "few"], "error: Error parsing --frames: "),
+    ],
+)
+def test_a_wrong_option_is_told_without_headings(capsys, option, said):
+    assert explain.main(["clip.mp4", "a dog", "--out", "out", *option]) == 2
+    assert capsys.readouterr().err.startswith(said)
