@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, metavar_of, parsed, text_of
+from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import ask
@@ -54,13 +54,15 @@ class Arguments:
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "ask", argv)
     figure = arguments.figure
-    answered = ask(
-        arguments.video,
-        text_of(arguments.question),
-        frames=arguments.frames,
-        checkpoint=arguments.checkpoint,
-        weighting=arguments.weighting,
-    )
+    with stages() as tell:
+        answered = ask(
+            arguments.video,
+            text_of(arguments.question),
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            weighting=arguments.weighting,
+            progress=tell,
+        )
     written = answered.save(arguments.out, figure.width, figure.shown, figure.font)
     for answer in answered.answers:
         print(f"{100 * answer.probability:5.1f} %  {answer.text}")

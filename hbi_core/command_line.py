@@ -13,7 +13,9 @@ from types import UnionType
 from typing import Any, Protocol, TextIO, TypeVar, overload
 
 import tyro
+from tqdm import tqdm
 
+from explainers.timing import Progress
 from hbi_core.errors import InputError
 
 Arguments = TypeVar("Arguments")
@@ -100,6 +102,13 @@ def parsed(kind: Any, name: str, argv: list[str] | None) -> Any:
             raise  # --help
         text = re.sub(r"[\u2500-\u257f]+|-{3,}", " ", said.getvalue())
         raise InputError(_HEADINGS.sub("", " ".join(text.split()))) from stop
+
+
+@contextlib.contextmanager
+def stages() -> Iterator[Progress]:
+    """What is being done, in a line on a terminal that goes when it is done; elsewhere nothing."""
+    with tqdm(bar_format="{desc}", leave=False, disable=None) as line:
+        yield lambda fraction, step: line.set_description_str(f"{100 * fraction:3.0f} %  {step}")
 
 
 class _OutputError(Exception):

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, metavar_of, parsed, text_of
+from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import contrast
@@ -70,18 +70,20 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "contrast", argv)
     figure = arguments.figure
     other = arguments.other_caption
-    result = contrast(
-        arguments.video,
-        text_of(arguments.caption),
-        None if other is None else text_of(other),
-        arguments.other_video,
-        arguments.other_encoder,
-        arguments.other_checkpoint,
-        encoder=arguments.encoder,
-        frames=arguments.frames,
-        checkpoint=arguments.checkpoint,
-        weighting=arguments.weighting,
-    )
+    with stages() as tell:
+        result = contrast(
+            arguments.video,
+            text_of(arguments.caption),
+            None if other is None else text_of(other),
+            arguments.other_video,
+            arguments.other_encoder,
+            arguments.other_checkpoint,
+            encoder=arguments.encoder,
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            weighting=arguments.weighting,
+            progress=tell,
+        )
     written = result.save(arguments.out, figure.width, figure.font, figure.shown)
     print(result.sentence)
     for level in result.levels:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from hbi_core.command_line import command, parsed
+from hbi_core.command_line import command, parsed, stages
 from hbi_core.described import Described
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
@@ -50,12 +50,14 @@ class Arguments:
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "describe", argv)
     figure = arguments.figure
-    described = describe(
-        arguments.video,
-        frames=arguments.frames,
-        checkpoint=arguments.checkpoint,
-        beams=arguments.beams,
-    )
+    with stages() as tell:
+        described = describe(
+            arguments.video,
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            beams=arguments.beams,
+            progress=tell,
+        )
     written = described.save(arguments.out, figure.width, figure.shown, figure.font)
     for line in lines(described):
         print(line)

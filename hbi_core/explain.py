@@ -13,7 +13,7 @@ import tyro
 from explainers import WEIGHTINGS
 from hbi_core.batch import Asked, explain_pairs, read_pairs
 from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
-from hbi_core.command_line import command, metavar_of, parsed, text_of
+from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
 from hbi_core.encoders import download_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.explanation import Explanation
@@ -118,14 +118,16 @@ def _explanation(arguments: Arguments) -> Explanation:
     assert arguments.video is not None, "Arguments refuses it without a batch"
     if arguments.caption is None:
         return Explanation.from_file(arguments.video)
-    return explain(
-        arguments.video,
-        text_of(arguments.caption),
-        encoder=arguments.encoder,
-        frames=arguments.frames,
-        checkpoint=arguments.checkpoint,
-        weighting=arguments.weighting,
-    )
+    with stages() as tell:
+        return explain(
+            arguments.video,
+            text_of(arguments.caption),
+            encoder=arguments.encoder,
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            weighting=arguments.weighting,
+            progress=tell,
+        )
 
 
 def _explain_batch(arguments: Arguments, table: Path) -> None:

@@ -6,12 +6,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
-from hbi_core.command_line import command, parsed, text_of
+from hbi_core.command_line import command, parsed, stages, text_of
 from hbi_core.data.clip_set import ArchiveLimits, clips_in_archive
 from hbi_core.figures.contact_sheet import contact_sheet_page
 from hbi_core.pipeline import search
@@ -19,8 +18,6 @@ from hbi_core.search_result import SearchResult
 from hbi_core.written import check_file, write_text
 
 _ARCHIVE = ArchiveLimits(clips=20_000, bytes=100_000_000_000)  # one's own is trusted that far
-
-_BAR: dict[str, Any] = {"bar_format": "{desc}", "leave": False, "disable": None}
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def table(result: SearchResult) -> str:
 
 def _searched(arguments: Arguments) -> SearchResult:
     source = Path(arguments.clips)
-    with tempfile.TemporaryDirectory() as folder, tqdm(**_BAR) as bar:
+    with tempfile.TemporaryDirectory() as folder, stages() as tell:
         clips = clips_in_archive(source, Path(folder), _ARCHIVE) if source.is_file() else source
         try:
             return search(
@@ -104,11 +101,10 @@ def _searched(arguments: Arguments) -> SearchResult:
                 encoder=arguments.encoder,
                 frames=arguments.frames,
                 checkpoint=arguments.checkpoint,
-                progress=lambda _, step: bar.set_description_str(step),
+                progress=tell,
                 cache=arguments.cache,
             )
         except KeyboardInterrupt:
-            bar.close()
             print("Stopped. The same command goes on from here.", file=sys.stderr)
             sys.exit(130)  # as a shell tells of Ctrl+C
 

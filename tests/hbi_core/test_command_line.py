@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hbi_core import convert, evaluate, explain, train
-from hbi_core.command_line import command, text_of
+from hbi_core.command_line import command, stages, text_of
 from hbi_core.errors import CaptionError
 
 
@@ -119,3 +119,17 @@ def test_every_command_is_one():
 def test_a_wrong_option_is_told_without_headings(capsys, option, said):
     assert explain.main(["clip.mp4", "a dog", "--out", "out", *option]) == 2
     assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_being_done_is_told_on_a_terminal(monkeypatch, terminal):
+    class Stream(io.StringIO):
+        def isatty(self):
+            return terminal
+
+    monkeypatch.setattr(sys, "stderr", Stream())
+    with stages() as tell:
+        tell(0.25, "Reading the video")
+        shown = sys.stderr.getvalue()
+    assert ("25 %  Reading the video" in shown) == terminal
+    assert sys.stderr.getvalue().split("\r")[-1].strip() == ""  # and goes
