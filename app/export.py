@@ -73,7 +73,7 @@ def export_row(result: gr.State, name: str, view: gr.State | None = None) -> Non
             min_width=220,
         )
         font = gr.Radio(list(FONTS), value="sans", label="Letters", scale=2, min_width=150)
-        button = gr.Button("Export", elem_id=name, scale=1, min_width=100)
+        button = gr.Button("Export PDF, SVG, PNG and data", elem_id=name, scale=1, min_width=150)
     download(button, export, [result, width, font, *([view] if view else [])], name)
 
 
@@ -107,7 +107,7 @@ def export(
     """
     with refused_plainly():
         if result is None:
-            raise InputError("Nothing to export yet: press Explain or Compare first.")
+            raise InputError("Nothing to export yet: press the button of this tab first.")
         with tempfile.TemporaryDirectory() as unpacked:
             if view is None:
                 files = result.save(unpacked, width, font=font)

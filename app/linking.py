@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -24,11 +25,15 @@ _UPLOAD = (
 class Linking:
     """Reads the address when the page is opened, keeps it true, and copies it.
 
+    Args:
+        page, session: whose address it is.
+        titles: of the tabs, by their elem_id.
+
     Attributes:
         message: tells what is wrong with an address.
     """
 
-    def __init__(self, page: gr.Blocks, session: Session) -> None:
+    def __init__(self, page: gr.Blocks, session: Session, titles: Mapping[str, str]) -> None:
         self.session, self.message = session, session.message
         self.link = gr.Textbox(
             visible=False,
@@ -48,7 +53,10 @@ class Linking:
             "show_progress": "hidden",
         }
         page.load(self.read, None, [*asked, self.view, self.message], **quiet).then(
-            None, self.view, None, js="hbiPage.opened"
+            None,
+            self.view,
+            None,
+            js=f"(filters) => hbiPage.opened(filters, {json.dumps(titles)})",
         )
         gr.on(
             [session.explanation.change, session.view.change],

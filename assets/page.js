@@ -38,10 +38,20 @@ globalThis.hbiPage = (() => {
     else if (attempts) setTimeout(() => whenDrawn(act, data, attempts - 1), 100);
   }
 
-  /** What the address asks once its values are there: filters (JSON), a tab, the explanation. */
-  function opened(filters) {
+  /** Open a tab; where there is no room for it, gradio has it in a menu, by its title only. */
+  function open(tab, title) {
+    const menu = [...document.querySelectorAll("#tabs .overflow-dropdown button")];
+    const button = document.getElementById(`${tab}-button`);
+    (button ?? menu.find((one) => one.textContent.trim() === title))?.click();
+  }
+
+  /**
+   * What the address asks once its values are there: filters (JSON), a tab, the explanation.
+   * `titles` has those of the tabs by the names that stand in the address.
+   */
+  function opened(filters, titles) {
     const tab = asked.get("tab");
-    if (tab) document.getElementById(`${tab}-button`)?.click();
+    if (Object.hasOwn(titles, tab)) open(tab, titles[tab]);
     const shown = filters ? JSON.parse(filters) : null;
     const explains = asked.has("explain");
     if (shown) whenDrawn((view) => view.setView(explains ? { ...shown, left_out: [] } : shown));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import gradio as gr
@@ -31,7 +32,6 @@ _INTRODUCTION = """A small model describes the video above. Which frames carried
 on sets of frames, too: a line is what its frame adds to the log-probability of its word.
 """
 _LIMITS = "**What this model can do.** "
-_CAPTIONS = ("caption", "log-probability", "by its length")
 _WORDS = ("word", "with the video", "without it")
 
 
@@ -53,9 +53,9 @@ class Describe:
                 self.caption = gr.Markdown(elem_id="described")
                 self.limits = gr.Markdown(elem_id="describe-limits")
                 self.captions = gr.Dataset(
-                    label="The caption and its alternatives: choose one to explain it above",
-                    components=[gr.Textbox(visible=False) for _ in _CAPTIONS],
-                    headers=list(_CAPTIONS),
+                    label="The caption and its alternatives, with their log-probabilities: choose "
+                    "one to explain it above",
+                    components=[gr.HTML(visible=False)],  # a Textbox cuts long captions
                     samples=[],
                     type="index",
                     visible=False,
@@ -68,7 +68,8 @@ class Describe:
                     show_label=True,
                     column_widths=["40%", "30%", "30%"],
                     interactive=False,
-                    max_height=330,
+                    wrap=True,
+                    max_height=500,
                     visible=False,
                     elem_id="described-words",
                 )
@@ -118,7 +119,10 @@ class Describe:
             self.limits: _LIMITS + escaped(" ".join(found.limits)),
             self.captions: gr.update(
                 samples=[
-                    [caption.text, _signed(caption.log_probability), _signed(caption.score)]
+                    [
+                        f"{html.escape(caption.text)} ({_signed(caption.log_probability)}; by its "
+                        f"length {_signed(caption.score)})"
+                    ]
                     for caption in found.captions
                 ],
                 visible=True,

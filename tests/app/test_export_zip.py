@@ -14,7 +14,7 @@ from app.session import KEPT_SECONDS
 
 
 def test_what_cannot_be_exported_is_told(explanation):
-    with pytest.raises(gr.Error, match="press Explain or Compare first"):
+    with pytest.raises(gr.Error, match="press the button of this tab first"):
         export(None, "text")
     with pytest.raises(gr.Error, match="width"):
         export(explanation, "page")

@@ -47,6 +47,13 @@ def test_a_link_shows_the_same_again(page, server, filters):
     page.wait_for_function("location.search.includes('caption=a+cup')")
 
 
+def test_a_link_opens_its_tab_on_a_phone_too(page, server):
+    """Where most tabs are in a menu."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, f"{server}/?tab=describe")
+    page.wait_for_selector("#describe-start")
+
+
 def test_an_address_that_is_wrong_is_told(page, server):
     opened(page, f"{server}/?frames=9999")
     page.wait_for_selector("#message:has-text('asks for 9999 frames')")

@@ -55,8 +55,8 @@ def test_what_changes_the_answer_most_is_told_first(tab, answered):
     another = replace(slightly, label="frame 3", answer="cow", probability=0.9)
     rows = changes(replace(answered, left_out=(slightly, kept, another)))
     assert [row[0] for row in rows] == ["frame 3", "frame 1", "frame 2"]
-    assert rows[0][1] == "cow (90.0 %)"
-    assert rows[1][2].endswith(" → 0.0 %")
+    assert rows[0][1] == "cow (90.0\N{NO-BREAK SPACE}%)"
+    assert rows[1][2].endswith(" → 0.0\N{NO-BREAK SPACE}%")
 
 
 def test_limits_stand_beside_the_answers(tab, shown):
