@@ -67,14 +67,16 @@ class Told(Explained, Protocol):
 def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
     """A figure environment with figure.pdf in its width, whose caption says what is shown how.
 
-    It wants graphicx and, for its citations, references.bib. pdfLaTeX has no letters for most
-    scripts but Latin: captions in these ask for LuaLaTeX or XeLaTeX.
+    It wants graphicx and, for its citations, references.bib. In pdfLaTeX some Latin letters are in
+    T1 fonts only, and those of most other scripts in none: captions in these ask for LuaLaTeX or
+    XeLaTeX.
     """
     environment = "figure*" if width == "text" else "figure"
     label = re.sub(r"[^A-Za-z0-9]+", "-", explanation.title).strip("-")
     caption = textwrap.fill(_caption(explanation, view), 96, break_long_words=False)
     return f"""\
-% \\usepackage{{graphicx}}; the entries of the citations are in references.bib.
+% \\usepackage{{graphicx}}; the entries of the citations are in references.bib. Letters beyond ASCII
+% may want \\usepackage[T1]{{fontenc}}, those of other scripts LuaLaTeX or XeLaTeX.
 % View: {view.to_query() or "the default"}
 \\begin{{{environment}}}[t]
   \\centering
