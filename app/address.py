@@ -24,6 +24,7 @@ from hbi_core.latest import content_of
 _EXPLAINS = "explain"  # the page presses Explain where there is this parameter
 _OWN_VIDEO = "own"
 _SETTINGS = ("caption", "encoder", "frames", "weighting")
+TEXTS = ("other_caption", "question", "query")  # what is asked in tabs
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Asked:
         own_video: the one that it was made with was a visitor's own.
         caption, encoder, frames, weighting: as of `explained`.
         view: filters of the figure.
+        texts: what is asked in tabs, by names of TEXTS.
     """
 
     video: Path | None = None
@@ -44,6 +46,7 @@ class Asked:
     frames: int | None = None
     weighting: str | None = None
     view: FigureView = field(default_factory=FigureView)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_address(parameters: Mapping[str, str]) -> Asked:
@@ -64,9 +67,11 @@ def read_address(parameters: Mapping[str, str]) -> Asked:
             raise InputError(
                 f"There is no {name} {reprlib.repr(value)}: use one of {', '.join(known)}."
             )
-    caption, number = given.get("caption"), given.get("frames")
-    if caption is not None and len(caption) > LONGEST_CAPTION:
-        raise InputError(f"The caption of the address has more than {LONGEST_CAPTION:,} letters.")
+    for name in ("caption", *TEXTS):
+        if len(given.get(name, "")) > LONGEST_CAPTION:
+            told = f"The {name.replace('_', ' ')} of the address"
+            raise InputError(f"{told} has more than {LONGEST_CAPTION:,} letters.")
+    number = given.get("frames")
     frames = None
     if number is not None:
         is_short = number.isascii() and number.isdigit() and len(number) < 10
@@ -75,22 +80,31 @@ def read_address(parameters: Mapping[str, str]) -> Asked:
     return Asked(
         video=clips.get(video or ""),
         own_video=video == _OWN_VIDEO,
-        caption=caption,
+        caption=given.get("caption"),
         encoder=encoder,
         frames=frames,
         weighting=weighting,
         view=FigureView.from_query(given),
+        texts={name: given[name] for name in TEXTS if name in given},
     )
 
 
 def write_address(
-    video: Any, caption: Any, encoder: Any, frames: Any, weighting: Any, view: FigureView
+    video: Any,
+    caption: Any,
+    encoder: Any,
+    frames: Any,
+    weighting: Any,
+    view: FigureView,
+    *,
+    texts: Mapping[str, Any] | None = None,
 ) -> tuple[str, bool]:
-    """The query that asks the same again, and whether the video is in it."""
+    """The query that asks the same again, and whether the video is in it; `texts` as of `Asked`."""
     clip = _clip_of(video)
     values = {
         "video": clip.stem if clip else _OWN_VIDEO,
         **dict(zip(_SETTINGS, (caption or "", encoder, frames, weighting), strict=True)),
+        **(texts or {}),
         **({_EXPLAINS: "1"} if clip else {}),
     }
     return "&".join(filter(None, (urlencode(values), view.to_query()))), clip is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -26,14 +26,13 @@ class Linking:
     """Reads the address when the page is opened, keeps it true, and copies it.
 
     Args:
-        page, session: whose address it is.
-        titles: of the tabs, by their elem_id.
+        session: what is asked, which the address says.
 
     Attributes:
         message: tells what is wrong with an address.
     """
 
-    def __init__(self, page: gr.Blocks, session: Session, titles: Mapping[str, str]) -> None:
+    def __init__(self, session: Session) -> None:
         self.session, self.message = session, session.message
         self.link = gr.Textbox(
             visible=False,
@@ -46,28 +45,41 @@ class Linking:
         self.note = gr.Markdown(elem_id="link-note")
         self.query = gr.Textbox(visible=False)
         self.view = gr.Textbox(visible=False)  # of an address, for the figure
+
+    def listen(self, page: gr.Blocks, titles: Mapping[str, str]) -> None:
+        """Begin, once the tabs are there.
+
+        Args:
+            page: whose address it is.
+            titles: of the tabs, by their elem_id.
+        """
+        session, texts = self.session, list(self.session.texts.values())
         asked = [*session.asked, session.view]  # the arguments of `write_address`
         quiet: dict[str, Any] = {
             "queue": False,
             "api_visibility": "private",
             "show_progress": "hidden",
         }
-        page.load(self.read, None, [*asked, self.view, self.message], **quiet).then(
+        page.load(self.read, None, [*asked, *texts, self.view, self.message], **quiet).then(
             None,
             self.view,
             None,
             js=f"(filters) => hbiPage.opened(filters, {json.dumps(titles)})",
         )
         gr.on(
-            [session.explanation.change, session.view.change],
+            [
+                session.explanation.change,
+                session.view.change,
+                *(event for text in texts for event in (text.blur, text.submit)),
+            ],
             self.write,
-            asked,
+            [*asked, *texts],
             [self.query, self.message],
             trigger_mode="always_last",
             **quiet,
         ).success(None, self.query, None, js="hbiPage.address")
         session.link.click(
-            self.offer, asked, [self.query, self.link, self.note, self.message], **quiet
+            self.offer, [*asked, *texts], [self.query, self.link, self.note, self.message], **quiet
         ).success(None, self.query, self.link, js="hbiPage.copied")
 
     @answered
@@ -87,6 +99,7 @@ class Linking:
         ):
             if value is not None:
                 values[component] = value
+        values |= {session.texts[name]: text for name, text in asked.texts.items()}
         if asked.video is not None:
             values[session.video] = str(asked.video)
         if asked.own_video:
@@ -97,14 +110,22 @@ class Linking:
     @answered
     def write(self, *asked: Any) -> Values:
         """What is shown, as a query."""
-        return {self.query: write_address(*asked)[0]}
+        return {self.query: self._address(asked)[0]}
 
     @answered
     def offer(self, *asked: Any) -> Values:
         """The Copy link button."""
-        query, has_video = write_address(*asked)
+        query, has_video = self._address(asked)
         return {
             self.query: query,
             self.link: gr.Textbox(visible=True),
             self.note: "" if has_video else _NOT_IN_IT,
         }
+
+    def _address(self, asked: Sequence[Any]) -> tuple[str, bool]:
+        """As `write_address`, of its arguments and all texts; those of the first visit go without
+        saying."""
+        texts = self.session.texts
+        written = dict(zip(texts, asked[len(asked) - len(texts) :], strict=True))
+        others = {name: text for name, text in written.items() if text != texts[name].value}
+        return write_address(*asked[: len(asked) - len(texts)], texts=others)

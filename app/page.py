@@ -49,12 +49,13 @@ def build_page(answerer: str | None = None, captioner: str | None = None) -> gr.
         gr.Markdown(_TITLE)
         session = ask(answerer, captioner)
         Endpoints(session)  # first: what comes later may not take their names
-        Linking(page, session, {tab.elem_id: tab.title for tab in TABS})
+        linking = Linking(session)
         with gr.Tabs(elem_id="tabs") as tabs:
             for tab in TABS:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
                     tab(session)
         tabs.select(None, js=_FIT)
+        linking.listen(page, {tab.elem_id: tab.title for tab in TABS})
     return page
 
 

@@ -6,7 +6,7 @@ import functools
 import re
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -69,6 +69,7 @@ class Session:
             one of them neither decodes nor encodes it again.
         answerer: the checkpoint that answers questions; None takes the one that we ship.
         captioner: the checkpoint that describes videos, likewise.
+        texts: what is asked in tabs, by its name in the address; tabs add theirs.
     """
 
     video: gr.Video
@@ -87,6 +88,7 @@ class Session:
     recent: RecentVideos
     answerer: str | None = None
     captioner: str | None = None
+    texts: dict[str, gr.Textbox] = field(default_factory=dict)
 
     @property
     def asked(self) -> list[Component]:

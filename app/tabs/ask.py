@@ -42,6 +42,7 @@ class Ask:
             max_lines=4,
             elem_id="question",
         )
+        session.texts["question"] = question
         with gr.Row():
             button = gr.Button("Ask", variant="primary", elem_id="ask-start", scale=4)
             stop_button("ask-stop")

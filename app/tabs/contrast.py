@@ -41,6 +41,7 @@ class ContrastTab:
             max_lines=8,
             elem_id="other-caption",
         )
+        session.texts["other_caption"] = other_caption
         with gr.Accordion("Another video or another model", open=False):
             other_video = gr.Video(
                 label="Video of B, if it is another", sources=["upload"], elem_id="other-video"

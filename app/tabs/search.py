@@ -66,6 +66,7 @@ class Search:
                 with gr.Row():
                     button = gr.Button("Search", variant="primary", elem_id="search-start", scale=4)
                     stop_button("search-stop")
+        session.texts["query"] = query
         self.message = gr.Markdown(elem_id="search-message")
         self.notes = gr.Markdown(elem_id="search-notes")
         self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")

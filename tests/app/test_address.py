@@ -22,7 +22,8 @@ def asked_by(query):
 
 def test_what_is_written_is_read_again():
     caption = "a=b & c#d? “é”\n100 %+"
-    query, has_video = write_address(str(CAFE), caption, "lite", 7, "fixed", VIEW)
+    texts = {"question": "what & where?", "other_caption": ""}
+    query, has_video = write_address(str(CAFE), caption, "lite", 7, "fixed", VIEW, texts=texts)
     asked = asked_by(query)
     assert has_video
     assert asked.video == CAFE
@@ -34,6 +35,7 @@ def test_what_is_written_is_read_again():
         "fixed",
     )
     assert asked.view == VIEW
+    assert asked.texts == texts
 
 
 def test_a_visitors_own_video_is_not_in_it(tmp_path, monkeypatch):
@@ -73,6 +75,7 @@ def test_an_address_need_say_nothing():
         ("top=-1", "top"),
         ("measure=beauty", "measure"),
         ("caption=" + "a" * 20_001, "20,000"),
+        ("question=" + "a" * 20_001, "The question of the address has more than 20,000"),
     ],
 )
 def test_what_is_wrong_is_told(query, message):

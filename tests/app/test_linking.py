@@ -47,6 +47,30 @@ def test_a_link_shows_the_same_again(page, server, filters):
     page.wait_for_function("location.search.includes('caption=a+cup')")
 
 
+@pytest.mark.parametrize(
+    ("tab", "name", "field"),
+    [
+        ("ask", "question", "#question"),
+        ("contrasts", "other_caption", "#other-caption"),
+        ("search", "query", "#search-query"),
+    ],
+)
+def test_a_link_has_what_is_asked_in_a_tab(page, server, tab, name, field):
+    """Unless it is what everybody finds there."""
+    opened(page, f"{server}/?video=cafe&tab={tab}")
+    field += " textarea"
+    page.wait_for_selector(field)
+    assert name not in parse_qs(urlsplit(copied(page)).query)
+    page.fill(field, "a cat & a cup?")
+    page.press(field, "Tab")  # the address follows
+    page.wait_for_function(f"location.search.includes('{name}=a+cat+%26+a+cup%3F')")
+    link = copied(page)
+    page.goto("about:blank")
+    opened(page, link)
+    page.wait_for_selector(field)
+    assert page.input_value(field) == "a cat & a cup?"
+
+
 def test_a_link_opens_its_tab_on_a_phone_too(page, server):
     """Where most tabs are in a menu."""
     page.set_viewport_size({"width": 390, "height": 844})
