@@ -28,7 +28,7 @@ def asked(
     """
     return ask(
         chosen_video(video),
-        checked_caption(question),
+        checked_caption(question, "question"),
         frames=frames,
         checkpoint=answerer,
         weighting=weighting,

@@ -17,6 +17,7 @@ def described(
     captioner: str | None,
     progress: Progress | None = None,
     recent: RecentVideos | None = None,
+    beams: Any = None,
 ) -> Described:
     """Values as a request has them, of any type; `describe` checks what is not checked here.
 
@@ -27,6 +28,7 @@ def described(
         chosen_video(video),
         frames=frames,
         checkpoint=captioner,
+        beams=beams,
         progress=progress,
         recent=recent,
     )

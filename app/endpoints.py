@@ -131,7 +131,9 @@ class Endpoints:
                 video, question, frames, weighting, self._answerer, recent=self._recent
             ).to_dict()
 
-    def describe(self, video: gr.FileData, frames: int = 12) -> dict[str, Any]:
+    def describe(
+        self, video: gr.FileData, frames: int = 12, beams: int | None = None
+    ) -> dict[str, Any]:
         """Describe a video by a caption that a small model writes, and say which frames carried
         each word of it: what frames add to the log-probability of words is a game, whose Banzhaf
         interactions are exact for up to 12 frames, and estimates of a sample for more.
@@ -139,6 +141,8 @@ class Endpoints:
         Args:
             video: a video file that was uploaded to this server.
             frames: how many frames of the video are looked at, 1 to 64.
+            beams: of the search, 1 to 32, and how many captions it finds; none takes those that
+                the model was made with.
 
         Returns:
             The contents of description.json: the caption and its alternatives with their
@@ -146,7 +150,9 @@ class Endpoints:
             of the model, and the explanation.
         """
         with refused_plainly():
-            return described(video, frames, self._captioner, recent=self._recent).to_dict()
+            return described(
+                video, frames, self._captioner, recent=self._recent, beams=beams
+            ).to_dict()
 
     def contrast(
         self,

@@ -65,7 +65,7 @@ def searched(
     """
     return search(
         clips,
-        checked_caption(query),
+        checked_caption(query, "query"),
         top,
         encoder=checked_encoder(encoder),
         frames=frames,

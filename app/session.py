@@ -205,16 +205,20 @@ def checked_encoder(encoder: Any) -> str:
     return encoder
 
 
-def checked_caption(caption: Any) -> Any:
+def checked_caption(caption: Any, kind: str = "caption") -> Any:
     """A caption that is not too long; whether it is text at all, `parse_caption` tells.
+
+    Args:
+        caption: as a request has it.
+        kind: what errors call it, as of `parse_caption`.
 
     Raises:
         CaptionError: it is too long.
     """
     if isinstance(caption, str) and len(caption) > LONGEST_CAPTION:
         raise CaptionError(
-            f"The caption has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
-            "Shorten it: 64 words are explained."
+            f"The {kind} has {len(caption):,} characters; this page takes {LONGEST_CAPTION:,}. "
+            "Shorten it: 64 words are read."
         )
     return "" if caption is None else caption
 

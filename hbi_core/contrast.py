@@ -24,8 +24,8 @@ class Arguments:
 
     Or for one of two videos of a caption, or in one of two models: the options that begin with
     other say what is other in B. It writes contrast.json, contrast.pdf, contrast.svg, contrast.png,
-    contrast.html, contrast.csv and contrast_links.csv. The exit status is 0, or 2 for input that
-    cannot be used.
+    contrast.html, contrast.csv, contrast_links.csv, contrast.tex and references.bib. The exit
+    status is 0, or 2 for input that cannot be used.
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]

@@ -201,10 +201,11 @@ class Contrast(JsonDocument):
         font: str = "sans",
         view: FigureView | None = None,
     ) -> list[Path]:
-        """Write contrast.json, contrast.pdf, .svg, .png, .html, .csv and contrast_links.csv.
+        """Write contrast.json, contrast.pdf, .svg, .png, .html, .csv, .tex and contrast_links.csv.
 
         All of them, or none where the folder cannot be written. The tables have everything; the
-        figures have what the view shows.
+        figures have what the view shows; contrast.tex is an environment with a caption, whose
+        citations are in references.bib.
 
         Args:
             directory: made if it is not there.

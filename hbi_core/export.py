@@ -24,7 +24,7 @@ from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.contrast_html import ShownContrast, contrast_html
 from hbi_core.figures.contrast_print import contrast_print
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.latex import Told, latex_figure
+from hbi_core.figures.latex import Told, ToldContrast, latex_contrast, latex_figure
 from hbi_core.figures.methods_print import methods_print
 from hbi_core.figures.methods_view import Compared
 from hbi_core.figures.print_style import FONTS, WIDTHS, save_figure
@@ -108,7 +108,13 @@ class _Comparison(Compared, Protocol):
     def to_csv(self) -> str: ...
 
 
-class _Contrast(ShownContrast, Protocol):
+class _Contrast(ShownContrast, ToldContrast, Protocol):
+    @property
+    def a(self) -> _Explanation: ...
+
+    @property
+    def b(self) -> _Explanation: ...
+
     def to_json(self) -> str: ...
 
 
@@ -135,13 +141,11 @@ def save_explanation(
         write_csv(levels, to_csv(LEVEL_COLUMNS, _levels(explanation)))
         graph = folder / "graph.graphml"
         nx.write_graphml(coalition_graph(explanation.levels), graph)
-        snippet, references = folder / "figure.tex", folder / _REFERENCES
-        snippet.write_text(latex_figure(explanation, view, width), encoding="utf-8")
-        shutil.copyfile(ASSETS / _REFERENCES, references)
+        snippet = _for_latex(folder, "figure", latex_figure(explanation, view, width))
         document = folder / "figure.html"
         document.write_text(coalition_html(explanation, view), encoding="utf-8")
         written += [numbers, *figures, document, links, table, players, levels, graph]
-        written += [snippet, references]
+        written += snippet
     return written
 
 
@@ -206,8 +210,17 @@ def save_contrast(
         figures = save_figure(figure, folder / "contrast", font=font)
         document = folder / "contrast.html"
         document.write_text(contrast_html(contrast, view), encoding="utf-8")
-        written += [numbers, *figures, document, players, links]
+        snippet = _for_latex(folder, "contrast", latex_contrast(contrast, view, width))
+        written += [numbers, *figures, document, players, links, *snippet]
     return written
+
+
+def _for_latex(folder: Path, name: str, environment: str) -> list[Path]:
+    """Write what shows a figure in a paper, and what it cites."""
+    snippet, references = folder / f"{name}.tex", folder / _REFERENCES
+    snippet.write_text(environment, encoding="utf-8")
+    shutil.copyfile(ASSETS / _REFERENCES, references)
+    return [snippet, references]
 
 
 def save_result(

@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from typing import Protocol
 
+from hbi_core.figures.contrast_view import MOST, Contrasted
 from hbi_core.figures.explained import Explained, Frames
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.figures.view import FigureView, shown_levels
@@ -64,6 +65,22 @@ class Told(Explained, Protocol):
         """Of the game."""
 
 
+class ToldContrast(Contrasted, Protocol):
+    """A contrast and what it was made with."""
+
+    @property
+    def a(self) -> Told:
+        """Drawn left."""
+
+    @property
+    def b(self) -> Told:
+        """Drawn right."""
+
+    @property
+    def title(self) -> str:
+        """What its files are named after."""
+
+
 def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
     """A figure environment with figure.pdf in its width, whose caption says what is shown how.
 
@@ -71,16 +88,26 @@ def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
     T1 fonts only, and those of most other scripts in none: captions in these ask for LuaLaTeX or
     XeLaTeX.
     """
+    return _environment("figure.pdf", explanation.title, _caption(explanation, view), view, width)
+
+
+def latex_contrast(contrast: ToldContrast, view: FigureView, width: str) -> str:
+    """Likewise with contrast.pdf, whose caption says what A and B are and what the bars mean."""
+    caption = _caption_of_both(contrast, view, width)
+    return _environment("contrast.pdf", contrast.title, caption, view, width)
+
+
+def _environment(file: str, title: str, text: str, view: FigureView, width: str) -> str:
     environment = "figure*" if width == "text" else "figure"
-    label = re.sub(r"[^A-Za-z0-9]+", "-", explanation.title).strip("-")
-    caption = textwrap.fill(_caption(explanation, view), 96, break_long_words=False)
+    label = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")
+    caption = textwrap.fill(text, 96, break_long_words=False)
     return f"""\
 % \\usepackage{{graphicx}}; the entries of the citations are in references.bib. Letters beyond ASCII
 % may want \\usepackage[T1]{{fontenc}}, those of other scripts LuaLaTeX or XeLaTeX.
 % View: {view.to_query() or "the default"}
 \\begin{{{environment}}}[t]
   \\centering
-  \\includegraphics[width={WIDTHS[width]}in]{{figure.pdf}}
+  \\includegraphics[width={WIDTHS[width]}in]{{{file}}}
   \\caption{{%
 {textwrap.indent(caption, "    ")}%
   }}
@@ -112,6 +139,34 @@ def _caption(explanation: Told, view: FigureView) -> str:
         f"``{_short(explanation.caption)}''{of} at the {levels}. {lines}; colours are shares of "
         f"the {highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
         f"{_short(explanation.checkpoint)}{weights}."
+    )
+
+
+def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> str:
+    names = [level.name for level in shown_levels(contrast.levels, view)]
+    levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
+    both = "A, B and their difference" if width == "text" else "The difference of A and B"
+    a, b = _of_one(contrast.a), _of_one(contrast.b)
+    said = in_words(view, contrast.a.worth)
+    filters = escaped("; ".join(said))
+    shown = f" Shown: {filters}." if said else ""
+    return (
+        f"{both} at the {levels} of hierarchical Banzhaf interaction{_CITED}. A is {a}; B is {b}. "
+        "In the difference, bars are Shapley values in A less those in B, which add up to the "
+        "difference of the scores, up where a player speaks for A; lines are the "
+        f"{MOST} widest differences of Banzhaf interactions of a level at most, solid where they "
+        f"are stronger in A, dotted where in B.{shown}"
+    )
+
+
+def _of_one(explanation: Told) -> str:
+    """Video, text and model of A or B."""
+    frames = len(explanation.video.times)
+    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
+    return (
+        f"the video {_short(explanation.video.name)} ({frames} frame{'s' * (frames != 1)}) and the "
+        f"{explanation.worth.text} ``{_short(explanation.caption)}'' (encoder "
+        f"{_short(explanation.encoder)}, heads {_short(explanation.checkpoint)}{weights})"
     )
 
 

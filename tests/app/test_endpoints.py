@@ -28,7 +28,10 @@ ENDPOINTS = {
         **ASKED,
     },
     "/ask": {name: ASKED[name] for name in ("frames", "weighting")},
-    "/describe": {"frames": {"type": "integer"}},
+    "/describe": {
+        "frames": {"type": "integer"},
+        "beams": {"oneOf": [{"type": "null"}, {"type": "integer"}]},
+    },
     "/exact_vs_estimated": {
         "level": {"enum": ["entity", "action", "event"]},
         "budgets": {"type": "array", "items": {"type": "integer"}},
@@ -74,8 +77,12 @@ def test_a_description(client, asked):
     found = client.predict(video=asked["video"], frames=2, api_name="/describe")
     assert found["schema"] == "hbi-description/1"
     assert found["explanation"]["caption"] == found["caption"] == found["captions"][0]["text"]
+    two = client.predict(video=asked["video"], frames=2, beams=2, api_name="/describe")
+    assert len(two["captions"]) == 2
     with pytest.raises(AppError, match="0 frames were asked for"):
         client.predict(video=asked["video"], frames=0, api_name="/describe")
+    with pytest.raises(AppError, match="0 beams were asked for"):
+        client.predict(video=asked["video"], beams=0, api_name="/describe")
 
 
 def test_a_contrast(client, asked):

@@ -23,6 +23,8 @@ SAVED = {
     "contrast.html",
     "contrast.csv",
     "contrast_links.csv",
+    "contrast.tex",
+    "references.bib",
 }
 
 

@@ -84,6 +84,7 @@ def test_what_cannot_be_asked_is_told(tab, shown, tmp_path):
         ((None, *ASKED[1:]), "Choose a video first"),
         ((ASKED[0], "?!", *ASKED[2:]), "only punctuation"),
         ((ASKED[0], 7, *ASKED[2:]), "no text"),
+        ((ASKED[0], "a" * 20_001, *ASKED[2:]), "The question has 20,001 characters"),
         (({"path": "/etc/passwd"}, *ASKED[1:]), "Only a file that was uploaded"),
         ((*ASKED[:2], 0, ASKED[3]), "0 frames were asked for"),
     ]:

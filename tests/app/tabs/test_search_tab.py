@@ -80,7 +80,7 @@ def test_uploads_and_archives_and_what_is_left_out(tab, uploads):
     [
         ({"query": "..."}, "only punctuation"),
         ({"query": None}, "query is empty"),
-        ({"query": "a" * 20_001}, "20,001 characters"),
+        ({"query": "a" * 20_001}, "The query has 20,001 characters"),
         ({"top": 0}, "0 hits were asked for"),
         ({"frames": 2.5}, r"2.5 frames"),
         ({"encoder": "none"}, "no encoder"),

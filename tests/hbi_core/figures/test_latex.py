@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from hbi_core.figures.latex import escaped, latex_figure
+from hbi_core.contrasted import Contrast
+from hbi_core.figures.latex import escaped, latex_contrast, latex_figure
 from hbi_core.figures.view import FigureView
 from support.demo import ROOT
 
@@ -60,6 +61,25 @@ def test_the_caption_says_what_is_shown(explanation):
         f"View: {view.to_query()}",
     ):
         assert said in snippet
+
+
+def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
+    snippet = " ".join(latex_contrast(contrast, FigureView(), "text").split())
+    for said in (
+        r"\begin{figure*}",
+        "{contrast.pdf}",
+        "A, B and their difference at the entity, action and event levels",
+        "A is the video cafe.mp4",
+        "``a tabby cat''",
+        "B is the video cafe.mp4",
+        "``a cup of espresso''",
+        r"\label{fig:hbi-cafe-contrast}",
+    ):
+        assert said in snippet
+    assert "Shown:" not in snippet
+    snippet = " ".join(latex_contrast(contrast, FigureView(("action",), top=4), "column").split())
+    assert "The difference of A and B at the action level" in snippet
+    assert "Shown: the 4 strongest of a level." in snippet
 
 
 def test_the_references_are_those_of_the_citation_file():
@@ -113,3 +133,13 @@ def test_a_paper_with_the_figure_compiles(in_a_paper):
     fonts = [line for line in fonts_of(in_a_paper / "paper.pdf") if "CID" in line]
     assert fonts
     assert not any("Type 3" in font for font in fonts)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
+def test_a_paper_with_a_contrast_compiles(contrast, tmp_path):
+    Contrast(replace(contrast.a, caption=CAPTION), contrast.b).save(tmp_path)
+    paper = DOCUMENT.replace(r"\input{figure}", r"\input{contrast}")
+    (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"]
+    log = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert log.returncode == 0, log.stdout.decode(errors="replace")[-2000:]
