@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -165,6 +165,11 @@ def answered(
 def _stoppable(value: Any) -> Any:
     """The bar that gradio fills in, as one that the Stop button ends; other values as they are."""
     return StoppableProgress(this_visitor()) if isinstance(value, gr.Progress) else value
+
+
+def asked_anew(clicks: Sequence[Callable[..., Any]], message: gr.Markdown) -> None:
+    """What was wrong with what was asked before is told no more once one of these clicks asks."""
+    gr.on(clicks, None, None, message, js="() => ''", queue=False, show_progress="hidden")
 
 
 def explained(

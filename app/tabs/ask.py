@@ -9,7 +9,16 @@ import gradio as gr
 from app.asked import asked
 from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.export import export_row
-from app.session import KEPT_SECONDS, Session, Values, answered, escaped, missing, time_spent
+from app.session import (
+    KEPT_SECONDS,
+    Session,
+    Values,
+    answered,
+    asked_anew,
+    escaped,
+    missing,
+    time_spent,
+)
 from app.stopping import stop_button
 from hbi_core.answered import Answered, LeftOut
 from hbi_core.errors import InputError
@@ -71,6 +80,7 @@ class Ask:
         self.answered = gr.State(time_to_live=KEPT_SECONDS)
         self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
         export_row(self.answered, "ask-export", self.view)
+        asked_anew([button.click, question.submit], self.message)
         gr.on(
             [button.click, question.submit],
             self.ask,

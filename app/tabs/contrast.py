@@ -9,7 +9,7 @@ import gradio as gr
 from app.coalition_figure import KeptView, contrast_figure, drawn_contrast
 from app.contrasted import SAME, contrasted
 from app.export import export_row
-from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, escaped
+from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
 from app.stopping import stop_button
 from hbi_core.contrasted import Contrast
 from hbi_core.figures.view import FigureView
@@ -66,6 +66,7 @@ class ContrastTab:
                 elem_id="contrast-table",
                 label="Shapley values: parts of the scores",
             )
+        asked_anew([button.click, other_caption.submit], self.message)
         gr.on(
             [button.click, other_caption.submit],
             self.contrast_both,

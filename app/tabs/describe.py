@@ -16,6 +16,7 @@ from app.session import (
     Session,
     Values,
     answered,
+    asked_anew,
     escaped,
     missing,
     time_spent,
@@ -78,6 +79,7 @@ class Describe:
         self.described = gr.State(time_to_live=KEPT_SECONDS)
         self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
         export_row(self.described, "describe-export", self.view)
+        asked_anew([button.click], self.message)
         button.click(
             self.describe,
             [session.video, session.frames],

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.compared import LONGEST_ENUMERATION, compared
 from app.export import export_row
-from app.session import KEPT_SECONDS, Session, Values, answered, escaped
+from app.session import KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
 from app.stopping import stop_button
 from explainers.comparison import BUDGETS, Row
 from explainers.methods import METHODS, REFERENCE
@@ -57,6 +57,7 @@ class ExactVsEstimated:
         export_row(self.comparison, "comparison-export")
 
         nothing = self.nothing()
+        asked_anew([button.click], self.message)
         button.click(
             self.compare,
             [session.explanation, *asked],

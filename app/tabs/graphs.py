@@ -12,7 +12,16 @@ import gradio as gr
 from app.coalition_figure import KeptView, caption_of, coalition_figure, drawn
 from app.examples import example_of
 from app.export import export_row
-from app.session import Opened, Session, Values, answered, escaped, explained, time_spent
+from app.session import (
+    Opened,
+    Session,
+    Values,
+    answered,
+    asked_anew,
+    escaped,
+    explained,
+    time_spent,
+)
 from app.uploads import uploaded_file
 from explainers import WEIGHTINGS
 from hbi_core.checkpoints.checkpoint import UNTRAINED
@@ -44,6 +53,7 @@ class Graphs:
         export_row(session.explanation, "export", session.view)
         shown = [self.figure, self.notes, self.explanation, self.message]
         asked = session.asked
+        asked_anew([session.button.click, session.caption.submit], self.message)
         gr.on(
             [session.button.click, session.caption.submit],
             self.explain_and_draw,

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.searched import searched, uploaded_clips
-from app.session import EXPLAIN_ABOVE, KEPT_SECONDS, Session, Values, answered, escaped
+from app.session import EXPLAIN_ABOVE, KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
 from app.stopping import StoppedError, stop_button
 from app.uploads import refused_plainly
 from explainers.timing import seconds_in_words
@@ -72,6 +72,7 @@ class Search:
         self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")
         self.uploaded = gr.State(time_to_live=KEPT_SECONDS)
         self.result = gr.State(time_to_live=KEPT_SECONDS)
+        asked_anew([button.click, query.submit], self.message)
         gr.on(
             [button.click, query.submit],
             self.search,

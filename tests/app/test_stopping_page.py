@@ -74,3 +74,19 @@ def test_a_click_after_stop_counts(page, address, go_on):
     go_on.touch()
     page.wait_for_selector("#notes:has-text('Encoder patient')")
     page.wait_for_function("!document.querySelector('#message')?.innerText.trim()")
+
+
+def test_what_was_wrong_is_told_no_more_while_the_next_is_made(page, address, go_on):
+    go_on.unlink(missing_ok=True)  # of the test before
+    page.goto(f"{address}?frames=5&caption=", wait_until="domcontentloaded")
+    page.wait_for_function("document.querySelector('textarea')?.value === ''")
+    page.click("#explain")
+    page.wait_for_selector("#message:has-text('caption is empty')")
+    page.fill("textarea", "a cat")
+    page.click("#explain")
+    page.wait_for_selector(ENCODING)
+    told = page.inner_text("#message")
+    go_on.touch()
+    page.wait_for_selector("#notes:has-text('Encoder patient')")
+    go_on.unlink()
+    assert not told.strip()
