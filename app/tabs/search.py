@@ -23,7 +23,7 @@ _INTRODUCTION = """Which clip fits a sentence? Clips are ranked by their similar
 mean of three levels); the picture is the frame that fits best. Choose a clip to see why it was
 found.
 """
-_QUERY = "A rocket lifts off in smoke and fire."
+_QUERY = "A tabby cat looks into the camera."
 _SKIPPED_SHOWN = 10
 _CHOOSE = """
 const choose = event => {
