@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from hbi_core.errors import SettingsError
 @contextmanager
 def at_once(path: Path) -> Iterator[Path]:
     """Another path to write to; that file takes the name `path` if the block ends well."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # another may write it too
+    writer = f"{os.getpid()}-{threading.get_native_id()}"  # another may write it too
+    partial = path.with_name(f"{path.name}.{writer}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -20,6 +22,22 @@ def test_a_file_is_whole_or_the_earlier_one(tmp_path):
         partial.write_text("new")
         assert path.read_text(encoding="utf-8") == "earlier ü"
     assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_threads_may_write_one_file(tmp_path):
+    """As two threads of a server do, or two clips of equal texts whose features are kept."""
+    path, both = tmp_path / "a.json", Barrier(2)
+
+    def write(text):
+        with at_once(path) as partial:
+            partial.write_text(text)
+            both.wait(timeout=60)
+
+    with ThreadPoolExecutor(2) as threads:
+        for written in [threads.submit(write, text) for text in ("one", "two")]:
+            written.result()
+    assert path.read_text() in ("one", "two")
     assert list(tmp_path.iterdir()) == [path]
 
 
