@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from benchmarks.report import report
 from hbi_core.pipeline import ask
+from hbi_core.recent import RecentVideos
 
 QUESTIONS = Path(__file__).with_name("clip_questions.csv")
 
@@ -30,11 +31,11 @@ class Settings:
 
 
 def main(settings: Settings) -> None:
-    rows, right, among = [], 0, 0
+    rows, right, among, recent = [], 0, 0, RecentVideos()
     with QUESTIONS.open(encoding="utf-8") as asked:
         questions = list(csv.DictReader(asked))
     for one in tqdm(questions, leave=False):
-        answers = ask(settings.root / one["file"], one["question"]).answers
+        answers = ask(settings.root / one["file"], one["question"], recent=recent).answers
         good = [answer.text in one["answers"].split("|") for answer in answers]
         right, among = right + good[0], among + any(good)
         told = ", ".join(f"{a.text} {100 * a.probability:.0f} %" for a in answers[:3])

@@ -253,14 +253,11 @@ def ask(
     _check_weighting(weighting)
     frames, parsed = checked_frames(frames), parse_caption(question, kind="question")
     file = checked_file(video, limits or VideoLimits())
-
-    def answer(predictor: AnyPredictor, read: bool) -> Answered:
-        assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
-        return Answerer(predictor).answer(parsed, weighting, progress, with_video=read)
-
     answered, new = (recent or RecentVideos(videos=1, models=1)).result(
         ("answer", parsed.text, weighting),
-        answer,
+        lambda predictor, read: Answerer(_ours(predictor)).answer(
+            parsed, weighting, progress, with_video=read
+        ),
         file,
         frames,
         limits,
@@ -310,14 +307,11 @@ def describe(
     if beams is not None:
         beams = whole_number(beams, "{} beams were asked for", 1, MOST_BEAMS)
     file = checked_file(video, limits or VideoLimits())
-
-    def write(predictor: AnyPredictor, read: bool) -> Described:
-        assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
-        return Describer(predictor).describe(beams, progress, with_video=read)
-
     described, new = (recent or RecentVideos(videos=1, models=1)).result(
         ("description", beams),
-        write,
+        lambda predictor, read: Describer(_ours(predictor)).describe(
+            beams, progress, with_video=read
+        ),
         file,
         frames,
         limits,
@@ -326,6 +320,12 @@ def describe(
         progress=progress,
     )
     return described if new else replace(described, explanation=_again(described.explanation))
+
+
+def _ours(predictor: AnyPredictor) -> Predictor:
+    """The predictor of a checkpoint."""
+    assert isinstance(predictor, Predictor), "a checkpoint is none of a model of one's own"
+    return predictor
 
 
 def _again(explanation: Explanation) -> Explanation:

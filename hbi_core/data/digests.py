@@ -6,7 +6,6 @@ import json
 import logging
 import os
 from pathlib import Path
-from threading import Lock
 
 from hbi_core.encoders.loading import file_identity
 from hbi_core.errors import VideoError
@@ -15,7 +14,6 @@ from hbi_core.latest import content_of
 from hbi_core.written import write_text
 
 _TABLE = "digests.json"
-_WRITING = Lock()  # threads of a server may share a folder
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,6 +56,5 @@ class Digests:
         """Write what is new, without files that are gone."""
         if self._new:
             there = {place: known for place, known in self._known.items() if os.path.exists(place)}
-            with _WRITING:
-                write_text(self._table, json.dumps(there))
+            write_text(self._table, json.dumps(there))
             self._new = False

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import torch
 from torch import Tensor
@@ -24,7 +23,6 @@ from hbi_core.written import check_folder
 
 CACHE_VARIABLE = "HBI_CACHE"  # of the environment
 _THUMBNAIL = "thumbnail."
-_WRITING = Lock()  # two threads of a server may search the same clips
 _LOG = logging.getLogger(__name__)
 
 
@@ -141,8 +139,7 @@ class EncodedClips:
             for number, picture in enumerate(thumbnails_of(video.frames))
         }
         try:
-            with _WRITING:
-                write_tensors(cached, tensors | pictures, {})
+            write_tensors(cached, tensors | pictures, {})
         except OSError as error:
             raise SettingsError(
                 f"{self.folder} cannot be written ({error.strerror}): make room, or choose another "

@@ -10,6 +10,8 @@ import random
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
 from hbi_core.data.clips import Clip
 from hbi_core.inputs.text import Caption, Word, parse_caption
@@ -72,14 +74,17 @@ class Foil:
     nouns: tuple[int, ...]
 
 
-def groups_of_kinds() -> dict[str, tuple[str, int]]:
+@cache
+def groups_of_kinds() -> Mapping[str, tuple[str, int]]:
     """Noun -> its kind, and the number of its group in it."""
-    return {
-        noun: (kind, number)
-        for kind, groups in KINDS.items()
-        for number, group in enumerate(groups.split())
-        for noun in group.split("|")
-    }
+    return MappingProxyType(
+        {
+            noun: (kind, number)
+            for kind, groups in KINDS.items()
+            for number, group in enumerate(groups.split())
+            for noun in group.split("|")
+        }
+    )
 
 
 def frequent_nouns(captions: Iterable[str], at_least: int) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from typing import Protocol
 
 from hbi_core.figures.contrast_view import MOST, Contrasted
@@ -117,9 +118,8 @@ def _environment(file: str, title: str, text: str, view: FigureView, width: str)
 
 
 def _caption(explanation: Told, view: FigureView) -> str:
-    names = [level.name for level in shown_levels(explanation.levels, view)]
-    levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
-    frames, worth = len(explanation.video.times), explanation.worth
+    levels = _levels([level.name for level in shown_levels(explanation.levels, view)])
+    worth = explanation.worth
     interactions = f"Lines are {_how(explanation, view)}"
     lines = {
         "interaction": interactions,
@@ -129,27 +129,20 @@ def _caption(explanation: Told, view: FigureView) -> str:
     }[view.measure]
     highest = "lowest" if view.sign == "negative" else "highest"
     said = in_words(view, worth)[view.measure != "interaction" :]
-    filters = escaped("; ".join(said))
-    shown = f" Shown: {filters}." if said else ""
-    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
     of = "" if worth == SIMILARITY else f", in the game of the {_short(worth.name)},"
     return (
         f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
-        f"({frames} frame{'s' * (frames != 1)}) and the {worth.text} "
+        f"({_frames(explanation)}) and the {worth.text} "
         f"``{_short(explanation.caption)}''{of} at the {levels}. {lines}; colours are shares of "
-        f"the {highest} of each {view.scale}.{shown} Encoder {_short(explanation.encoder)}, heads "
-        f"{_short(explanation.checkpoint)}{weights}."
+        f"the {highest} of each {view.scale}.{_filters(said)} Encoder {_model(explanation)}."
     )
 
 
 def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> str:
-    names = [level.name for level in shown_levels(contrast.levels, view)]
-    levels = f"{_listed(names)} level" + "s" * (len(names) > 1)
+    levels = _levels([level.name for level in shown_levels(contrast.levels, view)])
     both = "A, B and their difference" if width == "text" else "The difference of A and B"
     a, b = _of_one(contrast.a), _of_one(contrast.b)
-    said = in_words(view, contrast.a.worth)
-    filters = escaped("; ".join(said))
-    shown = f" Shown: {filters}." if said else ""
+    shown = _filters(in_words(view, contrast.a.worth))
     return (
         f"{both} at the {levels} of hierarchical Banzhaf interaction{_CITED}. A is {a}; B is {b}. "
         "In the difference, bars are Shapley values in A less those in B, which add up to the "
@@ -161,12 +154,10 @@ def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> st
 
 def _of_one(explanation: Told) -> str:
     """Video, text and model of A or B."""
-    frames = len(explanation.video.times)
-    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
     return (
-        f"the video {_short(explanation.video.name)} ({frames} frame{'s' * (frames != 1)}) and the "
+        f"the video {_short(explanation.video.name)} ({_frames(explanation)}) and the "
         f"{explanation.worth.text} ``{_short(explanation.caption)}'' (encoder "
-        f"{_short(explanation.encoder)}, heads {_short(explanation.checkpoint)}{weights})"
+        f"{_model(explanation)})"
     )
 
 
@@ -175,11 +166,32 @@ def _how(explanation: Told, view: FigureView) -> str:
     exact = {n.name: n.interactions.exact for n in shown_levels(explanation.levels, view)}
     estimated = [name for name, sure in exact.items() if not sure]
     if 0 < len(estimated) < len(exact):
-        levels = f"{_listed(estimated)} level" + "s" * (len(estimated) > 1)
         others = len(exact) - len(estimated)
         rest = "the others" if others > 1 else "the other"
-        return f"Banzhaf interactions{_CITED} (estimated at the {levels}, exact at {rest})"
+        return (
+            f"Banzhaf interactions{_CITED} (estimated at the {_levels(estimated)}, exact at {rest})"
+        )
     return f"{'estimated' if estimated else 'exact'} Banzhaf interactions{_CITED}"
+
+
+def _levels(names: list[str]) -> str:
+    return f"{_listed(names)} level" + "s" * (len(names) > 1)
+
+
+def _frames(explanation: Told) -> str:
+    frames = len(explanation.video.times)
+    return f"{frames} frame" + "s" * (frames != 1)
+
+
+def _model(explanation: Told) -> str:
+    """Encoder, heads and how they weigh."""
+    weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
+    return f"{_short(explanation.encoder)}, heads {_short(explanation.checkpoint)}{weights}"
+
+
+def _filters(said: Sequence[str]) -> str:
+    """What of a view is not the default, as a sentence."""
+    return f" Shown: {escaped('; '.join(said))}." if said else ""
 
 
 def escaped(text: str) -> str:

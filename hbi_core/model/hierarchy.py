@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -48,6 +48,10 @@ class LevelTokens:
     name: str
     video: Players
     text: Players
+
+    def chosen(self, rows: Tensor) -> LevelTokens:
+        """The pairs of these rows, int64 [P], of which one may be named several times."""
+        return replace(self, video=self.video.chosen(rows), text=self.text.chosen(rows))
 
     def game(self, weighting: str = "renormalised", all_pairs: bool = False) -> SimilarityGame:
         """The game of each video with its own text [B], or with every text [B, B].

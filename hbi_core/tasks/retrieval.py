@@ -210,16 +210,12 @@ class RetrievalTask(Task):
 
         Never left out, so that every process has the same losses.
         """
-        montages = torch.tensor([len(sample.clips) > 1 for sample in batch.samples])
-        if not montages.any():
+        several = [row for row, sample in enumerate(batch.samples) if len(sample.clips) > 1]
+        if not several:
             return level.video.logits.new_zeros(())
-        montages = montages.to(level.video.logits.device)
+        montages = torch.tensor(several, device=level.video.logits.device)
         belongs = alignment(level, videos, texts, batch)[montages]
-        game = replace(
-            level,
-            video=level.video.map(lambda x: x[montages]),
-            text=level.text.map(lambda x: x[montages]),
-        ).game(self.loss.weighting)
+        game = level.chosen(montages).game(self.loss.weighting)
         return pointing_loss(
             interaction_values(game),
             belongs,
@@ -244,8 +240,7 @@ class RetrievalTask(Task):
         """
         if batch.foils is None or foiled is None:
             return level.video.logits.new_zeros(())
-        rows = batch.foils.rows
-        true = replace(level, video=level.video.chosen(rows), text=level.text.chosen(rows))
+        true = level.chosen(batch.foils.rows)
         return foil_loss(
             interaction_values(true.game(self.loss.weighting)),
             interaction_values(foiled.game(self.loss.weighting)),
