@@ -98,12 +98,13 @@ class Endpoints:
             frames: how many frames of each clip are looked at, 1 to 64.
 
         Returns:
-            The contents of search.json: the best clips first, each with its scores and the time of
-            the frame that fits best; and what was left out.
+            The contents of search.json, without pictures: the best clips first, each with its
+            scores and the time of the frame that fits best; and what was left out.
         """
         with refused_plainly():
             found = uploaded_clips(clips)
-            return searched(found, query, top, encoder, frames, self._recent).to_dict()
+            result = searched(found, query, top, encoder, frames, self._recent)
+            return result.to_dict(thumbnails=False)
 
     def ask(
         self,

@@ -80,7 +80,8 @@ def align_frames(a: Video, b: Video) -> tuple[Shared, ...]:
         a, b: frames with their times.
 
     Returns:
-        Frames are the same if time and picture are. Where none is, those of A come first.
+        Frames are the same if time and picture are, as files keep it. Where none is, those of A
+        come first.
 
     Raises:
         Nothing.
@@ -101,8 +102,8 @@ def align_frames(a: Video, b: Video) -> tuple[Shared, ...]:
 
 
 def _frames(video: Video) -> Iterator[Hashable]:
-    for seconds, frame in zip(video.times, video.frames, strict=True):
-        yield seconds, frame.shape, np.ascontiguousarray(frame).tobytes()
+    for seconds, picture in zip(video.times, video.pictures, strict=True):
+        yield seconds, picture.shape, np.ascontiguousarray(picture).tobytes()
 
 
 def _in_one_row(left: int, right: int, partner: dict[int, int]) -> tuple[Shared, ...]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
 from hbi_core.json_document import JsonDocument
+from hbi_core.json_reading import Json
 
-SCHEMA = "hbi-answer/1"
+LEFT_OUT_COLUMNS = ("side", "index", "label", "answer", "probability", "of_first")  # left_out.csv
+MOST_ANSWERS = 5  # that are told
+_MOST_LEFT_OUT = 1000  # frames and words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +73,10 @@ class Answered(JsonDocument):
         explanation: of the first answer: its logit, level by level, as a game of frames and words.
             Its caption is the question.
         change: of the logit of the first answer less that of the second; None where there is one.
-        answers: the likeliest, at most five, the likeliest first.
+        answers: the likeliest, at most MOST_ANSWERS, the likeliest first.
         left_out: the answers without each frame, and without each word.
         vocabulary: how many answers the model knows.
-        accuracy: share of questions that the model answered right when it was validated, 0 to 1,
-            by kind, with "all" first; empty where it was not.
-        known_limits: what else is known of the model that we ship; empty of others.
+        limits: what a reader has to know of the answer: a sentence each.
 
     Example:
         >>> answered.question  # what `ask` returned
@@ -84,13 +85,15 @@ class Answered(JsonDocument):
         (5, 7)
     """
 
+    schema: ClassVar[str] = "hbi-answer/1"
+    file_name: ClassVar[str] = "answer.json"
+
     explanation: Explanation
     change: Explanation | None
     answers: tuple[ScoredAnswer, ...]
     left_out: tuple[LeftOut, ...]
     vocabulary: int
-    accuracy: Mapping[str, float]
-    known_limits: str = ""
+    limits: tuple[str, ...]
 
     @property
     def question(self) -> str:
@@ -140,32 +143,6 @@ class Answered(JsonDocument):
         more = f" and {len(others) - 4} more" if len(others) > 4 else ""
         return f"{told}; it would be another one without {some}{more}."
 
-    @property
-    def limits(self) -> tuple[str, ...]:
-        """What a reader has to know of the answer: a sentence each.
-
-        Example:
-            >>> answered.limits[0].startswith("The model always gives one of ")
-            True
-        """
-        known = f"{self.vocabulary:,} answer{'s' * (self.vocabulary != 1)}"
-        told = [
-            f"The model always gives one of {known} that it has learnt, also where none of them is "
-            "right or the question makes no sense, and it can be sure of what is wrong."
-        ]
-        if self.accuracy:
-            others = [kind for kind in self.accuracy if kind != "all"]
-            kinds = ", ".join(f"{kind} {_percent(self.accuracy[kind])}" for kind in others)
-            by_kind = f" ({kinds})" if kinds else ""
-            told.append(
-                f"Of questions about pictures that it was not trained on it answered "
-                f"{_percent(self.accuracy['all'])} right{by_kind}; of other videos and other "
-                "questions it may be less."
-            )
-        if self.known_limits:
-            told.append(self.known_limits)
-        return tuple(told)
-
     def to_dict(self) -> dict[str, Any]:
         """The contents of answer.json; docs/formats.md has the schema.
 
@@ -177,7 +154,7 @@ class Answered(JsonDocument):
             'hbi-answer/1'
         """
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "question": self.question,
             "sentence": self.sentence,
             "limits": list(self.limits),
@@ -187,6 +164,58 @@ class Answered(JsonDocument):
             "explanation": self.explanation.to_dict(),
             "change": None if self.change is None else self.change.to_dict(thumbnails=False),
         }
+
+    @classmethod
+    def read(cls, document: Json) -> Answered:
+        """The answer in an answer.json, with everything checked; see `from_json`.
+
+        Args:
+            document: what the file has.
+
+        Returns:
+            The same answer, with the video of its thumbnails.
+
+        Raises:
+            JsonError: something is missing, not of its type, its size or its range.
+
+        Example:
+            >>> again = Answered.from_json(answered.to_json())
+            >>> again.sentence == answered.sentence
+            True
+        """
+        document["schema"].one_of([cls.schema])
+        answers = document["answers"].each(1, MOST_ANSWERS)
+        explanation, change = Explanation.read(document["explanation"]), document["change"]
+        if change.value is not None and len(answers) < 2:
+            change.fail("is of the first answer less the second, and there is one answer")
+        return cls(
+            explanation=explanation,
+            change=None if change.value is None else _read_change(change, explanation),
+            answers=tuple(map(_read_answer, answers)),
+            left_out=tuple(map(_read_left_out, document["left_out"].each(0, _MOST_LEFT_OUT))),
+            vocabulary=document["vocabulary"].index(sys.maxsize),
+            limits=document["limits"].labels(),
+        )
+
+    def showing(self, view: FigureView) -> Answered:
+        """The same, where figures show this.
+
+        Args:
+            view: of both games.
+
+        Returns:
+            The answer.
+
+        Raises:
+            Nothing.
+
+        Example:
+            >>> top = answered.showing(FigureView(top=3))
+            >>> top.explanation.view.top, top.change.view.top
+            (3, 3)
+        """
+        change = None if self.change is None else replace(self.change, view=view)
+        return replace(self, explanation=replace(self.explanation, view=view), change=change)
 
     def save(
         self,
@@ -202,7 +231,7 @@ class Answered(JsonDocument):
         Args:
             directory: made if it is not there.
             width: of the figures, "text" (6.875 in) or "column" (3.25 in).
-            view: what the figures show; None shows all links across the sides.
+            view: what the figures show, and answer.json tells; None takes those of the explanations.
             font: of the figures, "sans" or "serif".
 
         Returns:
@@ -217,14 +246,45 @@ class Answered(JsonDocument):
             ...     sorted(file.name for file in answered.save(folder))[0]
             'answer.json'
         """
-        from hbi_core.export import LEFT_OUT_COLUMNS, save_result  # matplotlib takes its time
+        from hbi_core.export import save_result  # matplotlib takes its time
 
         directory, tables = Path(directory), {"left_out": LEFT_OUT_COLUMNS}
-        written = save_result(self, "answer", tables, directory, width, font)
-        written += self.explanation.save(directory, width, view, font)
-        if self.change is not None:
-            written += self.change.save(directory / "change", width, view, font)
+        shown = self if view is None else self.showing(view)
+        written = save_result(shown, tables, directory, width, font)
+        written += shown.explanation.save(directory, width, font=font)
+        if shown.change is not None:
+            written += shown.change.save(directory / "change", width, font=font)
         return written
+
+
+def _read_answer(json: Json) -> ScoredAnswer:
+    return ScoredAnswer(
+        text=json["text"].label(),
+        probability=json["probability"].share(),
+        logit=json["logit"].number(),
+        bias=json["bias"].number(),
+    )
+
+
+def _read_left_out(json: Json) -> LeftOut:
+    return LeftOut(
+        side=json["side"].one_of(["video", "text"]),
+        index=json["index"].index(_MOST_LEFT_OUT),
+        label=json["label"].label(),
+        answer=json["answer"].label(),
+        probability=json["probability"].share(),
+        of_first=json["of_first"].share(),
+    )
+
+
+def _read_change(json: Json, explanation: Explanation) -> Explanation:
+    """That of the same question and video, which is in the file once."""
+    change = Explanation.read(json)
+    if change.words != explanation.words:
+        json["levels"].fail("has other words than the explanation of the answer")
+    if change.video.times != explanation.video.times:
+        json["video"].fail("has other frames than the explanation of the answer")
+    return replace(change, video=explanation.video)
 
 
 def _named(one: LeftOut) -> str:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from explainers import BilinearGame
 from explainers.timing import Progress, or_silence
-from hbi_core.answered import Answered, LeftOut, ScoredAnswer
+from hbi_core.answered import MOST_ANSWERS, Answered, LeftOut, ScoredAnswer
+from hbi_core.checkpoints.checkpoint import Checkpoint
 from hbi_core.encoders import TextFeatures
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.text import Caption, parse_caption
@@ -23,8 +24,6 @@ from hbi_core.predictor import Predictor
 from hbi_core.task_model import ANSWERS, task_of
 from hbi_core.tasks.question_answering import QuestionAnsweringTask
 from hbi_core.worth import Worth
-
-_SHOWN = 5  # answers
 
 
 class Answerer:
@@ -124,8 +123,7 @@ class Answerer:
             answers=answers,
             left_out=tuple(left_out),
             vocabulary=len(self._task.settings.vocabulary),
-            accuracy=_accuracy(predictor.heads.training),
-            known_limits=ANSWERS.limits if predictor.heads.name == ANSWERS.file.name else "",
+            limits=_limits(len(self._task.settings.vocabulary), predictor.heads),
         )
 
     def _likeliest(
@@ -133,7 +131,7 @@ class Answerer:
     ) -> tuple[tuple[ScoredAnswer, ...], list[int]]:
         """The first answers, and their places in the vocabulary."""
         logits, bias = self._task.logits(levels)[0], self._task.own.bias
-        (ranked,) = self._task.answer(levels, _SHOWN)
+        (ranked,) = self._task.answer(levels, MOST_ANSWERS)
         answers = tuple(
             ScoredAnswer(
                 text=answer.text,
@@ -217,10 +215,25 @@ class Answerer:
         )
 
 
-def _accuracy(training: dict) -> dict[str, float]:
-    """Top-1 accuracies by kind, of the validation that chose the checkpoint."""
-    return {
-        kind: measured["top-1"] / 100
-        for kind, measured in training.get("validation", {}).items()
+def _limits(vocabulary: int, heads: Checkpoint) -> tuple[str, ...]:
+    """What a reader has to know of what a model answers: a sentence each."""
+    known = f"{vocabulary:,} answer{'s' * (vocabulary != 1)}"
+    told = [
+        f"The model always gives one of {known} that it has learnt, also where none of them is "
+        "right or the question makes no sense, and it can be sure of what is wrong."
+    ]
+    right = {  # of the validation that chose the checkpoint
+        kind: f"{measured['top-1']:.0f} %"
+        for kind, measured in heads.training.get("validation", {}).items()
         if isinstance(measured, dict) and "top-1" in measured
     }
+    if right:
+        kinds = ", ".join(f"{kind} {share}" for kind, share in right.items() if kind != "all")
+        by_kind = f" ({kinds})" if kinds else ""
+        told.append(
+            f"Of questions about pictures that it was not trained on it answered {right['all']} "
+            f"right{by_kind}; of other videos and other questions it may be less."
+        )
+    if heads.name == ANSWERS.file.name:
+        told.append(ANSWERS.limits)
+    return tuple(told)

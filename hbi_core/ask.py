@@ -1,4 +1,4 @@
-"""python -m hbi_core.ask VIDEO "QUESTION" --out DIR: ask from a shell, and see why it says so."""
+"""python -m hbi_core.ask VIDEO "QUESTION" --out DIR: ask and see why it says so, or open again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
+from hbi_core.answered import Answered
+from hbi_core.command_line import (
+    command,
+    is_saved,
+    metavar_of,
+    parsed,
+    refuse_questions,
+    stages,
+    text_of,
+)
+from hbi_core.errors import SettingsError
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import ask
@@ -28,11 +38,12 @@ class Arguments:
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """This is the video file."""
-    question: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="QUESTION")]
-    """This is asked about it."""
+    """This is the video file. An answer.json is opened instead, without its video, and its files
+    are written anew."""
     out: Path
     """The files are written to this folder, which is made if it is not there."""
+    question: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="QUESTION")] = None
+    """This is asked about it."""
     checkpoint: str | None = None
     """This model answers: a checkpoint of the task question_answering. Without it, the one that we
     ship does."""
@@ -48,21 +59,16 @@ class Arguments:
 
     def __post_init__(self) -> None:
         check(self, weighting=one_of(WEIGHTINGS))
+        if is_saved(self.video):
+            refuse_questions(self, self.video, ("video", "out", "figure"), question="QUESTION")
+        elif self.question is None:
+            raise SettingsError("QUESTION is missing: write what is to be answered, in quotes.")
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "ask", argv)
-    figure = arguments.figure
-    with stages() as tell:
-        answered = ask(
-            arguments.video,
-            text_of(arguments.question),
-            frames=arguments.frames,
-            checkpoint=arguments.checkpoint,
-            weighting=arguments.weighting,
-            progress=tell,
-        )
+    figure, answered = arguments.figure, _answered(arguments)
     written = answered.save(arguments.out, figure.width, figure.shown, figure.font)
     for answer in answered.answers:
         print(f"{100 * answer.probability:5.1f} %  {answer.text}")
@@ -71,6 +77,20 @@ def main(argv: list[str] | None = None) -> None:
         print(remark)
     for path in written:
         print(path)
+
+
+def _answered(arguments: Arguments) -> Answered:
+    if arguments.question is None:
+        return Answered.from_file(arguments.video)
+    with stages() as tell:
+        return ask(
+            arguments.video,
+            text_of(arguments.question),
+            frames=arguments.frames,
+            checkpoint=arguments.checkpoint,
+            weighting=arguments.weighting,
+            progress=tell,
+        )
 
 
 if __name__ == "__main__":

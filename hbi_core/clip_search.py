@@ -15,10 +15,9 @@ from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.inputs.video import VideoLimits
 from hbi_core.model import LevelTokens, Players
 from hbi_core.predictor import Predictor
-from hbi_core.search_result import Hit, SearchResult
+from hbi_core.search_result import MOST_HITS, Hit, SearchResult
 
 _AT_ONCE = 256  # clips that go through the model together
-MOST_HITS = 100
 
 
 class ClipSearch:

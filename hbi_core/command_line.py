@@ -8,7 +8,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import fields
 from types import UnionType
 from typing import Any, Protocol, TextIO, TypeVar, overload
 
@@ -16,7 +17,7 @@ import tyro
 from tqdm import tqdm
 
 from explainers.timing import Progress
-from hbi_core.errors import InputError
+from hbi_core.errors import InputError, SettingsError
 
 Arguments = TypeVar("Arguments")
 _HEADINGS = re.compile(r"^Value error (Error parsing Arguments: )?")  # of tyro's boxes
@@ -65,6 +66,35 @@ def command(main: Main) -> Command:
 def metavar_of(names: Iterable[str]) -> object:
     """An option whose values are these: {text,column} stands behind its name."""
     return tyro.conf.arg(metavar=f"{{{','.join(names)}}}")
+
+
+def is_saved(source: str | None) -> bool:
+    """Whether what is given in place of a video is a result that was saved, to be opened again."""
+    return source is not None and source.lower().endswith(".json")
+
+
+def refuse_questions(arguments: Any, source: str, beside: Collection[str], **texts: str) -> None:
+    """Refuse what asks something of a model where a saved result is opened again.
+
+    Args:
+        arguments: the dataclass that was parsed.
+        source: the file that is opened.
+        beside: fields that may be given all the same: which file, and how it is written again.
+        texts: of the fields that are told by their place, what they are called.
+
+    Raises:
+        SettingsError: another field is not what it is by default.
+    """
+    given = [
+        texts.get(one.name, f"--{one.name.replace('_', '-')}")
+        for one in fields(arguments)
+        if one.name not in beside and getattr(arguments, one.name) != one.default
+    ]
+    if given:
+        raise SettingsError(
+            f"{source} has its answer already, and is only opened again: leave out "
+            f"{', '.join(given)}."
+        )
 
 
 def text_of(argument: str) -> str:

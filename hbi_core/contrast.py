@@ -1,4 +1,4 @@
-"""python -m hbi_core.contrast VIDEO CAPTION_A CAPTION_B --out DIR: contrast from a shell."""
+"""python -m hbi_core.contrast VIDEO CAPTION_A CAPTION_B --out DIR: contrast, or open again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import Annotated
 import tyro
 
 from explainers import WEIGHTINGS
-from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
+from hbi_core.command_line import (
+    command,
+    is_saved,
+    metavar_of,
+    parsed,
+    refuse_questions,
+    stages,
+    text_of,
+)
+from hbi_core.contrasted import Contrast
+from hbi_core.errors import SettingsError
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
 from hbi_core.pipeline import contrast
@@ -29,11 +39,12 @@ class Arguments:
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """This is the video file of A."""
-    caption: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION_A")]
-    """This is the caption of A."""
+    """This is the video file of A. A contrast.json is opened instead, without its videos, and its
+    files are written anew."""
     out: Path
     """The files are written to this folder, which is made if it is not there."""
+    caption: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION_A")] = None
+    """This is the caption of A."""
     other_caption: Annotated[
         str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CAPTION_B")
     ] = None
@@ -63,15 +74,36 @@ class Arguments:
 
     def __post_init__(self) -> None:
         check(self, weighting=one_of(WEIGHTINGS))
+        if is_saved(self.video):
+            texts = {"caption": "CAPTION_A", "other_caption": "CAPTION_B"}
+            refuse_questions(self, self.video, ("video", "out", "figure"), **texts)
+        elif self.caption is None:
+            raise SettingsError("CAPTION_A is missing: write what the video shows, in quotes.")
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "contrast", argv)
-    figure = arguments.figure
+    figure, result = arguments.figure, _contrast(arguments)
+    written = result.save(arguments.out, figure.width, figure.font, figure.shown)
+    print(result.sentence)
+    for level in result.levels:
+        print(of_level(level))
+    for note in result.notes:
+        print(note)
+    for name, explanation in (("A", result.a), ("B", result.b)):
+        for remark in remarks(explanation):
+            print(f"{name}: {remark}")
+    for path in written:
+        print(path)
+
+
+def _contrast(arguments: Arguments) -> Contrast:
+    if arguments.caption is None:
+        return Contrast.from_file(arguments.video)
     other = arguments.other_caption
     with stages() as tell:
-        result = contrast(
+        return contrast(
             arguments.video,
             text_of(arguments.caption),
             None if other is None else text_of(other),
@@ -84,17 +116,6 @@ def main(argv: list[str] | None = None) -> None:
             weighting=arguments.weighting,
             progress=tell,
         )
-    written = result.save(arguments.out, figure.width, figure.font, figure.shown)
-    print(result.sentence)
-    for level in result.levels:
-        print(of_level(level))
-    for note in result.notes:
-        print(note)
-    for name, explanation in (("A", result.a), ("B", result.b)):
-        for remark in remarks(explanation):
-            print(f"{name}: {remark}")
-    for path in written:
-        print(path)
 
 
 if __name__ == "__main__":

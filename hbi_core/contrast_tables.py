@@ -42,10 +42,29 @@ def links(levels: _Levels) -> list[tuple]:
 
 
 def _links(level: dict[str, Any]) -> Iterator[tuple]:
+    videos, texts = level["video_players"], level["text_players"]
+    for row, column, numbers in pairs_of(level):
+        labels = row, videos[row]["label"], column, texts[column]["label"]
+        yield level["name"], *labels, *(numbers.get(of) for of in ("a", "b", "difference"))
+
+
+def pairs_of(level: dict[str, Any]) -> Iterator[tuple[int, int, dict[str, float]]]:
+    """The pairs of a video and a text player that A or B has, with their interactions.
+
+    Args:
+        level: as contrast.json has it.
+
+    Returns:
+        Of each its row, its column, and the interactions "a" and "b", as far as it is there, and
+        their "difference", where a pair that is not there has 0.
+    """
     for row, video in enumerate(level["video_players"]):
         for column, text in enumerate(level["text_players"]):
-            there = [video[of] is not None and text[of] is not None for of in ("a", "b")]
-            if any(there):
-                a, b = (level[f"interactions_{of}"][row][column] for of in ("a", "b"))
-                values = (a if there[0] else None, b if there[1] else None, a - b)
-                yield level["name"], row, video["label"], column, text["label"], *values
+            numbers = {
+                of: level[f"interactions_{of}"][row][column]
+                for of in ("a", "b")
+                if video[of] is not None and text[of] is not None
+            }
+            if numbers:
+                difference = numbers.get("a", 0.0) - numbers.get("b", 0.0)
+                yield row, column, numbers | {"difference": difference}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hbi_core.alignment import Shared, align_frames, align_words
 from hbi_core.difference import LevelContrast, level_contrasts
@@ -13,6 +13,7 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
 from hbi_core.json_document import JsonDocument
+from hbi_core.json_reading import Json
 from hbi_core.verdict import matching, of_level, verdict
 
 _SCALES = (
@@ -33,9 +34,10 @@ class Contrast(JsonDocument):
     Args:
         a, b: the explanations. They differ in the caption, in the video, in the model, or in
             several of these.
+        view: what the figure shows.
 
     Attributes:
-        a, b: the explanations.
+        a, b, view: as given.
 
     Raises:
         InputError: they do not differ, or have no level in common.
@@ -45,8 +47,12 @@ class Contrast(JsonDocument):
         ('a tabby cat', 'a cup of espresso')
     """
 
+    schema: ClassVar[str] = "hbi-contrast/1"
+    file_name: ClassVar[str] = "contrast.json"
+
     a: Explanation
     b: Explanation
+    view: FigureView = field(default_factory=FigureView)
 
     def __post_init__(self) -> None:
         if not self.differs:
@@ -180,7 +186,7 @@ class Contrast(JsonDocument):
             'hbi-contrast/1'
         """
         return {
-            "schema": "hbi-contrast/1",
+            "schema": self.schema,
             "sentence": self.sentence,
             "differs": list(self.differs),
             "notes": list(self.notes),
@@ -192,7 +198,37 @@ class Contrast(JsonDocument):
                 {**level.to_dict(), "sentence": of_level(level), "matching": matching(level)}
                 for level in self.levels
             ],
+            **({} if self.view == FigureView() else {"view": self.view.to_dict()}),
         }
+
+    @classmethod
+    def read(cls, document: Json) -> Contrast:
+        """The contrast in a contrast.json, with everything checked; see `from_json`.
+
+        Args:
+            document: what the file has. Of A and B all else follows: it is computed anew.
+
+        Returns:
+            The same contrast.
+
+        Raises:
+            JsonError: something is missing, not of its type, its size or its range, or A and B
+                cannot be contrasted.
+
+        Example:
+            >>> again = Contrast.from_json(contrast.to_json())
+            >>> again.sentence == contrast.sentence
+            True
+        """
+        document["schema"].one_of([cls.schema])
+        a, b = (Explanation.read(document[name]) for name in ("a", "b"))
+        view = FigureView.from_json(document.get("view"))
+        try:
+            found = cls(a, b, view)
+            _ = found.levels
+        except InputError as error:
+            document.fail(f"has no contrast: {error}")
+        return found
 
     def save(
         self,
@@ -201,17 +237,19 @@ class Contrast(JsonDocument):
         font: str = "sans",
         view: FigureView | None = None,
     ) -> list[Path]:
-        """Write contrast.json, contrast.pdf, .svg, .png, .html, .csv, .tex and contrast_links.csv.
+        """Write the numbers, the graph, and the figure with what a paper wants beside it.
 
-        All of them, or none where the folder cannot be written. The tables have everything; the
-        figures have what the view shows; contrast.tex is an environment with a caption, whose
-        citations are in references.bib.
+        contrast.json, contrast.graphml and the tables contrast.csv and contrast_links.csv have
+        everything; contrast.pdf, .svg, .png and .html what the view shows; contrast.tex is an
+        environment with a caption, whose citations are in references.bib. All of them, or none
+        where the folder cannot be written. The same contrast, width, font and view give the same
+        bytes.
 
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
             font: of the figure, "sans" or "serif".
-            view: what the figure shows; None shows all links across the sides.
+            view: what the figure shows, and contrast.json tells; None takes that of the contrast.
 
         Returns:
             The files.
@@ -224,14 +262,15 @@ class Contrast(JsonDocument):
             >>> import tempfile
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     sorted(file.name for file in contrast.save(folder, "column"))[:2]
-            ['contrast.csv', 'contrast.html']
+            ['contrast.csv', 'contrast.graphml']
         """
         from hbi_core.export import save_contrast  # matplotlib takes its time
 
-        return save_contrast(self, directory, width, font, view or FigureView())
+        shown = self if view is None else replace(self, view=view)
+        return save_contrast(shown, directory, width, font)
 
     def _repr_html_(self) -> str:
         """The graphs that answer, where a notebook shows a contrast."""
         from hbi_core.figures.contrast_html import contrast_in_notebook
 
-        return contrast_in_notebook(self)
+        return contrast_in_notebook(self, self.view)

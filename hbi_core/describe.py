@@ -1,4 +1,4 @@
-"""python -m hbi_core.describe VIDEO --out DIR: describe from a shell, and see what carried it."""
+"""python -m hbi_core.describe VIDEO --out DIR: describe and see what carried it, or open again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from hbi_core.command_line import command, parsed, stages
+from hbi_core.command_line import command, is_saved, parsed, refuse_questions, stages
 from hbi_core.described import Described
 from hbi_core.explain import remarks
 from hbi_core.figure_options import FigureOptions
@@ -27,7 +27,8 @@ class Arguments:
     """
 
     video: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
-    """This is the video file."""
+    """This is the video file. A description.json is opened instead, without its video, and its
+    files are written anew."""
     out: Path
     """The files are written to this folder, which is made if it is not there."""
     checkpoint: str | None = None
@@ -45,24 +46,33 @@ class Arguments:
     figure: Annotated[FigureOptions, tyro.conf.arg(name="")] = field(default_factory=FigureOptions)
     """The figures are written like this."""
 
+    def __post_init__(self) -> None:
+        if is_saved(self.video):
+            refuse_questions(self, self.video, ("video", "out", "figure"))
+
 
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "describe", argv)
-    figure = arguments.figure
+    figure, described = arguments.figure, _described(arguments)
+    written = described.save(arguments.out, figure.width, figure.shown, figure.font)
+    for line in lines(described):
+        print(line)
+    for path in written:
+        print(path)
+
+
+def _described(arguments: Arguments) -> Described:
+    if is_saved(arguments.video):
+        return Described.from_file(arguments.video)
     with stages() as tell:
-        described = describe(
+        return describe(
             arguments.video,
             frames=arguments.frames,
             checkpoint=arguments.checkpoint,
             beams=arguments.beams,
             progress=tell,
         )
-    written = described.save(arguments.out, figure.width, figure.shown, figure.font)
-    for line in lines(described):
-        print(line)
-    for path in written:
-        print(path)
 
 
 def lines(described: Described) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hbi_core.explanation import Explanation
 from hbi_core.figures.view import FigureView
 from hbi_core.json_document import JsonDocument
+from hbi_core.json_reading import Json
 
-SCHEMA = "hbi-description/1"
+WORD_COLUMNS = ("text", "probability", "without_video")  # of words.csv
+CAPTION_COLUMNS = ("text", "log_probability", "score")  # of captions.csv
+MOST_BEAMS = 32  # of the search, and captions that it finds
+_MOST_WORDS = 1000  # of a caption
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,9 @@ class Described(JsonDocument):
         True
     """
 
+    schema: ClassVar[str] = "hbi-description/1"
+    file_name: ClassVar[str] = "description.json"
+
     explanation: Explanation
     words: tuple[ScoredWord, ...]
     captions: tuple[GeneratedCaption, ...]
@@ -107,13 +114,61 @@ class Described(JsonDocument):
             'hbi-description/1'
         """
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "caption": self.caption,
             "limits": list(self.limits),
             "words": [vars(word) for word in self.words],
             "captions": [vars(caption) for caption in self.captions],
             "explanation": self.explanation.to_dict(),
         }
+
+    @classmethod
+    def read(cls, document: Json) -> Described:
+        """The description in a description.json, with everything checked; see `from_json`.
+
+        Args:
+            document: what the file has.
+
+        Returns:
+            The same description.
+
+        Raises:
+            JsonError: something is missing, not of its type, its size or its range.
+
+        Example:
+            >>> again = Described.from_json(described.to_json())
+            >>> again.words == described.words
+            True
+        """
+        document["schema"].one_of([cls.schema])
+        explanation = Explanation.read(document["explanation"])
+        words = tuple(map(_read_word, document["words"].each(1, _MOST_WORDS)))
+        if tuple(word.text for word in words) != explanation.words:
+            document["words"].fail("are not those of the explanation")
+        captions = document["captions"].each(1, MOST_BEAMS)
+        read = tuple(map(_read_caption, captions))
+        if read[0].text != explanation.caption:
+            captions[0]["text"].fail("is not the caption of the explanation")
+        limits = document["limits"].labels()
+        return cls(explanation=explanation, words=words, captions=read, limits=limits)
+
+    def showing(self, view: FigureView) -> Described:
+        """The same, where the figure shows this.
+
+        Args:
+            view: of the game.
+
+        Returns:
+            The description.
+
+        Raises:
+            Nothing.
+
+        Example:
+            >>> described.showing(FigureView(top=3)).explanation.view.top
+            3
+        """
+        return replace(self, explanation=replace(self.explanation, view=view))
 
     def save(
         self,
@@ -127,7 +182,8 @@ class Described(JsonDocument):
         Args:
             directory: made if it is not there.
             width: of the figure, "text" (6.875 in) or "column" (3.25 in).
-            view: what the figure shows; None shows all links across the sides.
+            view: what the figure shows, and description.json tells; None takes that of the
+                explanation.
             font: of the figure, "sans" or "serif".
 
         Returns:
@@ -143,12 +199,25 @@ class Described(JsonDocument):
             ...     sorted(file.name for file in described.save(folder))[:2]
             ['captions.csv', 'description.json']
         """
-        from hbi_core.export import (  # matplotlib takes its time
-            CAPTION_COLUMNS,
-            WORD_COLUMNS,
-            save_result,
-        )
+        from hbi_core.export import save_result  # matplotlib takes its time
 
-        files = self.explanation.save(directory, width, view, font)
+        shown = self if view is None else self.showing(view)
+        files = shown.explanation.save(directory, width, font=font)
         tables = {"words": WORD_COLUMNS, "captions": CAPTION_COLUMNS}
-        return save_result(self, "description", tables, directory, width, font) + files
+        return save_result(shown, tables, directory, width, font) + files
+
+
+def _read_word(json: Json) -> ScoredWord:
+    return ScoredWord(
+        text=json["text"].label(),
+        probability=json["probability"].share(),
+        without_video=json["without_video"].share(),
+    )
+
+
+def _read_caption(json: Json) -> GeneratedCaption:
+    return GeneratedCaption(
+        text=json["text"].text(),
+        log_probability=json["log_probability"].number(),
+        score=json["score"].number(),
+    )

@@ -21,7 +21,6 @@ from hbi_core.tasks.captioning import CaptioningTask
 from hbi_core.tasks.captioning_metrics import WITH_JAVA
 from hbi_core.worth import FUNCTION, Worth
 
-MOST_BEAMS = 32
 _WORTH = Worth(FUNCTION, "gain", "gain in log-probability of the caption")
 
 

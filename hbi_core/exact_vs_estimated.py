@@ -20,6 +20,7 @@ from hbi_core.errors import InputError
 from hbi_core.estimator import load_estimator
 from hbi_core.explanation import Explanation, Level
 from hbi_core.json_document import json_text
+from hbi_core.tables import to_csv
 
 SMALLEST_BUDGET, LARGEST_BUDGET = 4, 2**20  # coalitions; a standard error takes two pairs
 MOST_SEEDS = 20
@@ -78,8 +79,6 @@ class LevelComparison:
 
     def to_csv(self) -> str:
         """The contents of comparison.csv: a line for each run of each method."""
-        from hbi_core.export import to_csv  # matplotlib takes its time
-
         records = self.comparison.table()
         return to_csv(list(records[0]), [list(record.values()) for record in records])
 

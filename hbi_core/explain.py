@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,15 @@ import tyro
 from explainers import WEIGHTINGS
 from hbi_core.batch import Asked, explain_pairs, read_pairs
 from hbi_core.checkpoints.checkpoint import UNTRAINED, load_checkpoint
-from hbi_core.command_line import command, metavar_of, parsed, stages, text_of
+from hbi_core.command_line import (
+    command,
+    is_saved,
+    metavar_of,
+    parsed,
+    refuse_questions,
+    stages,
+    text_of,
+)
 from hbi_core.encoders import download_encoder
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.explanation import Explanation
@@ -22,8 +30,6 @@ from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
 from hbi_core.summary import SUMMARY, Row, in_words
-
-_OF_THE_MODEL = ("encoder", "checkpoint", "download", "frames", "weighting")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,22 +83,11 @@ class Arguments:
             return
         if self.video is None:
             raise SettingsError("VIDEO and CAPTION are missing, or --batch FILE in place of them.")
-        if not self.opens_again:
-            if self.caption is None:
-                raise SettingsError("CAPTION is missing: write what the video shows, in quotes.")
-            return
-        if self.caption is not None:
-            raise SettingsError(f"{self.video} has a caption of its own: leave out the other one.")
-        defaults = {one.name: one.default for one in fields(self)}
-        if given := [name for name in _OF_THE_MODEL if getattr(self, name) != defaults[name]]:
-            raise SettingsError(
-                f"{self.video} is explained already: leave out --{', --'.join(given)}."
-            )
-
-    @property
-    def opens_again(self) -> bool:
-        """Whether an explanation.json is opened rather than a video explained."""
-        return self.video is not None and self.video.lower().endswith(".json")
+        if is_saved(self.video):
+            beside = ("video", "batch", "out", "figure")
+            refuse_questions(self, self.video, beside, caption="CAPTION")
+        elif self.caption is None:
+            raise SettingsError("CAPTION is missing: write what the video shows, in quotes.")
 
 
 @command

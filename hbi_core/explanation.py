@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from explainers import WEIGHTINGS
-from hbi_core.errors import ExplanationError, SettingsError
 from hbi_core.figures.view import FigureView
-from hbi_core.inputs.thumbnails import grey_frames, picture_of
+from hbi_core.inputs.kept_video import video_from_json, video_to_dict
 from hbi_core.inputs.video import Video
-from hbi_core.json_document import json_text
-from hbi_core.json_reading import Json, JsonError, parse_json
+from hbi_core.json_document import JsonDocument, json_text
+from hbi_core.json_reading import Json
 from hbi_core.level import Level, TextToken, VideoToken
 from hbi_core.worth import FUNCTION, SIMILARITY, Worth
 
 __all__ = ["Explanation", "Level", "TextToken", "VideoToken"]
 
-SCHEMA = "hbi-explanation/1"
-_MOST_BYTES = 20_000_000  # of a file; 64 frames and 64 words take less than one
 _MOST_LEVELS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(JsonDocument):
     """How a video and a caption fit together, or answer a question, at three levels.
 
     Attributes:
@@ -54,6 +49,9 @@ class Explanation:
         >>> explanation.words[:3]
         ('A', 'tabby', 'cat')
     """
+
+    schema: ClassVar[str] = "hbi-explanation/1"
+    file_name: ClassVar[str] = "explanation.json"
 
     caption: str
     words: tuple[str, ...]
@@ -116,21 +114,15 @@ class Explanation:
             >>> len(explanation.to_dict()["video"]["thumbnails"])
             12
         """
-        pictures = list(self.video.thumbnails) if thumbnails else []
         phrases = len(self.levels[0].text_tokens) < len(self.words)
         return {
-            "schema": SCHEMA,
+            "schema": self.schema,
             "caption": self.caption,
             **({"words": list(self.words)} if phrases else {}),
             **({"notes": list(self.notes)} if self.notes else {}),
             "words_left_out": list(self.words_left_out),
             "words_unreadable": list(self.words_unreadable),
-            "video": {
-                "name": self.video.name,
-                "duration_seconds": self.video.duration,
-                "frame_times": list(self.video.times),
-                **({"thumbnails": pictures} if pictures else {}),
-            },
+            "video": video_to_dict(self.video, thumbnails),
             "model": {
                 "encoder": self.encoder,
                 "checkpoint": self.checkpoint,
@@ -160,67 +152,63 @@ class Explanation:
         return json_text(self.to_dict(thumbnails))
 
     @classmethod
-    def from_json(cls, document: str | bytes, name: str = "explanation.json") -> Explanation:
-        """Open what `to_json` wrote: it can be drawn, compared and saved again, without the video.
+    def read(cls, document: Json) -> Explanation:
+        """The explanation in an explanation.json, with everything checked; see `from_json`.
 
         Args:
-            document: JSON; bytes are UTF-8. Names that this version does not know are left out.
-            name: of the file, as errors tell it.
+            document: what the file has.
 
         Returns:
-            The same explanation, whose `to_json` is the same text. Frames are the thumbnails, or
-            grey where there are none; `seconds` is empty.
+            The same explanation. Frames are the thumbnails, or grey where there are none;
+            `seconds` is empty.
 
         Raises:
-            ExplanationError: something is missing, not of its type, its size or its range; the
-                message says what.
+            JsonError: something is missing, not of its type, its size or its range.
 
         Example:
             >>> again = Explanation.from_json(explanation.to_json())
             >>> again.to_json() == explanation.to_json()
             True
-        """
-        try:
-            return _read(parse_json(document))
-        except JsonError as error:
-            raise ExplanationError(
-                f"{name} cannot be opened: {error}. Choose an explanation.json that this program "
-                "wrote."
-            ) from error
-
-    @classmethod
-    def from_file(cls, file: str | Path) -> Explanation:
-        """Open an explanation.json; see `from_json`.
-
-        Args:
-            file: its path.
-
-        Returns:
-            The explanation.
-
-        Raises:
-            ExplanationError: there is no such file, it is larger than 20 MB, or see `from_json`.
-
-        Example:
             >>> import tempfile
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     file, *_ = explanation.save(folder)
             ...     Explanation.from_file(file).levels[0].score == explanation.levels[0].score
             True
         """
-        path = Path(file)
-        try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise ExplanationError(
-                    f"{path.name} is larger than {_MOST_BYTES / 1e6:.0f} MB, which no explanation "
-                    "is. Choose an explanation.json."
-                )
-            document = path.read_bytes()
-        except (OSError, ValueError) as error:
-            if isinstance(error, ExplanationError):
-                raise
-            raise ExplanationError(f"{path} cannot be read. Choose an explanation.json.") from error
-        return cls.from_json(document, path.name)
+        document["schema"].one_of([cls.schema])
+        model, levels = document["model"], document["levels"].each(1, _MOST_LEVELS)
+        video = video_from_json(document["video"])
+        words = _read_words(document)
+        unreadable, left_out = (
+            document[name].labels() for name in ("words_unreadable", "words_left_out")
+        )
+        if left_out[: len(unreadable)] != unreadable:
+            document["words_left_out"].fail("does not begin with words_unreadable")
+        notes = document.get("notes")
+        weighting = model["weighting"].one_of((*WEIGHTINGS, FUNCTION))
+        worth = Worth.from_json(document.get("worth"))
+        if worth.game == FUNCTION != weighting:
+            model["weighting"].fail("is of a game of tokens, but worth is of a function")
+        read = tuple(
+            Level.from_json(level, len(video.times), len(words), weighting, worth.game)
+            for level in levels
+        )
+        if len({level.name for level in read}) < len(read):
+            document["levels"].fail("has two levels of one name")
+        return cls(
+            caption=document["caption"].text(),
+            words=words,
+            video=video,
+            encoder=model["encoder"].label(),
+            checkpoint=model["checkpoint"].label(),
+            weighting=weighting,
+            levels=read,
+            words_left_out=left_out,
+            words_unreadable=unreadable,
+            notes=notes.labels() if notes else (),
+            view=FigureView.from_json(document.get("view")),
+            worth=worth,
+        )
 
     def save(
         self,
@@ -268,53 +256,6 @@ class Explanation:
         return notebook_html(self, self.view)
 
 
-def _read(document: Json) -> Explanation:
-    """The explanation in a document, with everything checked; JsonError where it is broken."""
-    document["schema"].one_of([SCHEMA])
-    model, levels = document["model"], document["levels"].each(1, _MOST_LEVELS)
-    video = _read_video(document["video"])
-    words = _read_words(document)
-    unreadable, left_out = (
-        document[name].labels() for name in ("words_unreadable", "words_left_out")
-    )
-    if left_out[: len(unreadable)] != unreadable:
-        document["words_left_out"].fail("does not begin with words_unreadable")
-    notes = document.get("notes")
-    weighting = model["weighting"].one_of((*WEIGHTINGS, FUNCTION))
-    worth = Worth.from_json(document.get("worth"))
-    if worth.game == FUNCTION != weighting:
-        model["weighting"].fail("is of a game of tokens, but worth is of a function")
-    read = tuple(
-        Level.from_json(level, len(video.times), len(words), weighting, worth.game)
-        for level in levels
-    )
-    if len({level.name for level in read}) < len(read):
-        document["levels"].fail("has two levels of one name")
-    return Explanation(
-        caption=document["caption"].text(),
-        words=words,
-        video=video,
-        encoder=model["encoder"].label(),
-        checkpoint=model["checkpoint"].label(),
-        weighting=weighting,
-        levels=read,
-        words_left_out=left_out,
-        words_unreadable=unreadable,
-        notes=notes.labels() if notes else (),
-        view=_read_view(document.get("view")),
-        worth=worth,
-    )
-
-
-def _read_view(json: Json | None) -> FigureView:
-    if json is None:
-        return FigureView()
-    try:
-        return FigureView.from_dict(json.value)
-    except SettingsError as error:
-        json.fail(f"shows no figure: {error}")
-
-
 def _read_words(document: Json) -> tuple[str, ...]:
     """All words; where there is no list of them, each is a text token of the first level."""
     if given := document.get("words"):
@@ -324,29 +265,3 @@ def _read_words(document: Json) -> tuple[str, ...]:
         if token["words"].indices(len(tokens)) != (index,):
             token["words"].fail(f"is not [{index}], and there is no list of words")
     return tuple(token["text"].label() for token in tokens)
-
-
-def _read_video(json: Json) -> Video:
-    times = json["frame_times"].increasing()
-    kept = json.get("thumbnails")
-    pictures = kept.each(len(times), len(times)) if kept else []
-    return Video(
-        frames=_frames(pictures) if pictures else grey_frames(len(times)),
-        times=times,
-        duration=json["duration_seconds"].number(0),
-        name=json["name"].text(),
-        kept_thumbnails=tuple(picture.text() for picture in pictures),
-    )
-
-
-def _frames(pictures: list[Json]) -> np.ndarray:
-    """uint8 [F, H, W, 3], in the shape of the first."""
-    frames = []
-    for picture in pictures:
-        try:
-            frames.append(picture_of(picture.text()))
-        except ValueError as error:
-            raise JsonError(f"{picture.place} {error}") from error
-        if frames[-1].shape != frames[0].shape:
-            raise JsonError(f"{picture.place} is not as large as the first")
-    return np.stack(frames)

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 
 from hbi_core.errors import InputError
 
+_HIGHEST_SHARE = 1 + 1e-6
+_LARGEST = 1e100  # number; sums and squares of what is far beyond are not finite
+
 
 class JsonError(InputError):
     """A value of a document is missing or not of its type; the message begins with its place."""
@@ -50,6 +53,13 @@ class Json:
             self.fail(f"has {len(self.value):,} elements instead of {wanted}")
         return [Json(value, f"{self.place}[{index}]") for index, value in enumerate(self.value)]
 
+    def members(self) -> dict[str, Json]:
+        """The members of an object by their names, which are labels."""
+        if not isinstance(self.value, dict):
+            self.fail("is no object")
+        names = [Json(name, f"a name in {self.place}").label() for name in self.value]
+        return {name: Json(self.value[name], self._inner(name)) for name in names}
+
     def text(self) -> str:
         """A text that UTF-8 can say."""
         if not isinstance(self.value, str):
@@ -76,8 +86,8 @@ class Json:
             self.fail(f"is not one of {', '.join(names)}")
         return self.value
 
-    def number(self, least: float = -math.inf) -> float:
-        """A finite number of at least `least`."""
+    def number(self, least: float = -_LARGEST, most: float = _LARGEST) -> float:
+        """A finite number from `least` to `most`."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             self.fail("is no number")
         try:
@@ -88,7 +98,21 @@ class Json:
             self.fail("is not finite")
         if number < least:
             self.fail(f"is less than {least:g}")
+        if number > most:
+            self.fail(f"is more than {most:g}")
         return number
+
+    def share(self) -> float:
+        """A number from 0 to 1, or what rounding makes of these."""
+        return self.number(0, _HIGHEST_SHARE)
+
+    def index(self, count: int) -> int:
+        """A whole number from 0 to `count` - 1."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool):
+            self.fail("is no whole number")
+        if not 0 <= self.value < count:
+            self.fail(f"is not one of 0 to {count - 1:,}")
+        return self.value
 
     def numbers(self, count: int) -> list[float]:
         """A list of so many finite numbers."""
@@ -103,12 +127,7 @@ class Json:
 
     def indices(self, count: int) -> tuple[int, ...]:
         """At least one whole number from 0 to `count` - 1, increasing."""
-        for one in (found := self.each(1)):
-            if not isinstance(one.value, int) or isinstance(one.value, bool):
-                one.fail("is no whole number")
-            if not 0 <= one.value < count:
-                one.fail(f"is not one of 0 to {count - 1}")
-        values = tuple(one.value for one in found)
+        values = tuple(one.index(count) for one in self.each(1))
         if any(first >= second for first, second in pairwise(values)):
             self.fail("does not increase")
         return values

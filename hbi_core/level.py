@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from hbi_core.errors import InputError
 from hbi_core.json_reading import Json
 from hbi_core.worth import FUNCTION, GAMES
 
+_MOST_PLAYERS = 256  # of a side; the time of all pairs grows with their square
 _MOST_PAIRS = 4096  # of a level, as of 64 frames and 64 words; more could not be drawn
 
 
@@ -289,7 +291,9 @@ class Level:
             >>> again.to_dict() == event.to_dict()
             True
         """
-        videos, texts = json["video_tokens"].each(1), json["text_tokens"].each(1)
+        videos, texts = (
+            json[name].each(1, _MOST_PLAYERS) for name in ("video_tokens", "text_tokens")
+        )
         if len(videos) * len(texts) > _MOST_PAIRS:
             json.fail(
                 f"has {len(videos) * len(texts):,} pairs of tokens, more than {_MOST_PAIRS:,}"
@@ -311,11 +315,7 @@ class Level:
         if weighting == FUNCTION:
             kind = FUNCTION
         else:
-            try:
-                game = GAMES[kind](similarity, video_logits, text_logits, weighting=weighting)
-                closed_form(game)
-            except ValueError as error:  # logits of some 1e308
-                json.fail(f"has no game: {error}")
+            game = GAMES[kind](similarity, video_logits, text_logits, weighting=weighting)
         return cls(
             name=json["name"].label(),
             score=json["score"].number(),
@@ -370,7 +370,9 @@ def _read_values(json: Json, game: TokenGame | None, videos: int, texts: int) ->
 def _read_explained(json: Json | None, game: TokenGame | None) -> ExplainedVariance | None:
     """Likewise; of a function it may be unknown."""
     if json is not None:
-        return ExplainedVariance(**{one.name: _tensor(json[one.name].number(0)) for one in _PARTS})
+        return ExplainedVariance(
+            **{one.name: _tensor(json[one.name].number(0, math.inf)) for one in _PARTS}
+        )
     return None if game is None else explained_variance(game)
 
 

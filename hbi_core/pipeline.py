@@ -15,8 +15,8 @@ from hbi_core.checks import whole_number
 from hbi_core.clip_search import ClipSearch, checked_top
 from hbi_core.contrasted import Contrast
 from hbi_core.data.clip_set import ClipSet, clips_in_folder
-from hbi_core.described import Described
-from hbi_core.describing import MOST_BEAMS, Describer
+from hbi_core.described import MOST_BEAMS, Described
+from hbi_core.describing import Describer
 from hbi_core.devices import choose_device
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation

@@ -1,4 +1,4 @@
-"""python -m hbi_core.search FOLDER "QUERY": rank clips by how well they fit a text."""
+"""python -m hbi_core.search FOLDER "QUERY": rank clips by how well they fit a text; open again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from typing import Annotated
 
 import tyro
 
-from hbi_core.command_line import command, parsed, stages, text_of
+from hbi_core.command_line import (
+    command,
+    is_saved,
+    parsed,
+    refuse_questions,
+    stages,
+    text_of,
+)
 from hbi_core.data.clip_set import ArchiveLimits, clips_in_archive
+from hbi_core.errors import SettingsError
 from hbi_core.figures.contact_sheet import contact_sheet_page
 from hbi_core.pipeline import search
 from hbi_core.search_result import SearchResult
@@ -30,8 +38,8 @@ class Arguments:
 
     clips: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """The video files of this folder are searched, and those of all folders in it; or those of a
-    zip archive."""
-    query: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="QUERY")]
+    zip archive. A search.json is opened instead, without its clips."""
+    query: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="QUERY")] = None
     """This text is searched for; it has at least one word."""
     top: int = 10
     """So many clips are listed, 1 to 100."""
@@ -51,6 +59,12 @@ class Arguments:
     cache: Path | None = None
     """The features are kept in this folder; where none is given, in the one that the environment's
     HBI_CACHE names, or hbi in the user's folder for caches."""
+
+    def __post_init__(self) -> None:
+        if is_saved(self.clips):
+            refuse_questions(self, self.clips, ("clips", "json", "sheet"), query="QUERY")
+        elif self.query is None:
+            raise SettingsError("QUERY is missing: write what is searched for, in quotes.")
 
 
 @command
@@ -90,6 +104,8 @@ def table(result: SearchResult) -> str:
 
 
 def _searched(arguments: Arguments) -> SearchResult:
+    if arguments.query is None:
+        return SearchResult.from_file(arguments.clips)
     source = Path(arguments.clips)
     with tempfile.TemporaryDirectory() as folder, stages() as tell:
         clips = clips_in_archive(source, Path(folder), _ARCHIVE) if source.is_file() else source

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from hbi_core.inputs.kept_video import picture_from_json
 from hbi_core.json_document import JsonDocument
+from hbi_core.json_reading import Json
+
+MOST_HITS = 100  # that are told
+_MOST_FRAMES = 64  # of a clip
 
 
 @dataclass(frozen=True)
@@ -15,14 +21,14 @@ class Hit:
 
     Attributes:
         name: of the clip.
-        file: its video.
+        file: its video; None of a result that was opened from a file.
         score: the mean of the levels by which clips are ranked.
         levels: S of Eq. 1 at each level by its name, as `explain` gives them.
         frame: the one that fits the query best: which of the frames that were looked at together
             with all text players is worth the most.
         time: seconds from the start of the video to that frame.
         duration: of the video, seconds.
-        thumbnail: that frame, a JPEG picture in a `data:` address.
+        thumbnail: that frame, a JPEG picture in a `data:` address; empty where it is not known.
 
     Example:
         >>> Hit("cat.mp4", Path("cat.mp4"), 0.5, {"entity": 0.5}, 0, 1.5, 9.0, "").time
@@ -30,7 +36,7 @@ class Hit:
     """
 
     name: str
-    file: Path
+    file: Path | None
     score: float
     levels: dict[str, float]
     frame: int
@@ -38,14 +44,15 @@ class Hit:
     duration: float
     thumbnail: str
 
-    def to_dict(self, rank: int) -> dict[str, Any]:
+    def to_dict(self, rank: int, thumbnails: bool = True) -> dict[str, Any]:
         """One entry of "hits" in search.json.
 
         Args:
             rank: of the hit, from 1.
+            thumbnails: with the picture, where it is known.
 
         Returns:
-            Numbers and strings; no thumbnail and no path.
+            Numbers and strings; no path.
 
         Raises:
             Nothing.
@@ -63,6 +70,7 @@ class Hit:
             "frame": self.frame,
             "time": self.time,
             "duration_seconds": self.duration,
+            **({"thumbnail": self.thumbnail} if thumbnails and self.thumbnail else {}),
         }
 
 
@@ -88,6 +96,9 @@ class SearchResult(JsonDocument):
         (3, 1)
     """
 
+    schema: ClassVar[str] = "hbi-search/1"
+    file_name: ClassVar[str] = "search.json"
+
     query: str
     words: tuple[str, ...]
     words_left_out: tuple[str, ...]
@@ -100,11 +111,18 @@ class SearchResult(JsonDocument):
     frames: int
     level_weights: dict[str, float]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, thumbnails: bool = True) -> dict[str, Any]:
         """The contents of search.json; docs/formats.md has the schema.
+
+        Args:
+            thumbnails: with a small picture of each hit, so that the contact sheet can be drawn
+                without the videos; about 7 kB each.
 
         Returns:
             Dictionaries, lists, strings and numbers.
+
+        Raises:
+            Nothing.
 
         Example:
             >>> from hbi_core.pipeline import search
@@ -112,8 +130,9 @@ class SearchResult(JsonDocument):
             'hbi-search/1'
         """
         return {
-            "schema": "hbi-search/1",
+            "schema": self.schema,
             "query": self.query,
+            "words": list(self.words),
             "words_left_out": list(self.words_left_out),
             **({"notes": list(self.notes)} if self.notes else {}),
             "model": {
@@ -123,6 +142,64 @@ class SearchResult(JsonDocument):
                 "level_weights": dict(self.level_weights),
             },
             "clips": self.clips,
-            "hits": [hit.to_dict(rank) for rank, hit in enumerate(self.hits, 1)],
+            "hits": [hit.to_dict(rank, thumbnails) for rank, hit in enumerate(self.hits, 1)],
             "skipped": [{"name": name, "reason": why} for name, why in self.skipped.items()],
         }
+
+    @classmethod
+    def read(cls, document: Json) -> SearchResult:
+        """The result in a search.json, with everything checked; see `from_json`.
+
+        Args:
+            document: what the file has.
+
+        Returns:
+            The same result, without the videos.
+
+        Raises:
+            JsonError: something is missing, not of its type, its size or its range.
+
+        Example:
+            >>> from hbi_core.pipeline import search
+            >>> result = search("assets/clips", "a cup of coffee")
+            >>> again = SearchResult.from_json(result.to_json())
+            >>> again.hits[0].name == result.hits[0].name
+            True
+        """
+        document["schema"].one_of([cls.schema])
+        model = document["model"]
+        words, notes = document.get("words"), document.get("notes")
+        frames = model["frames"].index(_MOST_FRAMES + 1)
+        weights = {name: one.share() for name, one in model["level_weights"].members().items()}
+        hits = document["hits"].each(0, MOST_HITS)
+        return cls(
+            query=document["query"].text(),
+            words=words.labels() if words else (),  # older files have none
+            words_left_out=document["words_left_out"].labels(),
+            notes=notes.labels() if notes else (),
+            hits=tuple(_read_hit(hit, frames, list(weights)) for hit in hits),
+            clips=document["clips"].index(sys.maxsize),
+            skipped={
+                one["name"].text(): one["reason"].text() for one in document["skipped"].each()
+            },
+            encoder=model["encoder"].label(),
+            checkpoint=model["checkpoint"].label(),
+            frames=frames,
+            level_weights=weights,
+        )
+
+
+def _read_hit(json: Json, frames: int, levels: list[str]) -> Hit:
+    thumbnail = json.get("thumbnail")
+    if thumbnail:
+        picture_from_json(thumbnail)
+    return Hit(
+        name=json["name"].text(),
+        file=None,
+        score=json["score"].number(),
+        levels={level: json["levels"][level].number() for level in levels},
+        frame=json["frame"].index(frames),
+        time=json["time"].number(0),
+        duration=json["duration_seconds"].number(0),
+        thumbnail=thumbnail.text() if thumbnail else "",
+    )

@@ -9,8 +9,8 @@ from typing import Any
 
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation, Level
-from hbi_core.export import to_csv, write_csv
 from hbi_core.model.config import LEVEL_NAMES
+from hbi_core.tables import to_csv, write_csv
 
 SUMMARY = "summary.csv"
 _OF_LEVELS = ("score", "text", "frames", "interaction")

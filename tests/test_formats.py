@@ -6,18 +6,12 @@ import re
 from pathlib import Path
 
 from explainers import coalition_graph, compare
-from hbi_core import contrast_tables
+from hbi_core import contrast_tables, explanation_tables
+from hbi_core.answered import LEFT_OUT_COLUMNS
+from hbi_core.contrast_graph import contrast_graph
 from hbi_core.data.readers import DATA_SETS
 from hbi_core.data.synthetic import SYNTHETIC
-from hbi_core.export import (
-    CAPTION_COLUMNS,
-    CSV_COLUMNS,
-    FIGURE_COLUMNS,
-    LEFT_OUT_COLUMNS,
-    LEVEL_COLUMNS,
-    PLAYER_COLUMNS,
-    WORD_COLUMNS,
-)
+from hbi_core.described import CAPTION_COLUMNS, WORD_COLUMNS
 from hbi_core.search_result import Hit, SearchResult
 from hbi_core.summary import COLUMNS
 from support.demo import ROOT
@@ -44,8 +38,13 @@ def block_of(schema: str) -> str:
     return block
 
 
+def attributes_of(graph) -> set[str]:
+    """Of all nodes and edges."""
+    return {key for *_, data in [*graph.nodes.data(), *graph.edges.data()] for key in data}
+
+
 def test_what_a_search_writes():
-    hit = Hit("cat.mp4", Path("cat.mp4"), 0.5, {"entity": 0.5}, 0, 1.5, 9.0, "")
+    hit = Hit("cat.mp4", Path("cat.mp4"), 0.5, {"entity": 0.5}, 0, 1.5, 9.0, "data:")
     result = SearchResult(
         "a cat",
         ("a",),
@@ -68,16 +67,16 @@ def test_the_formats_are_those_that_are_written(explanation):
     assert set(re.findall(r'"(\w+)":', block)) == keys_of(explanation.to_dict())
     assert explanation.to_dict()["schema"] in block
 
-    assert row_of("interactions.csv") == list(CSV_COLUMNS)
-    assert row_of("figure.csv") == list(FIGURE_COLUMNS)
+    assert row_of("interactions.csv") == list(explanation_tables.INTERACTION_COLUMNS)
+    assert row_of("figure.csv") == list(explanation_tables.FIGURE_COLUMNS)
     assert row_of("summary.csv") == list(COLUMNS)
-    assert row_of("players.csv") == list(PLAYER_COLUMNS)
-    assert row_of("levels.csv") == list(LEVEL_COLUMNS)
+    assert row_of("players.csv") == list(explanation_tables.PLAYER_COLUMNS)
+    assert row_of("levels.csv") == list(explanation_tables.LEVEL_COLUMNS)
     game = explanation.levels[2].game(explanation.weighting)
     assert row_of("comparison.csv") == list(compare(game, ["closed_form"]).table()[0])
 
     graph = coalition_graph(explanation.levels)
-    attributes = {key for *_, data in [*graph.nodes.data(), *graph.edges.data()] for key in data}
+    attributes = attributes_of(graph)
     section = FORMATS.partition("## graph.graphml")[2].partition("\n## ")[0]
     assert attributes <= set(re.findall(r"`(\w+)`", section))
 
@@ -90,6 +89,9 @@ def test_the_format_of_a_contrast_is_the_one_that_is_written(contrast):
     assert set(re.findall(r'"(\w+)":', block)) == keys_of(own)
     assert row_of("contrast.csv") == list(contrast_tables.PLAYER_COLUMNS)
     assert row_of("contrast_links.csv") == list(contrast_tables.LINK_COLUMNS)
+    section = FORMATS.partition("## contrast.graphml")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`(\w+)`", section))
+    assert attributes_of(contrast_graph(written["levels"])) <= told
 
 
 def test_the_format_of_an_answer_is_the_one_that_is_written(answered):

@@ -127,6 +127,8 @@ class Search:
                 raise InputError("What was found was deleted after an hour. Search again.")
             rank = whole_number(event._data.get("rank"), "Clip {} was chosen", 1, len(result.hits))
             hit = result.hits[rank - 1]
+            if hit.file is None:
+                raise InputError(f"{hit.name} is not in the file that was opened. Upload its clip.")
             if not hit.file.is_file():
                 raise InputError(f"{hit.name} was deleted after an hour. Search again.")
             return {self.session.video: str(hit.file), self.session.caption: result.query}

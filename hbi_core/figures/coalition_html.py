@@ -72,7 +72,7 @@ def view_data(explanation: Shown, view: FigureView | None = None) -> dict[str, A
         `outlier`, how links are drawn; `faded_words`, the indices of function words; `aspect` of
         thumbnails, height by width; and `view`, the filters.
     """
-    _, height, width, _ = explanation.video.frames.shape
+    _, height, width, _ = explanation.video.pictures.shape
     lowest, highest = _ASPECTS
     return {
         "explanation": explanation.to_dict(),

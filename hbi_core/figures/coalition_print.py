@@ -90,7 +90,7 @@ def coalition_print(
             title = f"{level.name.capitalize()} level", score
             draw_title(axes, placed, title, em)
             draw_links(axes, links, em, faded_players(level, words))
-            draw_players(axes, placed, layout, explanation.video.frames, faded=words)
+            draw_players(axes, placed, layout, explanation.video.pictures, faded=words)
             if view.values:
                 _draw_values(axes, placed, (values or {})[level.name], em)
         y = layout.height - 0.8 * em
@@ -193,7 +193,7 @@ def draw_players(
     axes: Axes,
     level: LevelLayout,
     layout: FigureLayout,
-    frames: np.ndarray,
+    pictures: np.ndarray,
     colours: Mapping[str, str] | None = None,
     faded: Collection[int] = (),
 ) -> None:
@@ -203,7 +203,7 @@ def draw_players(
         axes: in points, y downwards.
         level: of the layout.
         layout: the whole one.
-        frames: uint8 [F, H, W, 3].
+        pictures: of the frames, uint8 [F, h, w, 3].
         colours: of words and of boxes, by the player's name; others are black, and grey.
         faded: words that are drawn lighter, as indices.
     """
@@ -211,7 +211,7 @@ def draw_players(
     boxed = {token.id for token in level.boxes}
     for cell in level.frames:
         axes.imshow(
-            thumbnail(frames[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
+            thumbnail(pictures[cell.index], cell.width, cell.height, _THUMBNAIL_DPI),
             extent=(cell.left, cell.left + cell.width, cell.top + cell.height, cell.top),
             aspect="auto",
             interpolation="none",

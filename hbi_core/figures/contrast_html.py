@@ -78,6 +78,6 @@ def contrast_html(contrast: ShownContrast, view: FigureView | None = None) -> st
     return document_of(contrast.title, _DRAW, contrast_json(contrast, view))
 
 
-def contrast_in_notebook(contrast: ShownContrast) -> str:
+def contrast_in_notebook(contrast: ShownContrast, view: FigureView | None = None) -> str:
     """The same inside a notebook, apart from its styles and scripts."""
-    return framed(contrast_html(contrast), "Contrast")
+    return framed(contrast_html(contrast, view), "Contrast")

@@ -222,7 +222,7 @@ class _Drawing:
             lighter = [f"{panel.name}/{player}" for player in faded_players(played, faded)]
             draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter)
             named = renamed(place, panel.name)
-            draw_players(axes, named, panel.layout, one.video.frames, faded=faded)
+            draw_players(axes, named, panel.layout, one.video.pictures, faded=faded)
             below = max(below, top + _band(place) + _PAD * _UNIT)
         self._draw_difference(figure, level, below)
 
@@ -245,7 +245,7 @@ class _Drawing:
         lines = difference_links(level, placed, self.view)
         draw_links(axes, links_renamed(lines, "difference"), _UNIT, lighter)
         colours = colours_of(level, placed)
-        pictures = self.joined.video.frames
+        pictures = self.joined.video.pictures
         draw_players(axes, placed, self.difference, pictures, colours, faded)
         players = (*level.video_players, *level.text_players)
         scale = Scale([player.difference for player in players], _BARS * _UNIT)

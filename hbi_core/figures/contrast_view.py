@@ -132,7 +132,7 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Frames:
-    frames: np.ndarray
+    pictures: np.ndarray
     times: Sequence[float]
 
 
@@ -149,14 +149,14 @@ def joined(contrast: Contrasted) -> Joined:
     """The words and frames of both, each once where both have it; pictures in the shape of A's."""
     a, b = contrast.a, contrast.b
     words = [a.words[one.a] if one.a is not None else b.words[one.b or 0] for one in contrast.words]
-    height, width = a.video.frames.shape[1:3]
-    frames, times = [], []
+    height, width = a.video.pictures.shape[1:3]
+    pictures, times = [], []
     for one in contrast.frames:
         video, index = (a.video, one.a) if one.a is not None else (b.video, one.b or 0)
-        frame = video.frames[index]
-        if frame.shape[:2] != (height, width):
-            frame = np.asarray(ImageOps.fit(Image.fromarray(frame), (width, height)))
-        frames.append(frame)
+        picture = video.pictures[index]
+        if picture.shape[:2] != (height, width):
+            picture = np.asarray(ImageOps.fit(Image.fromarray(picture), (width, height)))
+        pictures.append(picture)
         times.append(video.times[index])
     levels = [
         _Level(
@@ -167,7 +167,7 @@ def joined(contrast: Contrasted) -> Joined:
         )
         for level in contrast.levels
     ]
-    return Joined(words, levels, _Frames(np.stack(frames), times))
+    return Joined(words, levels, _Frames(np.stack(pictures), times))
 
 
 def colours_of(level: DifferenceLevel, placed: LevelLayout) -> dict[str, str]:

@@ -15,8 +15,8 @@ class Frames(Protocol):
     """The pictures of a figure."""
 
     @property
-    def frames(self) -> np.ndarray:
-        """uint8 [F, H, W, 3], RGB in [0, 255]."""
+    def pictures(self) -> np.ndarray:
+        """uint8 [F, h, w, 3], RGB in [0, 255]: the frames, as small as they are printed."""
 
     @property
     def times(self) -> Sequence[float]:

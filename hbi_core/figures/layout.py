@@ -129,7 +129,7 @@ def lay_out(
     font = min(em, room / _longest_row(explanation.levels, lengths))
     word_height = (max(map(length_in_em, labels)) + 0.6) * font if vertical else 1.5 * em
 
-    _, pixel_height, pixel_width, _ = explanation.video.frames.shape
+    _, pixel_height, pixel_width, _ = explanation.video.pictures.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
     height, levels = 0.4 * em, []
     for level in shown:

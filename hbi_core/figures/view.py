@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from hbi_core.errors import InputError, SettingsError
 from hbi_core.inputs.function_words import function_words, looks_english
+from hbi_core.json_reading import Json
 from hbi_core.settings import COUNT, SHARE, Allowed, check, distinct, from_plain, one_of, optional
 from hbi_core.settings import plain as plain_settings
 
@@ -133,6 +134,20 @@ class FigureView:
         if not isinstance(values, Mapping):
             raise SettingsError(f"view is {values!r}: use an object of settings by name.")
         return from_plain(cls, values)
+
+    @classmethod
+    def from_json(cls, json: Json | None) -> FigureView:
+        """What `to_dict` made, in a file that anybody may have written; the defaults without it.
+
+        Raises:
+            JsonError: there is no such setting, or one has a value that it cannot have.
+        """
+        if json is None:
+            return cls()
+        try:
+            return cls.from_dict(json.value)
+        except SettingsError as error:
+            json.fail(f"shows no figure: {error}")
 
     def to_query(self) -> str:
         """The settings that are not the defaults, as the query of an address has them."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 ROW = 2304  # pixels of all frames side by side: a page's width of 6.875 in at more than 300 dpi
-SHORTEST, LONGEST = 96, 320  # pixels of the longer side, however many frames there are
+NARROWEST, WIDEST = 96, 320  # pixels, however many frames there are; 1 in at more than 300 dpi
 _PREFIX = "data:image/jpeg;base64,"
 _QUALITY = 80
 _LARGEST = 1024  # pixels of a side that is opened
@@ -22,19 +22,19 @@ def thumbnails_of(frames: np.ndarray) -> tuple[str, ...]:
     """Frames as JPEG pictures in `data:` addresses.
 
     Args:
-        frames: uint8 [F, H, W, 3]. Each keeps its shape; its longer side becomes ROW / F pixels,
-            at least 96 and at most 320, and never more than it has.
+        frames: uint8 [F, H, W, 3]. Each keeps its shape; it becomes ROW / F pixels wide, at least
+            96 and at most 320, and never wider than it is.
 
     Returns:
         F texts, about 80 kB together for 12 frames; the same frames give the same texts.
     """
-    longest = min(max(ROW // max(len(frames), 1), SHORTEST), LONGEST)
-    return tuple(_thumbnail(frame, longest) for frame in frames)
+    width = min(max(ROW // max(len(frames), 1), NARROWEST), WIDEST)
+    return tuple(_thumbnail(frame, width) for frame in frames)
 
 
-def _thumbnail(frame: np.ndarray, longest: int) -> str:
+def _thumbnail(frame: np.ndarray, width: int) -> str:
     image = Image.fromarray(frame)
-    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    image.thumbnail((width, _LARGEST), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     image.save(data, "JPEG", quality=_QUALITY)
     return _PREFIX + base64.b64encode(data.getvalue()).decode()

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from hbi_core.errors import VideoError, VideoTimeoutError
-from hbi_core.inputs.thumbnails import thumbnails_of
+from hbi_core.inputs.thumbnails import picture_of, thumbnails_of
 from hbi_core.settings import COUNT, POSITIVE, check
 
 _USUAL_PIXELS = 1920 * 1080  # of a picture; larger ones get more time
@@ -85,6 +85,14 @@ class Video:
         if self.kept_thumbnails is None:
             return thumbnails_of(self.frames)
         return self.kept_thumbnails
+
+    @cached_property
+    def pictures(self) -> np.ndarray:
+        """uint8 [F, h, w, 3]: the thumbnails, which figures draw, so that they are the same ones
+        where the video is not there any more."""
+        if self.kept_thumbnails is not None:
+            return self.frames
+        return np.stack([picture_of(thumbnail) for thumbnail in self.thumbnails])
 
 
 def read_video(

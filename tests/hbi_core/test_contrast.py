@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+from itertools import pairwise
 
+import networkx as nx
 import pytest
 
 from hbi_core.contrast import main
 from hbi_core.contrasted import Contrast
 from hbi_core.errors import InputError
+from hbi_core.figures.view import FigureView
 from hbi_core.pipeline import contrast as contrast_of
 from support.contrasts import drawn_video, made_up
 from support.demo import CAFE, ROOT
@@ -23,9 +26,15 @@ SAVED = {
     "contrast.html",
     "contrast.csv",
     "contrast_links.csv",
+    "contrast.graphml",
     "contrast.tex",
     "references.bib",
 }
+
+TWO_VIDEOS = Contrast(
+    made_up("a red cat", drawn_video(3), [(None, None), ([(0, 1), (2,)], [(0, 1, 2)])]),
+    made_up("a cat", drawn_video(2, seed=1), [(None, None), ([(0, 1)], [(0,), (1,)])], seed=1),
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +84,51 @@ def test_tables(contrast, saved):
     ]
     assert sorted(found[0]) == sorted(a.flatten().tolist())
     assert sorted(found[1]) == sorted(b.flatten().tolist())
+
+
+@pytest.mark.parametrize("made", ["contrast", "two_videos"])
+def test_the_graph_is_that_of_the_json(made, request, tmp_path):
+    """Every player with its numbers, every pair that A or B has, every merge."""
+    result = TWO_VIDEOS if made == "two_videos" else request.getfixturevalue(made)
+    result.save(tmp_path, "column", view=FigureView(levels=("entity",)))
+    data = json.loads((tmp_path / "contrast.json").read_text(encoding="utf-8"))
+    graph = nx.read_graphml(tmp_path / "contrast.graphml")
+    edges = {frozenset(ends[:2]): ends[2] for ends in graph.edges(data=True)}
+    known = set()
+    for level in data["levels"]:
+        for side in ("video", "text"):
+            for index, player in enumerate(level[f"{side}_players"]):
+                node = dict(graph.nodes[f"{level['name']}/{side}/{index}"])
+                assert (node.pop("level"), node.pop("modality")) == (level["name"], side)
+                members = [int(member) for member in node.pop("members").split(",")]
+                told = {name: one for name, one in player.items() if one is not None}
+                assert {**node, "members": members, "name": player["name"]} == told
+        for row, video in enumerate(level["video_players"]):
+            for column, text in enumerate(level["text_players"]):
+                ends = {f"{level['name']}/video/{row}", f"{level['name']}/text/{column}"}
+                edge = {}
+                for of in "ab":
+                    if video[of] is not None and text[of] is not None:
+                        edge[f"interaction_{of}"] = level[f"interactions_{of}"][row][column]
+                assert bool(edge) == (frozenset(ends) in edges)
+                if edge:
+                    known.add(frozenset(ends))
+                    difference = edge.get("interaction_a", 0) - edge.get("interaction_b", 0)
+                    edge |= {"relation": "interaction", "interaction_difference": difference}
+                    assert edges[frozenset(ends)] == edge
+    for lower, upper in pairwise(data["levels"]):
+        for side in ("video", "text"):
+            for index, one in enumerate(lower[f"{side}_players"]):
+                for place, other in enumerate(upper[f"{side}_players"]):
+                    if set(one["members"]) <= set(other["members"]):
+                        ends = {
+                            f"{level}/{side}/{number}"
+                            for level, number in ((lower["name"], index), (upper["name"], place))
+                        }
+                        assert edges[frozenset(ends)] == {"relation": "membership"}
+                        known.add(frozenset(ends))
+    assert known == set(edges)
+    assert len(graph) == sum(len(level.players) for level in result.levels)
 
 
 def test_pairs_of_neither_are_left_out(tmp_path):

@@ -85,7 +85,7 @@ def test_an_explanation_is_opened_again(tmp_path, explanation, capsys):
     ("arguments", "message"),
     [
         (["nothing.json"], "nothing.json cannot be read"),
-        ([str(ROOT / "requirements.json"), "a cat"], "has a caption of its own"),
+        ([str(ROOT / "requirements.json"), "a cat"], "only opened again: leave out CAPTION"),
         (["a.json", "--frames", "3", "--encoder", "lite"], "leave out --encoder, --frames"),
         (["nothing.mp4", "a cat"], "There is no video file nothing.mp4"),
         (["https://example.com/a.mp4", "a cat"], "https://example.com/a.mp4 is an address"),

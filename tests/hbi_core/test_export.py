@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import networkx as nx
+import numpy as np
 import pytest
 from PIL import Image
 from pypdf import PdfReader
@@ -17,9 +18,13 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.export import to_csv
 from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.layout import lay_out
+from hbi_core.figures.print_style import EM
 from hbi_core.figures.shown_links import shown_links
 from hbi_core.figures.view import FigureView
+from hbi_core.inputs.video import Video
 from hbi_core.pipeline import explain
+from support.contrasts import made_up
 from support.demo import CAFE, CAFE_CAPTION, SAVED
 from support.printed import assert_for_print
 
@@ -42,11 +47,12 @@ def test_json(explanation, saved):
     assert data == json.loads(explanation.to_json())
 
 
-def test_what_is_opened_again_writes_the_same_numbers(saved, tmp_path):
+def test_what_is_opened_again_writes_the_same_files(saved, tmp_path):
+    """Figures too: they are drawn of the thumbnails, also where the video is there."""
     Explanation.from_file(saved / "explanation.json").save(tmp_path)
-    for name in ("explanation.json", "interactions.csv", "graph.graphml"):
-        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes(), name
     assert {path.name for path in tmp_path.iterdir()} == SAVED
+    for name in SAVED:
+        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes(), name
 
 
 def test_csv(explanation, saved):
@@ -213,7 +219,7 @@ def test_a_view_is_kept_in_the_explanation(viewed, tmp_path):
     opened = Explanation.from_file(viewed / "explanation.json")
     assert opened.view == VIEW
     opened.save(tmp_path, "column", font="serif")
-    for name in SAVED - {"figure.pdf", "figure.svg", "figure.png"}:  # frames are thumbnails now
+    for name in SAVED:
         assert (tmp_path / name).read_bytes() == (viewed / name).read_bytes(), name
 
 
@@ -232,6 +238,19 @@ def test_thumbnails_have_300_pixels_an_inch(explanation, tmp_path, width):
     (axes,) = coalition_print(explanation, width).axes
     extents = [image.get_extent() for image in axes.images]
     assert {round((right - left) / 72 * 300) for left, right, _, _ in extents} == pixels
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (360, 480), (640, 360)])
+@pytest.mark.parametrize("count", [1, 3, 7, 12, 24, 64])
+def test_no_thumbnail_is_printed_larger_than_it_is(shape, count):
+    """Upright videos neither: a thumbnail is cut to at most 1.2 times its width."""
+    frames = np.zeros((count, *shape, 3), np.uint8)
+    video = Video(frames, tuple(map(float, range(count))), float(count), "drawn.mp4")
+    layout = lay_out(made_up("a cat", video), 6.875 * 72, EM["text"], 5.0)
+    height, width = video.pictures.shape[1:3]
+    for cell in layout.levels[0].frames:
+        assert cell.width / 72 * 300 <= width + 1
+        assert cell.height / 72 * 300 <= height + 1
 
 
 @pytest.mark.parametrize(

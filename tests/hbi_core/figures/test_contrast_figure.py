@@ -102,8 +102,8 @@ def test_pictures_of_another_shape_are_fitted():
     other = drawn_video(2, seed=4, name="b.mp4")
     other = type(other)(np.zeros((2, 30, 10, 3), np.uint8), other.times, 2.0, "b.mp4")
     both = joined(Contrast(made_up("a cat", VIDEO), made_up("a cat", other, seed=1)))
-    assert both.video.frames.shape == (6, 6, 8, 3)
-    assert not both.video.frames[4:].any()
+    assert both.video.pictures.shape == (6, 6, 8, 3)
+    assert not both.video.pictures[4:].any()
 
 
 @pytest.mark.parametrize("width", ["text", "column"])
