@@ -231,7 +231,7 @@ class Answered(JsonDocument):
         Args:
             directory: made if it is not there.
             width: of the figures, "text" (6.875 in) or "column" (3.25 in).
-            view: what the figures show, and answer.json tells; None takes those of the explanations.
+            view: what the figures show, and answer.json tells; None takes that of each explanation.
             font: of the figures, "sans" or "serif".
 
         Returns:

@@ -118,6 +118,13 @@ class Json:
         """A list of so many finite numbers."""
         return [one.number() for one in self.each(count, count)]
 
+    def matrix(self, rows: int, columns: int, least: float = -_LARGEST) -> list[list[float]]:
+        """So many lists of so many finite numbers of at least `least`."""
+        return [
+            [one.number(least) for one in row.each(columns, columns)]
+            for row in self.each(rows, rows)
+        ]
+
     def increasing(self) -> tuple[float, ...]:
         """At least one number of at least 0, none smaller than the one before."""
         values = tuple(one.number(0) for one in self.each(1))

@@ -299,16 +299,9 @@ class Level:
                 f"has {len(videos) * len(texts):,} pairs of tokens, more than {_MOST_PAIRS:,}"
             )
 
-        def matrix(name: str) -> Tensor:
-            rows = json[name].each(len(videos), len(videos))
-            return _tensor([row.numbers(len(texts)) for row in rows])
-
-        similarity, deviation = matrix("similarity"), None
-        if estimated := json.get("standard_error"):
-            rows = estimated.each(len(videos), len(videos))
-            deviation = _tensor(
-                [[x.number(0) for x in row.each(len(texts), len(texts))] for row in rows]
-            )
+        size = len(videos), len(texts)
+        similarity = _tensor(json["similarity"].matrix(*size))
+        error = json.get("standard_error")
         video_logits = _tensor(json["video_logits"].numbers(len(videos)))
         text_logits = _tensor(json["text_logits"].numbers(len(texts)))
         game = None
@@ -327,8 +320,8 @@ class Level:
             video_logits=video_logits,
             text_logits=text_logits,
             interactions=Interactions(
-                values=matrix("interactions"),
-                standard_error=deviation,
+                values=_tensor(json["interactions"].matrix(*size)),
+                standard_error=None if error is None else _tensor(error.matrix(*size, least=0)),
                 method=json["method"].label(),
                 coalitions_evaluated=0,
                 seconds=0.0,
