@@ -20,6 +20,7 @@ from hbi_core.training.loop import train
 from hbi_core.written import check_file
 
 COLUMNS = ("R@1", "R@5", "R@10", "MnR")
+GAIN = "R@1 over the first row"  # seed by seed, since what a seed does is the same in both
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _run(ablation: Ablation, overrides: dict[str, object], seed: int) -> TrainCo
 
 
 def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> str:
-    """Mean ± standard deviation of each column, one table for each of the paper's.
+    """Mean ± standard deviation of each column and of the gain, a table for each of the paper's.
 
     Args:
         facts: what the first run was, as in its run.json.
@@ -126,7 +127,8 @@ def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> s
         "# What the parts are worth",
         "",
         "`python -m hbi_core.evaluate ablation`: text to video on the validation split, mean ± "
-        f"standard deviation over {len(ablation.seeds)} seeds. Each run: {told}.",
+        f"standard deviation over {len(ablation.seeds)} seeds; what is gained, of runs of the same "
+        f"seed. Each run: {told}.",
     ]
     measured = {(row.table, row.name) for row in rows}
     lacking = [
@@ -139,14 +141,18 @@ def as_markdown(ablation: Ablation, facts: dict[str, str], rows: list[Row]) -> s
     for table in ablation.tables:
         known = [row for row in rows if row.table == table]
         if known:
-            lines += ["", f"## {table}", "", f"| | {' | '.join(COLUMNS)} |"]
-            lines.append("|---|" + "---|" * len(COLUMNS))
+            lines += ["", f"## {table}", "", f"| | {' | '.join((*COLUMNS, GAIN))} |"]
+            lines.append("|---|" + "---|" * (len(COLUMNS) + 1))
         for row in known:
             cells = [_spread(row.results[column]) for column in COLUMNS]
-            lines.append(f"| {row.name} | {' | '.join(cells)} |")
+            pairs = zip(row.results["R@1"], known[0].results["R@1"], strict=True)
+            gain = _spread([own - first for own, first in pairs], "+")
+            lines.append(
+                f"| {row.name} | {' | '.join((*cells, '' if row is known[0] else gain))} |"
+            )
     return "\n".join(lines) + "\n"
 
 
-def _spread(values: list[float]) -> str:
+def _spread(values: list[float], sign: str = "") -> str:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.1f} ± {deviation:.1f}"
+    return f"{statistics.mean(values):{sign}.1f} ± {deviation:.1f}"

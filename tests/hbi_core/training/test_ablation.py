@@ -56,6 +56,9 @@ def test_each_row_is_trained_once(ablation, monkeypatch):
     text = ablation.document.read_text()
     mean, deviation = (f(first.results["MnR"]) for f in (statistics.mean, statistics.stdev))
     assert text.count(f" {mean:.1f} ± {deviation:.1f} |") >= 2
+    gains = [b - a for a, b in zip(first.results["R@1"], second.results["R@1"], strict=True)]
+    mean, deviation = statistics.mean(gains), statistics.stdev(gains)
+    assert text.count(f"| {mean:+.1f} ± {deviation:.1f} |\n") == 1
     assert "over 2 seeds" in text
     assert "train: 32 clips, 32 captions" in text
 
