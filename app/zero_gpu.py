@@ -86,8 +86,10 @@ def _with_errors_returned(task: Callable) -> Callable:
 
 def refusal(error: gr.Error) -> str:
     """What ZeroGPU answers where it lends no GPU, and what a visitor can do."""
-    told = str(error.message).strip().rstrip(".")
-    if "quota" in f"{error.title} {told}".lower():
+    title, told = str(error.title).lower(), str(error.message).strip().rstrip(".")
+    if "worker" in title:  # of what failed there, the name only
+        return f"The task on the GPU that was lent failed: {told}. Try again in a minute."
+    if "quota" in f"{title} {told}".lower():
         return (
             f"{told}. Sign in at huggingface.co, which gives more of it, and reload this page; the "
             "examples and videos that were looked at before need no GPU."
