@@ -37,10 +37,10 @@ class ContrastPlayer:
 
     Attributes:
         side: "video" or "text".
-        members: the frames or words that it stands for, increasing, as indices into
-            `Contrast.frames` or `Contrast.words`.
-        label: its words, or the numbers of its frames in A, of its frames in B where it is in B
-            alone, as a reader counts: "frames 1–3".
+        members: the frames or words that it stands for, as indices into `Contrast.frames` or
+            `Contrast.words`, in the order in which A has them, or B where it is in B alone.
+        label: its words, or the numbers of its frames, as a reader counts: "frames 1–3"; those of
+            A, of B where it is in B alone.
         name: what sentences call it: label, whose it is if it is not of both, and, where another
             player of the level has this label too, the word that follows.
         a, b: its index among the players of its side in A and in B; None where it is none.
@@ -197,7 +197,7 @@ def level_contrasts(
         ['entity', 'action', 'event']
     """
     others = {level.name: level for level in b.levels}
-    rows = _Row("video", frames), _Row("text", words, _texts(a, b, words))
+    rows = _Row("video", frames), _Row("text", words, (a.words, b.words))
     found = []
     for level in a.levels:
         if level.name not in others:
@@ -220,44 +220,30 @@ def level_contrasts(
 
 @dataclass(frozen=True)
 class _Row:
-    """The frames or words of A and B in one row, and what words are called."""
+    """The frames or words of A and B in one row, and the words as A and B have them."""
 
     side: str
     members: Sequence[Shared]
-    texts: Sequence[str] = ()
+    texts: Sequence[Sequence[str]] = ()
 
-    def label(self, members: Sequence[int]) -> str:
+    def numbers(self, members: Sequence[int], which: int) -> list[int]:
+        """The indices of members in A (0) or in B (1), which has all of them."""
+        found = ((self.members[member].a, self.members[member].b)[which] for member in members)
+        return [number for number in found if number is not None]
+
+    def label(self, members: Sequence[int], which: int) -> str:
+        numbers = self.numbers(members, which)
         if self.texts:
-            return " ".join(self.texts[member] for member in members)
-        found = [self.members[member] for member in members]
-        numbers = [one.b if one.a is None else one.a for one in found]
-        told = spans([number for number in numbers if number is not None]).replace("-", "–")
-        return f"frame{'s' * (len(members) > 1)} {told}"
+            return " ".join(self.texts[which][number] for number in numbers)
+        return f"frame{'s' * (len(numbers) > 1)} {spans(numbers).replace('-', '–')}"
 
-    def name(self, members: Sequence[int], label: str, owner: str, alone: bool) -> str:
+    def name(self, members: Sequence[int], which: int, label: str, owner: str, alone: bool) -> str:
         if self.texts:
             label = f"“{shorten(label, _LONGEST_NAME, placeholder=' …')}”"
-            last = self.members[members[-1]]
-            follower = next(
-                (
-                    self.texts[place]
-                    for place in range(members[-1] + 1, len(self.members))
-                    if _of_one(self.members[place], last)
-                ),
-                "",
-            )
-            if not alone and follower:
-                label += f" before “{follower}”"
+            _, *followers = self.texts[which][self.numbers(members, which)[-1] :]
+            if followers and not alone:
+                label += f" before “{followers[0]}”"
         return f"{owner}’s {label}" if owner else label
-
-
-def _of_one(one: Shared, other: Shared) -> bool:
-    """Whether A has both or B has both."""
-    return None not in (one.a, other.a) or None not in (one.b, other.b)
-
-
-def _texts(a: Explanation, b: Explanation, words: Sequence[Shared]) -> list[str]:
-    return [a.words[one.a] if one.a is not None else b.words[one.b or 0] for one in words]
 
 
 @dataclass(frozen=True)
@@ -309,8 +295,12 @@ def _players(row: _Row, both: Sequence[_Side]) -> tuple[ContrastPlayer, ...]:
         )
         return a, b
 
-    everyone = sorted({*numbers[0], *numbers[1]})
-    labels = {members: row.label(members) for members in everyone}
+    which = {members: int(members not in numbers[0]) for members in {*numbers[0], *numbers[1]}}
+    ordered = {
+        members: sorted(members, key=lambda member: row.numbers([member], which[members]))
+        for members in sorted(which)
+    }
+    labels = {members: row.label(ordered[members], which[members]) for members in ordered}
     often = Counter(labels.values())
     players = []
     for members, label in labels.items():
@@ -319,9 +309,9 @@ def _players(row: _Row, both: Sequence[_Side]) -> tuple[ContrastPlayer, ...]:
         players.append(
             ContrastPlayer(
                 side=row.side,
-                members=members,
+                members=tuple(ordered[members]),
                 label=label,
-                name=row.name(members, label, owner, often[label] == 1),
+                name=row.name(ordered[members], which[members], label, owner, often[label] == 1),
                 a=a,
                 b=b,
                 shares=pair([one.shares for one in both], members),

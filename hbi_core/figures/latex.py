@@ -28,6 +28,7 @@ _ESCAPED = {
 }
 _CITED = r"~\cite{jin2023hbi,jin2024hbi}"
 _MOST = 300  # characters of a caption or a name
+_TALLEST = 0.75  # share of a page that a figure may take, which leaves room for its caption
 
 
 class Clip(Frames, Protocol):
@@ -104,11 +105,13 @@ def _environment(file: str, title: str, text: str, view: FigureView, width: str)
     caption = textwrap.fill(text, 96, break_long_words=False)
     return f"""\
 % \\usepackage{{graphicx}}; the entries of the citations are in references.bib. Letters beyond ASCII
-% may want \\usepackage[T1]{{fontenc}}, those of other scripts LuaLaTeX or XeLaTeX.
+% may want \\usepackage[T1]{{fontenc}} and, lest fonts be of Type 3, \\usepackage{{lmodern}}; those
+% of other scripts LuaLaTeX or XeLaTeX. A figure that is too tall for the page is made smaller, and
+% its letters with it: with fewer levels they are larger.
 % View: {view.to_query() or "the default"}
 \\begin{{{environment}}}[t]
   \\centering
-  \\includegraphics[width={WIDTHS[width]}in]{{{file}}}
+  \\includegraphics[width={WIDTHS[width]}in,height={_TALLEST}\\textheight,keepaspectratio]{{{file}}}
   \\caption{{%
 {textwrap.indent(caption, "    ")}%
   }}
@@ -141,23 +144,31 @@ def _caption(explanation: Told, view: FigureView) -> str:
 def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> str:
     levels = _levels([level.name for level in shown_levels(contrast.levels, view)])
     both = "A, B and their difference" if width == "text" else "The difference of A and B"
-    a, b = _of_one(contrast.a), _of_one(contrast.b)
     shown = _filters(in_words(view, contrast.a.worth))
     return (
-        f"{both} at the {levels} of hierarchical Banzhaf interaction{_CITED}. A is {a}; B is {b}. "
-        "In the difference, bars are Shapley values in A less those in B, which add up to the "
-        "difference of the scores, up where a player speaks for A; lines are the "
-        f"{MOST} widest differences of Banzhaf interactions of a level at most, solid where they "
-        f"are stronger in A, dotted where in B.{shown}"
+        f"{both} at the {levels} of hierarchical Banzhaf interaction{_CITED}. "
+        f"{_what_they_are(contrast)} In the difference, bars are Shapley values in A less those "
+        "in B, which add up to the difference of the scores, up where a player speaks for A; lines "
+        f"are the {MOST} widest differences of Banzhaf interactions of a level at most, solid "
+        f"where they are stronger in A, dotted where in B.{shown}"
     )
 
 
-def _of_one(explanation: Told) -> str:
+def _what_they_are(contrast: ToldContrast) -> str:
+    """A and B, in what they differ, and what both have: a sentence."""
+    parts = list(zip(_parts(contrast.a), _parts(contrast.b), strict=True))
+    differing = [pair for pair in parts if pair[0] != pair[1]] or parts
+    a, b = (_listed(list(part)) for part in zip(*differing, strict=True))
+    both = _listed([pair[0] for pair in parts if pair not in differing])
+    return f"A is {a}; B is {b}{f'; both are with {both}' if both else ''}."
+
+
+def _parts(explanation: Told) -> tuple[str, str, str]:
     """Video, text and model of A or B."""
     return (
-        f"the video {_short(explanation.video.name)} ({_frames(explanation)}) and the "
-        f"{explanation.worth.text} ``{_short(explanation.caption)}'' (encoder "
-        f"{_model(explanation)})"
+        f"the video {_short(explanation.video.name)} ({_frames(explanation)})",
+        f"the {explanation.worth.text} ``{_short(explanation.caption)}''",
+        f"the encoder {_model(explanation)}",
     )
 
 

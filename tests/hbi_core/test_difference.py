@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -132,3 +134,30 @@ def test_equal_words_are_told_apart_by_what_follows():
         "A’s “dog”",
         "B’s “bird”",
     ]
+
+
+def test_players_are_called_by_the_words_of_their_own_caption():
+    """“blue” stands elsewhere in A, so that it comes last of B’s words in the row of both."""
+    contrast = Contrast(
+        made_up("a suit and THE blue sky", VIDEO, [(None, [(0, 1), (2,), (3, 4, 5)])]),
+        made_up("In the blue suit", VIDEO, [(None, [(0,), (1, 2, 3)])], seed=1),
+    )
+    players = contrast.levels[0].text_players
+    labels = {player.label for player in players}
+    assert labels == {"a suit", "and", "THE blue sky", "In", "the blue suit"}
+    words = contrast.a.words, contrast.b.words
+    for player in players:
+        which = player.a is None
+        shared = [contrast.words[member] for member in player.members]
+        own = [one.b if which else one.a for one in shared]
+        assert " ".join(words[which][number] for number in own) == player.label
+
+
+def test_frames_are_counted_as_in_their_own_video():
+    a, b = drawn_video(3), drawn_video(3)
+    b = replace(b, frames=b.frames[1:], times=b.times[1:])
+    contrast = Contrast(
+        made_up("a cat", a, [([(0,), (1,), (2,)], None)]), made_up("a cat", b, [([(0, 1)], None)])
+    )
+    names = [player.name for player in contrast.levels[0].video_players]
+    assert names == ["A’s frame 1", "A’s frame 2", "B’s frames 1–2", "A’s frame 3"]

@@ -69,10 +69,9 @@ def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
         r"\begin{figure*}",
         "{contrast.pdf}",
         "A, B and their difference at the entity, action and event levels",
-        "A is the video cafe.mp4",
-        "``a tabby cat''",
-        "B is the video cafe.mp4",
-        "``a cup of espresso''",
+        "A is the caption ``a tabby cat''; B is the caption ``a cup of espresso''; both are with "
+        "the video cafe.mp4 (",
+        f"and the encoder {contrast.a.encoder}, heads ",
         r"\label{fig:hbi-cafe-contrast}",
     ):
         assert said in snippet
@@ -80,6 +79,15 @@ def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
     snippet = " ".join(latex_contrast(contrast, FigureView(("action",), top=4), "column").split())
     assert "The difference of A and B at the action level" in snippet
     assert "Shown: the 4 strongest of a level." in snippet
+
+
+def test_a_contrast_of_two_videos_is_told_by_them(contrast):
+    video = replace(contrast.b.video, name="other.mp4", times=(9.5,) * len(contrast.b.video.times))
+    other = Contrast(contrast.a, replace(contrast.a, video=video))
+    snippet = " ".join(latex_contrast(other, FigureView(), "text").split())
+    assert "A is the video cafe.mp4 (" in snippet
+    assert "; B is the video other.mp4 (" in snippet
+    assert f"both are with the caption ``{contrast.a.caption}'' and the encoder" in snippet
 
 
 def test_the_references_are_those_of_the_citation_file():
@@ -137,9 +145,11 @@ def test_a_paper_with_the_figure_compiles(in_a_paper):
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="LaTeX is not installed")
 def test_a_paper_with_a_contrast_compiles(contrast, tmp_path):
+    """On its pages, too: three levels are taller than one."""
     Contrast(replace(contrast.a, caption=CAPTION), contrast.b).save(tmp_path)
     paper = DOCUMENT.replace(r"\input{figure}", r"\input{contrast}")
     (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"]
     log = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert log.returncode == 0, log.stdout.decode(errors="replace")[-2000:]
+    assert b"too large for page" not in log.stdout
