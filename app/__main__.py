@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib.util
 import os
 import signal
@@ -59,6 +61,22 @@ class Settings:
 def main() -> None:
     """Serve the page until it is stopped. The settings are those of the command line."""
     settings = tyro.cli(Settings)
+    stopped = threading.Event()
+    atexit.register(_leave, stopped)  # first, so that it is called last
+    with contextlib.suppress(KeyboardInterrupt):  # while it starts; later gradio closes the server
+        _serve(settings)
+    stopped.set()
+
+
+def _leave(stopped: threading.Event) -> None:
+    """End before Python ends the threads: one that is within torch would abort the process."""
+    if stopped.is_set():  # otherwise there is an error to be told
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _serve(settings: Settings) -> None:
     if settings.mcp and importlib.util.find_spec("mcp") is None:
         sys.exit('--mcp takes one package more: pip install "gradio[mcp]"')
     if not settings.download:

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from app.__main__ import stop_on_signals
 from app.examples import EXAMPLES
 from app.uploads import CLIPS
-from support.demo import CAFE
+from support.demo import CAFE, ROOT
 
 MARKED = {"meta": {"_type": "gradio.FileData"}}
 HTTP = httpx.Client(timeout=600)
@@ -231,3 +233,16 @@ def test_signals_that_stop_the_server():
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def test_a_server_that_is_stopped_ends_quietly():
+    """While it starts, and while a thread is within torch, which Python would abort for."""
+    ended = subprocess.run(
+        [sys.executable, "app.py", "--model", "support.interrupted_model:interrupted"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
