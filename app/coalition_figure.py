@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import gradio as gr
 
-from app.session import Values, answered
+from app.session import KEPT_SECONDS, Session, Values, answered
 from hbi_core.contrasted import Contrast
 from hbi_core.explanation import Explanation
-from hbi_core.figures.coalition_html import view_head, view_json
-from hbi_core.figures.contrast_html import contrast_json
+from hbi_core.figures.coalition_html import script_json, view_data, view_head
+from hbi_core.figures.contrast_html import contrast_data
 from hbi_core.figures.view import FigureView
 
+_DRAWN = itertools.count()  # figures of this server
 _TEMPLATE = '<div class="hbi-figure" data-asks></div>'
-# Filters go to Python, which exports what is seen; an edited caption goes there to be explained; a
-# chosen frame moves the player to its time.
+# What is shown goes to Python, which exports and links what is seen; an edited caption goes there
+# to be explained; a chosen frame moves the player to its time.
 _START = """
 const root = element.querySelector(".hbi-figure");
 const draw = () => {{
   if (!props.value) return;
   const data = JSON.parse(props.value);
   const kept = (root.hbiView ?? root.hbiContrast)?.view;
-  const view = data.explanation?.view ?? (kept ? {{ ...kept, left_out: [] }} : data.view);
+  const view = data.explanation?.view ?? (kept ? {{ ...kept, ...hbiPage.NOBODY }} : data.view);
   {draw}(root, {{ ...data, view }});
-  hbiPage.redrawn();
+  hbiPage.redrawn("{elem_id}");
 }};
-root.addEventListener("hbi-view", ({{ detail }}) => trigger("filter", {{ view: detail }}));
+root.addEventListener("hbi-view", () => trigger("filter"));
 root.addEventListener("hbi-caption", ({{ detail }}) => trigger("submit", detail));
 root.addEventListener("hbi-seek", ({{ detail }}) => {{
   const player = document.querySelector("#video video");
@@ -42,7 +44,7 @@ def coalition_figure(
 ) -> gr.HTML:
     """A component whose value is that of `drawn`.
 
-    Its event `filter` brings the view that was chosen, `submit` a caption that was edited.
+    Its event `filter` says that another view is shown, `submit` brings a caption that was edited.
 
     Args:
         elem_id: of the component in the page.
@@ -56,7 +58,7 @@ def coalition_figure(
 def contrast_figure(elem_id: str) -> gr.HTML:
     """A component whose value is that of `drawn_contrast`, on a page with a `coalition_figure`.
 
-    Its event `filter` brings the view that was chosen.
+    Its event `filter` says that another view is shown.
     """
     return _figure(elem_id, "hbi.contrastView")
 
@@ -65,7 +67,7 @@ def _figure(elem_id: str, draw: str, value: str | None = None, head: str | None 
     return gr.HTML(
         value,
         html_template=_TEMPLATE,
-        js_on_load=_START.format(draw=draw),
+        js_on_load=_START.format(draw=draw, elem_id=elem_id),
         head=head,
         apply_default_css=False,
         padding=False,
@@ -75,12 +77,17 @@ def _figure(elem_id: str, draw: str, value: str | None = None, head: str | None 
 
 def drawn(explanation: Explanation) -> str:
     """The value that shows an explanation; filters stay, unless a file brings others."""
-    return view_json(explanation)
+    return _anew(view_data(explanation))
 
 
 def drawn_contrast(contrast: Contrast) -> str:
     """The value that shows a contrast; filters stay."""
-    return contrast_json(contrast)
+    return _anew(contrast_data(contrast))
+
+
+def _anew(data: dict[str, Any]) -> str:
+    """What is drawn even where the same was drawn before: a browser waits for it."""
+    return script_json(data | {"number": next(_DRAWN)})
 
 
 def caption_of(event: gr.EventData) -> Any:
@@ -90,31 +97,38 @@ def caption_of(event: gr.EventData) -> Any:
 
 
 class KeptView:
-    """The filters of a figure, kept, so that what is seen is what is exported.
+    """What a figure shows, kept, so that what is seen is what is exported and linked.
 
     Args:
+        session: has it for the address.
         figure: a `coalition_figure` or a `contrast_figure`.
-        view: where they are kept, a FigureView.
+        prefix: what stands before the names of its settings in the address.
 
     Attributes:
-        message: tells what is wrong with filters of a request.
+        figure: it.
+        view: a FigureView.
+        kept: the event that keeps it.
+        message: tells what is wrong with a view of a request.
     """
 
-    def __init__(self, figure: gr.HTML, view: gr.State, message: gr.Markdown) -> None:
-        self.view, self.message = view, message
-        figure.filter(
+    def __init__(
+        self, session: Session, figure: gr.HTML, message: gr.Markdown, prefix: str = ""
+    ) -> None:
+        self.figure, self.message = figure, message
+        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
+        session.figures[prefix] = self
+        self.kept = figure.filter(
             self.keep,
-            None,
-            [view, message],
+            gr.JSON(visible=False),
+            [self.view, message],
+            js=f"() => hbiPage.shown('{figure.elem_id}')",  # not of an event, which may be old
+            queue=False,
             api_visibility="private",
-            concurrency_limit=None,  # queued all the same: else gradio tells no change of a state
             show_progress="hidden",
-            trigger_mode="always_last",  # filters follow each other faster than they are kept
+            trigger_mode="always_last",  # views follow each other faster than they are kept
         )
 
     @answered
-    def keep(self, event: gr.EventData) -> Values:
-        """What an event `filter` brings; of a request, so anything."""
-        data = event._data
-        view: Any = data.get("view") if isinstance(data, dict) else data
+    def keep(self, view: Any) -> Values:
+        """What is shown now, after an event `filter`; of a request, so anything."""
         return {self.view: FigureView.from_dict(view)}

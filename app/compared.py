@@ -14,6 +14,7 @@ from hbi_core.errors import InputError
 from hbi_core.exact_vs_estimated import MOST_SEEDS, LevelComparison, compare_level
 from hbi_core.explanation import Explanation
 
+LARGEST_SEED = 2**62
 LONGEST_ENUMERATION = 120  # seconds that one visitor may take of all the others
 
 
@@ -33,7 +34,7 @@ def compared(
     """
     if first_seed is None:
         raise InputError("Give the first seed, a whole number.")
-    first = whole_number(first_seed, "The first seed {} was asked for", 0, 2**62)
+    first = whole_number(first_seed, "The first seed {} was asked for", 0, LARGEST_SEED)
     runs = whole_number(seeds, "{} seeds were asked for", 1, MOST_SEEDS)
     limit = real_number(
         limit_seconds,

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.address import Clip, OneOf, Text, Whole
 from app.endpoints import Endpoints
 from app.examples import EXAMPLES
 from app.linking import Linking
-from app.session import ENCODERS, KEPT_SECONDS, MOST_FRAMES, MOST_VIDEOS, Session, Tab
+from app.session import (
+    ENCODERS,
+    KEPT_SECONDS,
+    MOST_FRAMES,
+    MOST_VIDEOS,
+    Choice,
+    Session,
+    Tab,
+)
 from app.stopping import stop_button
 from app.tabs.ask import Ask
 from app.tabs.batch import Batch
@@ -19,7 +28,6 @@ from app.tabs.search import Search
 from app.uploads import GuardedBlocks
 from app.zero_gpu import choose_model
 from explainers import WEIGHTINGS
-from hbi_core.figures.view import FigureView
 from hbi_core.recent import RecentVideos
 
 TABS: tuple[type[Tab], ...] = (Graphs, ContrastTab, Ask, Describe, Search, Batch, ExactVsEstimated)
@@ -30,8 +38,6 @@ interaction** of its two ends: how much they gain by being together, computed ex
 its share of the highest of its level. From top to bottom: words and frames, phrases and clips,
 sentences and segments.
 """
-# A plot drawn in a tab that was hidden had no width to fill.
-_FIT = "() => setTimeout(() => window.dispatchEvent(new Event('resize')), 50)"
 
 
 def build_page(answerer: str | None = None, captioner: str | None = None) -> gr.Blocks:
@@ -54,7 +60,7 @@ def build_page(answerer: str | None = None, captioner: str | None = None) -> gr.
             for tab in TABS:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
                     tab(session)
-        tabs.select(None, js=_FIT)
+        tabs.select(None, js="hbiPage.turned")
         linking.listen(page, {tab.elem_id: tab.title for tab in TABS})
     return page
 
@@ -121,11 +127,17 @@ def ask(answerer: str | None = None, captioner: str | None = None) -> Session:
             time_to_live=KEPT_SECONDS,
             delete_callback=lambda _: recent.forget(KEPT_SECONDS),
         ),
-        view=gr.State(FigureView(), time_to_live=KEPT_SECONDS),
         opened=gr.State(time_to_live=KEPT_SECONDS),
         recent=recent,
         answerer=answerer,
         captioner=captioner,
+        choices={
+            "video": Choice(video, Clip(needed=True), always=True),
+            "caption": Choice(caption, Text(), always=True),
+            "encoder": Choice(encoder, OneOf(ENCODERS.values()), always=True),
+            "frames": Choice(frames, Whole(1, MOST_FRAMES), always=True),
+            "weighting": Choice(weighting, OneOf(WEIGHTINGS), always=True),
+        },
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from app.stopping import StoppableProgress, this_visitor
 from app.uploads import chosen_video
@@ -51,6 +52,47 @@ def offer(name: str, encoder: str) -> None:
     ENCODERS.update({name: encoder} | others)
 
 
+class Kind(Protocol):
+    """How values of one kind stand in the address."""
+
+    def read(self, name: str, text: str) -> Any:
+        """The value that a text means, which anybody may have written.
+
+        Raises:
+            InputError: there is no such value; the name is told.
+        """
+
+    def write(self, name: str, value: Any) -> str | None:
+        """The text of a value, as a request has it; None where there is nothing to say.
+
+        Raises:
+            InputError: there is no such value; the name is told.
+        """
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a visitor chooses, and the address says.
+
+    Attributes:
+        component: where it is chosen.
+        kind: of its values.
+        always: whether its first value is said, too, so that links outlive a change of it.
+    """
+
+    component: Component
+    kind: Kind
+    always: bool = False
+
+
+class ViewedFigure(Protocol):
+    """A figure, a FigureView of what it shows, and the event that keeps it."""
+
+    figure: gr.HTML
+    view: gr.State
+    kept: Dependency
+
+
 @dataclass(frozen=True, eq=False)
 class Session:
     """The components above the tabs, and what is kept of visitors.
@@ -63,13 +105,14 @@ class Session:
         link: copies the address that shows the same.
         message: tells what is wrong with what was asked.
         explanation: of what was asked last, or was chosen; None when it was deleted.
-        view: the filters of its figure, a FigureView.
         opened: what another tab wants to be shown, an Opened.
         recent: the last videos of all visitors, to be passed to the pipeline. A second caption on
             one of them neither decodes nor encodes it again.
         answerer: the checkpoint that answers questions; None takes the one that we ship.
         captioner: the checkpoint that describes videos, likewise.
-        texts: what is asked in tabs, by its name in the address; tabs add theirs.
+        choices: what is chosen, by its name in the address; tabs add theirs.
+        figures: what figures show, by what stands before the names of it in the address; likewise.
+        answers: what tabs made, by their elem_id; None before; likewise.
     """
 
     video: gr.Video
@@ -83,12 +126,13 @@ class Session:
     link: gr.Button
     message: gr.Markdown
     explanation: gr.State
-    view: gr.State
     opened: gr.State
     recent: RecentVideos
     answerer: str | None = None
     captioner: str | None = None
-    texts: dict[str, gr.Textbox] = field(default_factory=dict)
+    choices: dict[str, Choice] = field(default_factory=dict)
+    figures: dict[str, ViewedFigure] = field(default_factory=dict)
+    answers: dict[str, gr.State] = field(default_factory=dict)
 
     @property
     def asked(self) -> list[Component]:

@@ -5,6 +5,9 @@ globalThis.hbiPage = (() => {
   const NOTE = "codec-note";
   const PLAYERS = "#video, #other-video";
   const SHOWN_FRAMES = 6;
+  const FIRST = "figure"; // that of Explain, which shows an example at first
+  const OWN = "own"; // a visitor's video, which is in no address
+  const NOBODY = { left_out: [], chosen: [] };
   const asked = new URLSearchParams(location.search); // before anything is written there
 
   const openTab = () =>
@@ -17,6 +20,7 @@ globalThis.hbiPage = (() => {
     url.search = query;
     const tab = openTab();
     if (tab && tab !== "graphs") url.searchParams.set("tab", tab);
+    else url.searchParams.delete("tab");
     if (theme) url.searchParams.set("__theme", theme);
     history.replaceState(null, "", url);
     return url.href;
@@ -29,13 +33,22 @@ globalThis.hbiPage = (() => {
     return link;
   }
 
-  const figure = () => document.querySelector("#figure .hbi-figure")?.hbiView;
+  /** What a figure shows, a view; by the id of its component. */
+  const viewOf = (id) => {
+    const root = document.querySelector(`#${id} .hbi-figure`);
+    return root?.hbiView ?? root?.hbiContrast;
+  };
 
-  /** The view of the figure, once it shows something, and something else than these data. */
-  function whenDrawn(act, data = undefined, attempts = 1200) {
-    const view = figure();
-    if (view?.data && view.data !== data) act(view);
-    else if (attempts) setTimeout(() => whenDrawn(act, data, attempts - 1), 100);
+  /** The settings of what a figure shows, a FigureView. */
+  const shown = (id) => viewOf(id).view;
+
+  const waiting = {}; // what is done when a figure next shows something, by its id
+
+  const whenRedrawn = (id, act) => (waiting[id] ??= []).push(act);
+
+  function whenDrawn(id, act) {
+    if (viewOf(id)?.data) act(viewOf(id));
+    else whenRedrawn(id, act);
   }
 
   /** Open a tab; where there is no room for it, gradio has it in a menu, by its title only. */
@@ -45,19 +58,31 @@ globalThis.hbiPage = (() => {
     (button ?? menu.find((one) => one.textContent.trim() === title))?.click();
   }
 
+  /** Another tab is open: what was drawn while it was hidden fills its width, and the address says so. */
+  function turned() {
+    setTimeout(() => {
+      window.dispatchEvent(new Event("resize"));
+      address(location.search);
+    }, 50);
+  }
+
   /**
-   * What the address asks once its values are there: filters (JSON), a tab, the explanation.
-   * `titles` has those of the tabs by the names that stand in the address.
+   * What the address asks once its values are there: what figures show (JSON, by their ids), a tab, the
+   * explanation, and the answer of that tab. `titles` has those of the tabs by their names in the address.
    */
-  function opened(filters, titles) {
+  function opened(views, titles) {
     const tab = asked.get("tab");
     if (Object.hasOwn(titles, tab)) open(tab, titles[tab]);
-    const shown = filters ? JSON.parse(filters) : null;
     const explains = asked.has("explain");
-    if (shown) whenDrawn((view) => view.setView(explains ? { ...shown, left_out: [] } : shown));
-    // Who is left out is known by number, of the explanation that is asked for.
-    if (shown?.left_out.length && explains) whenDrawn((view) => view.setView(shown), figure()?.data);
-    if (explains) document.querySelector("#explain").click();
+    const meanwhile = explains || asked.get("video") === OWN; // the example that is shown has other players
+    for (const [id, view] of Object.entries(JSON.parse(views || "{}"))) {
+      if (id === FIRST) whenDrawn(id, (figure) => figure.setView(meanwhile ? { ...view, ...NOBODY } : view));
+      if (id !== FIRST || meanwhile) whenRedrawn(id, (figure) => figure.setView(view));
+    }
+    if (!explains) return;
+    const answers = asked.get("answered")?.split(",").includes(tab);
+    if (answers) whenRedrawn(FIRST, () => document.querySelector(`#${tab} button.primary`).click());
+    document.querySelector("#explain").click();
   }
 
   /** Pictures of the video in a player, from a figure that shows it. */
@@ -111,12 +136,13 @@ globalThis.hbiPage = (() => {
     watch("emptied", (video) => noteOf(video)?.remove());
   }
 
-  /** A figure shows another video: its frames may be those that have to stand in. */
-  function redrawn() {
+  /** A figure shows something else: what waits for it is done, and its frames may have to stand in. */
+  function redrawn(id) {
     for (const video of document.querySelectorAll("video"))
       if (isOurs(video) && noteOf(video)) cannotPlay(video);
+    waiting[id]?.shift()?.(viewOf(id));
   }
 
   watchPlayers();
-  return { address, copied, opened, redrawn };
+  return { NOBODY, address, copied, opened, redrawn, shown, turned };
 })();

@@ -6,11 +6,13 @@ from typing import Any
 
 import gradio as gr
 
+from app.address import OneOf, Text
 from app.asked import asked
 from app.coalition_figure import KeptView, coalition_figure, drawn
 from app.export import export_row
 from app.session import (
     KEPT_SECONDS,
+    Choice,
     Session,
     Values,
     answered,
@@ -22,7 +24,6 @@ from app.session import (
 from app.stopping import stop_button
 from hbi_core.answered import Answered, LeftOut
 from hbi_core.errors import InputError
-from hbi_core.figures.view import FigureView
 from hbi_core.task_model import ANSWERS
 
 _INTRODUCTION = """A small model answers a question about the video above with one of the answers
@@ -51,7 +52,6 @@ class Ask:
             max_lines=4,
             elem_id="question",
         )
-        session.texts["question"] = question
         with gr.Row():
             button = gr.Button("Ask", variant="primary", elem_id="ask-start", scale=4)
             stop_button("ask-stop")
@@ -75,11 +75,18 @@ class Ask:
         self.why = gr.Radio(
             _choices(), value="first", label="What the graph explains", elem_id="ask-why"
         )
+        session.choices.update(
+            {
+                "question": Choice(question, Text()),
+                "why": Choice(self.why, OneOf(("first", "change"))),
+            }
+        )
         self.figure = coalition_figure("answer-figure", head=False)
         self.notes = gr.Markdown(elem_id="ask-notes")
         self.answered = gr.State(time_to_live=KEPT_SECONDS)
-        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
-        export_row(self.answered, "ask-export", self.view)
+        session.answers[self.elem_id] = self.answered
+        view = KeptView(session, self.figure, self.message, "ask.").view
+        export_row(self.answered, "ask-export", view)
         asked_anew([button.click, question.submit], self.message)
         gr.on(
             [button.click, question.submit],
@@ -107,7 +114,6 @@ class Ask:
             api_visibility="private",
             show_progress="hidden",
         )
-        KeptView(self.figure, self.view, self.message)
 
     @answered
     def ask(

@@ -6,13 +6,22 @@ from typing import Any
 
 import gradio as gr
 
+from app.address import Clip, OneOf, Text
 from app.coalition_figure import KeptView, contrast_figure, drawn_contrast
 from app.contrasted import SAME, contrasted
 from app.export import export_row
-from app.session import ENCODERS, KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
+from app.session import (
+    ENCODERS,
+    KEPT_SECONDS,
+    Choice,
+    Session,
+    Values,
+    answered,
+    asked_anew,
+    escaped,
+)
 from app.stopping import stop_button
 from hbi_core.contrasted import Contrast
-from hbi_core.figures.view import FigureView
 
 _INTRODUCTION = """**A** is the video and the caption above, **B** has another caption, another
 video or another model. Which scores higher, and which frames and words make the difference?
@@ -41,7 +50,6 @@ class ContrastTab:
             max_lines=8,
             elem_id="other-caption",
         )
-        session.texts["other_caption"] = other_caption
         with gr.Accordion("Another video or another model", open=False):
             other_video = gr.Video(
                 label="Video of B, if it is another", sources=["upload"], elem_id="other-video"
@@ -49,6 +57,13 @@ class ContrastTab:
             other_encoder = gr.Dropdown(
                 [("As A", SAME), *ENCODERS.items()], value=SAME, label="Encoder of B"
             )
+        session.choices.update(
+            {
+                "other_caption": Choice(other_caption, Text()),
+                "other_video": Choice(other_video, Clip()),
+                "other_encoder": Choice(other_encoder, OneOf((SAME, *ENCODERS.values()))),
+            }
+        )
         with gr.Row():
             button = gr.Button("Contrast", variant="primary", elem_id="contrast", scale=4)
             stop_button("contrast-stop")
@@ -57,8 +72,9 @@ class ContrastTab:
         self.figure = contrast_figure("contrast-figure")
         self.notes = gr.Markdown(elem_id="contrast-notes")
         self.contrast = gr.State(time_to_live=KEPT_SECONDS)
-        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
-        export_row(self.contrast, "contrast-export", self.view)
+        session.answers[self.elem_id] = self.contrast
+        view = KeptView(session, self.figure, self.message, "contrasts.").view
+        export_row(self.contrast, "contrast-export", view)
         with gr.Accordion("All frames and words", open=False):
             self.table = gr.Dataframe(
                 headers=list(_HEADERS),
@@ -76,7 +92,6 @@ class ContrastTab:
             show_progress_on=self.figure,
             trigger_mode="always_last",  # a click after Stop is not lost
         )
-        KeptView(self.figure, self.view, self.message)
 
     @answered
     def contrast_both(

@@ -26,7 +26,6 @@ from app.uploads import refused_plainly
 from hbi_core.checks import whole_number
 from hbi_core.described import Described
 from hbi_core.errors import InputError
-from hbi_core.figures.view import FigureView
 from hbi_core.task_model import CAPTIONS
 
 _INTRODUCTION = """A small model describes the video above. Which frames carried each word? It runs
@@ -77,8 +76,9 @@ class Describe:
         self.figure = coalition_figure("description-figure", head=False)
         self.notes = gr.Markdown(elem_id="describe-notes")
         self.described = gr.State(time_to_live=KEPT_SECONDS)
-        self.view = gr.State(FigureView(), time_to_live=KEPT_SECONDS)
-        export_row(self.described, "describe-export", self.view)
+        session.answers[self.elem_id] = self.described
+        view = KeptView(session, self.figure, self.message, "describe.").view
+        export_row(self.described, "describe-export", view)
         asked_anew([button.click], self.message)
         button.click(
             self.describe,
@@ -104,7 +104,6 @@ class Describe:
             api_visibility="private",
             show_progress="hidden",
         ).success(None, js=EXPLAIN_ABOVE)
-        KeptView(self.figure, self.view, self.message)
 
     @answered
     def describe(

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from app.compared import LONGEST_ENUMERATION, compared
+from app.address import OneOf, Several, Whole
+from app.compared import LARGEST_SEED, LONGEST_ENUMERATION, compared
 from app.export import export_row
-from app.session import KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
+from app.session import KEPT_SECONDS, Choice, Session, Values, answered, asked_anew, escaped
 from app.stopping import stop_button
 from explainers.comparison import BUDGETS, Row
 from explainers.methods import METHODS, REFERENCE
@@ -22,6 +23,7 @@ from hbi_core.figures.methods_view import view_of
 from hbi_core.model.config import LEVEL_NAMES
 
 BUDGET_CHOICES = tuple(4**power for power in range(4, 10))  # 256 to 262,144 coalitions
+MOST_RUNS = 10  # of each budget, on the page
 _INTRODUCTION = """The interactions of one level, exact, beside what sampling of coalitions and the
 paper's tiny estimator network say of them; all 2ⁿ coalitions too, where that is feasible.
 """
@@ -35,7 +37,7 @@ class ExactVsEstimated:
 
     def __init__(self, session: Session) -> None:
         gr.Markdown(_INTRODUCTION)
-        asked = self._ask()
+        asked = self._ask(session)
         with gr.Row():
             button = gr.Button("Compare", variant="primary", elem_id="compare", scale=4)
             stop_button("compare-stop")
@@ -54,6 +56,7 @@ class ExactVsEstimated:
             label="Each method beside the closed form; medians of several runs",
         )
         self.comparison = gr.State(time_to_live=KEPT_SECONDS)
+        session.answers[self.elem_id] = self.comparison
         export_row(self.comparison, "comparison-export")
 
         nothing = self.nothing()
@@ -66,10 +69,14 @@ class ExactVsEstimated:
             show_progress_on=[self.scatter, self.cost],
             trigger_mode="always_last",  # a click after Stop is not lost
         )
-        # What is shown is of the explanation that is shown.
-        session.explanation.change(self.nothing, None, list(nothing), api_visibility="private")
+        session.explanation.change(
+            self.clear,
+            [session.explanation, self.comparison],
+            list(nothing),
+            api_visibility="private",
+        )
 
-    def _ask(self) -> list[gr.components.Component]:
+    def _ask(self, session: Session) -> list[gr.components.Component]:
         """The level and how to compare: inputs of `compare` after the explanation."""
         with gr.Row():
             level = gr.Radio(
@@ -89,12 +96,20 @@ class ExactVsEstimated:
                 min_width=320,
             )
         with gr.Row():
-            seeds = gr.Slider(1, 10, 3, step=1, label="Runs of each budget")
+            seeds = gr.Slider(1, MOST_RUNS, 3, step=1, label="Runs of each budget")
             first_seed = gr.Number(0, label="First seed", precision=0, minimum=0)
             limit = gr.Slider(
                 0, LONGEST_ENUMERATION, 3, step=1, label="Enumeration limit, s (0: none)"
             )
-        return [level, budgets, seeds, first_seed, limit]
+        asked = {
+            "level": Choice(level, OneOf(LEVEL_NAMES)),
+            "budgets": Choice(budgets, Several(BUDGET_CHOICES)),
+            "seeds": Choice(seeds, Whole(1, MOST_RUNS)),
+            "first_seed": Choice(first_seed, Whole(0, LARGEST_SEED)),
+            "limit_seconds": Choice(limit, Whole(0, LONGEST_ENUMERATION)),
+        }
+        session.choices.update(asked)
+        return [choice.component for choice in asked.values()]
 
     @answered
     def compare(
@@ -123,6 +138,12 @@ class ExactVsEstimated:
             self.notes: describe(comparison),
             self.comparison: comparison,
         }
+
+    def clear(self, explanation: Explanation | None, comparison: LevelComparison | None) -> Values:
+        """What is shown is of the explanation that is shown."""
+        if comparison and comparison.explanation is explanation:
+            return gr.skip()
+        return self.nothing()
 
     def nothing(self) -> Values:
         """What is shown before anything was compared."""

@@ -47,10 +47,10 @@ class Graphs:
         self.message = session.message
         self.explanation = session.explanation
         self.recent = session.recent
-        self.view = session.view
         self.figure = coalition_figure("figure", first)
         self.notes = gr.Markdown(describe(first), elem_id="notes")
-        export_row(session.explanation, "export", session.view)
+        self.view = KeptView(session, self.figure, self.message).view
+        export_row(session.explanation, "export", self.view)
         shown = [self.figure, self.notes, self.explanation, self.message]
         asked = session.asked
         asked_anew([session.button.click, session.caption.submit], self.message)
@@ -91,7 +91,6 @@ class Graphs:
             api_visibility="private",
             show_progress_on=self.figure,
         )
-        KeptView(self.figure, self.view, self.message)
 
     @answered
     def explain_and_draw(

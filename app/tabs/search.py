@@ -8,8 +8,18 @@ from typing import Any
 
 import gradio as gr
 
+from app.address import OwnFiles, Text, Whole
 from app.searched import searched, uploaded_clips
-from app.session import EXPLAIN_ABOVE, KEPT_SECONDS, Session, Values, answered, asked_anew, escaped
+from app.session import (
+    EXPLAIN_ABOVE,
+    KEPT_SECONDS,
+    Choice,
+    Session,
+    Values,
+    answered,
+    asked_anew,
+    escaped,
+)
 from app.stopping import StoppedError, stop_button
 from app.uploads import refused_plainly
 from explainers.timing import seconds_in_words
@@ -24,6 +34,7 @@ mean of three levels); the picture is the frame that fits best. Choose a clip to
 found.
 """
 _QUERY = "A tabby cat looks into the camera."
+MOST_HITS = 50  # that are shown
 _SKIPPED_SHOWN = 10
 _CHOOSE = """
 const choose = event => {
@@ -62,16 +73,23 @@ class Search:
                 )
             with gr.Column(scale=3, min_width=320):
                 query = gr.Textbox(_QUERY, label="Query", max_lines=4, elem_id="search-query")
-                top = gr.Slider(1, 50, 12, step=1, label="Clips shown at most")
+                top = gr.Slider(1, MOST_HITS, 12, step=1, label="Clips shown at most")
                 with gr.Row():
                     button = gr.Button("Search", variant="primary", elem_id="search-start", scale=4)
                     stop_button("search-stop")
-        session.texts["query"] = query
+        session.choices.update(
+            {
+                "clips": Choice(uploads, OwnFiles()),
+                "query": Choice(query, Text()),
+                "hits": Choice(top, Whole(1, MOST_HITS)),
+            }
+        )
         self.message = gr.Markdown(elem_id="search-message")
         self.notes = gr.Markdown(elem_id="search-notes")
         self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")
         self.uploaded = gr.State(time_to_live=KEPT_SECONDS)
         self.result = gr.State(time_to_live=KEPT_SECONDS)
+        session.answers[self.elem_id] = self.result
         asked_anew([button.click, query.submit], self.message)
         gr.on(
             [button.click, query.submit],

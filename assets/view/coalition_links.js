@@ -9,9 +9,34 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.links = (() => {
   "use strict";
+  const NOTHING = Object.freeze({ level: null, video: [], text: [] }); // where no player is chosen
 
   /** "action/video/0", as the coalition graph names players. */
   const playerId = (level, side, index) => `${level}/${side}/${index}`;
+
+  const bySide = (of) => ({ video: of("video"), text: of("text") });
+
+  /** Of players by name those of a side of a level, by index and increasing; a level may have no such one. */
+  function indicesOf(names, level, side) {
+    const known = [...level[`${side}_tokens`].keys()];
+    return known.filter((index) => names.includes(playerId(level.name, side, index)));
+  }
+
+  /** Those of the players by name that levels have. */
+  const playersOf = (names, levels) => {
+    const of = (level) => namesIn({ level: level.name, ...bySide((side) => indicesOf(names, level, side)) });
+    return levels.flatMap(of);
+  };
+
+  /** Players of a level by name: those of the first level that has any. */
+  function selectionOf(names, levels) {
+    const of = (level) => ({ level: level.name, ...bySide((side) => indicesOf(names, level, side)) });
+    return levels.map(of).find(({ video, text }) => video.length + text.length) ?? NOTHING;
+  }
+
+  /** The names of such players. */
+  const namesIn = (selection) =>
+    ["video", "text"].flatMap((side) => selection[side].map((index) => playerId(selection.level, side, index)));
 
   /** The measure of every cross link, [V][T]. */
   function measured(level, measure) {
@@ -177,5 +202,21 @@ globalThis.hbi.links = (() => {
   /** What players stand for: frames of a video player, words of a text player. */
   const membersOf = (token) => token.frames ?? token.words;
 
-  return { playerId, measured, referenceOf, shownLinks, rankOf, wordsOf, isFaded, classOf, membersOf };
+  return {
+    NOTHING,
+    playerId,
+    indicesOf,
+    selectionOf,
+    playersOf,
+    namesIn,
+    bySide,
+    measured,
+    referenceOf,
+    shownLinks,
+    rankOf,
+    wordsOf,
+    isFaded,
+    classOf,
+    membersOf,
+  };
 })();

@@ -3,6 +3,7 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.phone = (() => {
   "use strict";
+  const NARROW = 640; // pixels; below it one word at a time
   const { html } = globalThis.hbi.elements;
   const { playerId, isFaded, classOf, membersOf } = globalThis.hbi.links;
   const { capitalised, kindOf, nameOf, playerLabel, signed, valueOf } = globalThis.hbi.reading;
@@ -112,5 +113,5 @@ globalThis.hbi.phone = (() => {
     player.classList.toggle("hbi-hindered", link.value < 0);
   }
 
-  return { drawLevel, show };
+  return { NARROW, drawLevel, show };
 })();

@@ -2,7 +2,7 @@
  *
  * `data` is what hbi_core/figures/coalition_html.py gives. Events of the root, all of which bubble:
  * "hbi-select" with {level, video, text}, the indices of the chosen players of a level (level null:
- * nothing is chosen); "hbi-view" with the filters, by the names of FigureView; "hbi-seek" with
+ * nothing is chosen); "hbi-view" with what is shown, by the names of FigureView; "hbi-seek" with
  * {frame, seconds}, where a frame is chosen.
  *
  * One of several views that are drawn beside each other (contrast_view.js) has more in its data: `bare`,
@@ -13,12 +13,11 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.coalitionView = (() => {
   "use strict";
-  const { links: { shownLinks, membersOf, playerId }, layout, drawing, phone, reading, table } = globalThis.hbi;
+  const { layout, drawing, phone, reading, table } = globalThis.hbi;
+  const { NOTHING, shownLinks, membersOf, playerId, playersOf, selectionOf, namesIn } = globalThis.hbi.links;
   const { html } = globalThis.hbi.elements;
   const { filterForm, setForm, toolbar, keyOf, UNFILTERED } = globalThis.hbi.controls;
   const { howToRead, explainedLine } = globalThis.hbi.notes;
-  const NARROW = 640; // pixels; below it one word at a time
-  const NOTHING = Object.freeze({ level: null, video: [], text: [] });
 
   class View {
     constructor(root) {
@@ -33,9 +32,10 @@ globalThis.hbi.coalitionView = (() => {
     /** Show an explanation; what was chosen in another one is forgotten. */
     show(data) {
       this.data = data;
-      const leftOut = this.view?.left_out?.length; // of another explanation
-      this.view = data.view;
-      this.chosen = this.looked = NOTHING;
+      const told = this.view ?? data.view; // it may have players of another explanation
+      this.view = this.known(data.view);
+      this.chosen = selectionOf(this.view.chosen, data.explanation.levels);
+      this.looked = NOTHING;
       this.left = {}; // by level: who plays, where some were left out
       this.key = html("div");
       this.levels = html("div", { class: "hbi-levels" });
@@ -46,10 +46,10 @@ globalThis.hbi.coalitionView = (() => {
       if (!data.bare) {
         this.filters.open = this.wide();
         this.panel = globalThis.hbi.whatIf(this.root, data.explanation);
-        this.panel?.leaveOut(data.view.left_out ?? []);
+        this.panel?.leaveOut(this.view.left_out);
       }
       this.tell();
-      if (leftOut && !this.view.left_out?.length) this.send("hbi-view", { ...this.view });
+      if (`${playersIn(told)}` !== `${playersIn(this.view)}`) this.keep();
     }
 
     /** Filters, buttons and key, of a view that is not one of several (`data.bare`). */
@@ -60,7 +60,7 @@ globalThis.hbi.coalitionView = (() => {
     }
 
     wide() {
-      return this.data.wide?.() ?? this.root.clientWidth >= NARROW;
+      return this.data.wide?.() ?? this.root.clientWidth >= phone.NARROW;
     }
 
     resized() {
@@ -120,7 +120,7 @@ globalThis.hbi.coalitionView = (() => {
       });
       if (out.length) this.left[name] = { video, text, values };
       else delete this.left[name];
-      const others = (this.view.left_out ?? []).filter((id) => playerOf(id).level !== name);
+      const others = this.view.left_out.filter((id) => playerOf(id).level !== name);
       this.filter({ left_out: [...others, ...out.map(({ side, index }) => playerId(name, side, index))] });
     }
 
@@ -234,6 +234,8 @@ globalThis.hbi.coalitionView = (() => {
       this.tip.hidden = true;
       this.mark();
       this.tell();
+      this.view = { ...this.view, chosen: namesIn(this.chosen) };
+      this.keep();
     }
 
     /** Say what is chosen as an event. */
@@ -252,7 +254,7 @@ globalThis.hbi.coalitionView = (() => {
     /** Take other filters, from the form or from outside. */
     filter(view) {
       this.take(view);
-      this.send("hbi-view", { ...this.view });
+      this.keep();
     }
 
     /** Show other filters, of which nobody is told. */
@@ -262,9 +264,22 @@ globalThis.hbi.coalitionView = (() => {
     }
 
     setView(view) {
-      setForm(this.form, { ...this.view, ...view });
-      this.filter(view);
-      if (view.left_out) this.panel?.leaveOut(view.left_out);
+      const known = this.known({ ...this.view, ...view });
+      setForm(this.form, known);
+      this.filter(known);
+      this.panel?.leaveOut(known.left_out);
+      this.select(selectionOf(known.chosen, this.data.explanation.levels));
+    }
+
+    /** A view without players that the explanation does not have. */
+    known({ left_out, chosen, ...view }) {
+      const { levels } = this.data.explanation;
+      return { ...view, left_out: playersOf(left_out, levels), chosen: namesIn(selectionOf(chosen, levels)) };
+    }
+
+    /** Say what is shown as an event; of several views, those that hold them say it. */
+    keep() {
+      if (!this.data.bare) this.send("hbi-view", { ...this.view });
     }
 
     send(name, detail) {
@@ -296,10 +311,16 @@ globalThis.hbi.coalitionView = (() => {
       const toggle = target.closest("[data-toggle]")?.dataset.toggle;
       if (toggle) this.toggle(toggle, target);
       else if (target.closest("[data-clear]")) this.select(NOTHING);
-      else if (target.closest("[data-unfilter]")) this.data.unfilter?.() ?? this.setView(UNFILTERED);
+      else if (target.closest("[data-unfilter]")) this.unfilter();
       else if (target.closest("[data-step]")) this.step(target.closest("[data-step]"));
       else if (target.closest(".hbi-player")) this.clickedPlayer(event);
       else if (target.closest(".hbi-picture")) this.clickedPicture(event);
+    }
+
+    /** Show all links again; of several views, those that hold the filters do it. */
+    unfilter() {
+      if (this.data.unfilter) this.data.unfilter();
+      else this.setView(UNFILTERED);
     }
 
     clickedPlayer({ target, shiftKey, ctrlKey, metaKey }) {
@@ -369,6 +390,9 @@ globalThis.hbi.coalitionView = (() => {
       if (!this.chosen.level) this.mark();
     }
   }
+
+  /** The players that a view names, which are of one explanation. */
+  const playersIn = ({ left_out, chosen }) => [...left_out, "chosen", ...chosen];
 
   const playerOf = (id) => {
     const [level, side, index] = id.split("/");

@@ -10,9 +10,10 @@ globalThis.hbi.contrastView = (() => {
   "use strict";
   const { html, send } = globalThis.hbi.elements;
   const { filterForm, setForm, keyOf, swatch, toolbar, FLAGS, UNFILTERED } = globalThis.hbi.controls;
+  const { NARROW } = globalThis.hbi.phone;
+  const { namesIn, selectionOf } = globalThis.hbi.links;
   const { explanationOf, linksOf, selectionIn, besideOf } = globalThis.hbi.difference;
   const PANELS = ["a", "b", "difference"];
-  const WIDE = 640; // pixels; below it one word at a time
 
   class Contrast {
     constructor(root) {
@@ -38,15 +39,23 @@ globalThis.hbi.contrastView = (() => {
         PANELS.map((name) => [name, this.listenTo(name, globalThis.hbi.coalitionView(this.panels[name], shown[name]))]),
       );
       this.drawKey();
+      this.choose(this.view.chosen);
     }
 
     wide() {
-      return this.root.clientWidth >= WIDE;
+      return this.root.clientWidth >= NARROW;
     }
 
     /** What each of the three draws. */
     partsOf({ contrast, a, b, difference, grades, outlier, view }) {
-      const part = { grades, outlier, view, bare: true, wide: () => this.wide(), unfilter: () => this.unfilter() };
+      const part = {
+        grades,
+        outlier,
+        view: { ...view, chosen: [] }, // by the names of the difference
+        bare: true,
+        wide: () => this.wide(),
+        unfilter: () => this.setView(UNFILTERED),
+      };
       return {
         a: { ...part, ...a, title: "A", explanation: contrast.a, beside: besideOf(contrast, "a", "b", b.pairs) },
         b: { ...part, ...b, title: "B", explanation: contrast.b, beside: besideOf(contrast, "b", "a", a.pairs) },
@@ -67,10 +76,11 @@ globalThis.hbi.contrastView = (() => {
         event.stopPropagation();
         if (this.linking) return;
         this.linking = true;
-        for (const other of PANELS) {
-          if (other !== name) this.views?.[other].select(selectionIn(this.data.contrast, event.detail, name, other));
-        }
+        const chosenIn = (other) => selectionIn(this.data.contrast, event.detail, name, other);
+        for (const other of PANELS) if (other !== name) this.views[other].select(chosenIn(other));
         this.linking = false;
+        this.view = { ...this.view, chosen: namesIn(chosenIn("difference")) };
+        send(this.root, "hbi-view", { ...this.view });
       });
       view.root.addEventListener("hbi-seek", (event) => {
         if (name === "a") return;
@@ -83,18 +93,23 @@ globalThis.hbi.contrastView = (() => {
     }
 
     filter(view) {
-      this.view = view;
-      for (const name of PANELS) this.views[name].take(view);
+      this.view = { ...this.view, ...view };
+      for (const name of PANELS) this.views[name].take(this.view);
       this.drawKey();
-      send(this.root, "hbi-view", { ...view });
+      send(this.root, "hbi-view", { ...this.view });
     }
 
-    /** Show all links again, of the levels that are shown. */
-    unfilter() {
-      const view = { ...this.view, ...UNFILTERED };
-      setForm(this.form, view);
+    /** Show other filters, and say so in their form. */
+    setView(view) {
+      setForm(this.form, { ...this.view, ...view });
       this.filter(view);
-      return true;
+      if (view.chosen) this.choose(view.chosen);
+    }
+
+    /** Choose players of the difference by name, which has those of A and of B. */
+    choose(names) {
+      const { difference } = this.views;
+      difference.select(selectionOf(names, difference.data.explanation.levels));
     }
 
     drawKey() {

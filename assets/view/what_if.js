@@ -16,11 +16,11 @@ globalThis.hbi.whatIf = (() => {
   "use strict";
   const { tokenGame, everyone, value, closedForm, coalitionInteraction } = globalThis.hbi.game;
   const { html, on, send } = globalThis.hbi.elements;
+  const { NOTHING, indicesOf, bySide } = globalThis.hbi.links;
   const { captionCell, editedBefore } = globalThis.hbi.editCaption;
   const { capitalised, kindOf, nameOf, signed, takesModel, unsigned, worthOf } = globalThis.hbi.reading;
   const SIDES = ["text", "video"];
   const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  const NOTHING = Object.freeze({ level: null, video: [], text: [] });
 
   /** The game of a level, who is left of its players, and what is computed of these. */
   class Stage {
@@ -41,24 +41,15 @@ globalThis.hbi.whatIf = (() => {
 
     /** Those of the game who are left out. */
     get out() {
-      return each((side) => without(this.everyone[side], this.kept[side]));
+      return bySide((side) => without(this.everyone[side], this.kept[side]));
     }
 
     /** Those of a set who are left, and their interaction. */
     together(chosen) {
-      const members = each((side) => without(chosen[side], this.out[side]));
+      const members = bySide((side) => without(chosen[side], this.out[side]));
       return { members, interaction: coalitionInteraction(this.game, members, this.kept) };
     }
   }
-
-  /** Of names such as "entity/text/2" the numbers behind a beginning, increasing. */
-  const indicesOf = (names, beginning) =>
-    names
-      .filter((name) => name.startsWith(beginning))
-      .map((name) => Number(name.slice(beginning.length)))
-      .sort((one, other) => one - other);
-
-  const each = (of) => ({ video: of("video"), text: of("text") });
 
   /** A set of players with one of them added or taken away. */
   function changed(players, side, index, present) {
@@ -177,7 +168,7 @@ globalThis.hbi.whatIf = (() => {
         on("click", press, html("button", { type: "button", class: "hbi-button" }, label));
       const leftOut = (side) => without(this.stage.kept[side], this.chosen[side]);
       this.ofSet = [
-        add("Keep only the set", () => this.keep(each((side) => this.chosen[side]))),
+        add("Keep only the set", () => this.keep(bySide((side) => this.chosen[side]))),
         add("Leave the set out", () => this.keep(each(leftOut))),
         add("Empty the set", () => this.choose(NOTHING)),
       ];
@@ -246,17 +237,16 @@ globalThis.hbi.whatIf = (() => {
 
     /** Leave these players out of their levels, by name, and nobody else. */
     leaveOut(names) {
-      const levels = this.explanation.levels.map(({ name }) => name);
-      const left = levels.filter((level) => {
-        const out = each((side) => indicesOf(names, `${level}/${side}/`));
-        const before = this.stages.get(level)?.out ?? NOTHING;
+      const left = this.explanation.levels.filter((level) => {
+        const out = bySide((side) => indicesOf(names, level, side));
+        const before = this.stages.get(level.name)?.out ?? NOTHING;
         if (same({ level, ...out }, { ...before, level })) return false;
         this.element.open = true;
-        this.show(level);
-        this.keep(each((side) => without(this.stage.everyone[side], out[side])));
+        this.show(level.name);
+        this.keep(bySide((side) => without(this.stage.everyone[side], out[side])));
         return size(out) > 0;
       });
-      if (left.length) this.show(left[0]);
+      if (left.length) this.show(left[0].name);
     }
 
     /** Look at this set of the level that is shown, and tell who listens. */

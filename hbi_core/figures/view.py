@@ -23,12 +23,18 @@ MEASURES = ("interaction", "cosine", "difference")
 SCALES = ("level", "word", "frame")
 _FLAG = Allowed("true or false", lambda value: isinstance(value, bool))
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
-_MOST_LEFT_OUT = 500
+_MOST_PLAYERS = 500
 _PLAYER = re.compile(rf"({'|'.join(LEVELS)})/(video|text)/\d{{1,4}}")
 
 
 def _is_player(name: Any) -> bool:
     return isinstance(name, str) and _PLAYER.fullmatch(name) is not None
+
+
+_PLAYERS = Allowed(
+    f"{_MOST_PLAYERS} names of players at most, as entity/text/2 is one",
+    lambda names: len(names) <= _MOST_PLAYERS and all(map(_is_player, names)),
+)
 
 
 class _HasName(Protocol):
@@ -64,6 +70,8 @@ class FigureView:
         left_out: players that "What if" leaves out, as the coalition graph names them:
             "entity/text/2". Figures that answer draw the game of the others; print draws that of
             all. An explanation may have no such player.
+        chosen: players of one level, likewise, whose links and numbers figures that answer bring
+            out; print draws all alike.
 
     Raises:
         SettingsError: a value is none of these.
@@ -87,6 +95,7 @@ class FigureView:
     sides: bool = False
     values: bool = False
     left_out: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = one_of(LEVELS)
@@ -106,10 +115,8 @@ class FigureView:
             fade=_FLAG,
             sides=_FLAG,
             values=_FLAG,
-            left_out=Allowed(
-                f"{_MOST_LEFT_OUT} names of players at most, as entity/text/2 is one",
-                lambda names: len(names) <= _MOST_LEFT_OUT and all(map(_is_player, names)),
-            ),
+            left_out=_PLAYERS,
+            chosen=_PLAYERS,
         )
         ordered = tuple(name for name in LEVELS if name in self.levels)
         object.__setattr__(self, "levels", ordered)
@@ -190,7 +197,7 @@ class FigureView:
 
 def _read(name: str, text: str) -> Any:
     """A value as the address has it; what cannot be read stays text, which `check` refuses."""
-    if name in ("levels", "left_out"):
+    if name in ("levels", "left_out", "chosen"):
         return tuple(text.split(","))
     if name in ("fade", "sides", "values"):
         return _FLAGS.get(text, text)

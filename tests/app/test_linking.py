@@ -27,10 +27,9 @@ def opened(page, address):
 def copied(page):
     """The link that the button gives; the address of the page is the same then."""
     page.click("#copy-link")
-    page.wait_for_function("document.querySelector('#link textarea, #link input')?.value")
-    link = page.input_value("#link textarea, #link input")
-    assert page.evaluate("location.href") == link
-    return link
+    field = "document.querySelector('#link textarea, #link input')"
+    page.wait_for_function(f"{field}?.value === location.href")
+    return page.evaluate("location.href")
 
 
 @pytest.mark.parametrize("filters", ["", "&top=5"])
@@ -71,6 +70,86 @@ def test_a_link_has_what_is_asked_in_a_tab(page, server, tab, name, field):
     assert page.input_value(field) == "a cat & a cup?"
 
 
+def view_of(page, figure):
+    """What a figure shows, as its script in the browser has it."""
+    return page.evaluate(
+        """figure => {
+            const root = document.querySelector(`#${figure} .hbi-figure`);
+            return (root?.hbiView ?? root?.hbiContrast)?.view;
+        }""",
+        figure,
+    )
+
+
+def wait_for_view(page, figure, settings):
+    page.wait_for_function(
+        """([figure, settings]) => {
+            const root = document.querySelector(`#${figure} .hbi-figure`);
+            const view = (root?.hbiView ?? root?.hbiContrast)?.view ?? {};
+            return settings.every(([name, value]) => `${view[name]}` === `${value}`);
+        }""",
+        arg=[figure, list(settings.items())],
+    )
+
+
+@pytest.mark.parametrize(
+    ("tab", "button", "figure", "player"),
+    [
+        ("contrasts", "#contrast", "contrast-figure", ".hbi-of-difference [data-id='{}']"),
+        ("ask", "#ask-start", "answer-figure", "[data-id='{}']"),
+        ("describe", "#describe-start", "description-figure", "[data-id='{}']"),
+    ],
+)
+def test_a_link_shows_the_answer_of_its_tab(page, browser, server, tab, button, figure, player):
+    """Its filters and what is chosen in it, too, in the browser of somebody else."""
+    opened(page, f"{server}/?video=cafe&caption=a+cat&frames=2&explain=1&tab={tab}")
+    page.click(button)
+    page.fill(f"#{figure} [name=top]", "1")
+    page.click(f"#{figure} {player.format('entity/video/0')}")
+    page.wait_for_function(f"location.search.includes('{tab}.chosen')")
+    link = copied(page)
+    other = browser.new_context().new_page()
+    other.set_default_timeout(1000 * LONG)
+    opened(other, link)
+    wait_for_view(other, figure, {"top": 1, "chosen": "entity/video/0"})
+    assert view_of(other, figure) == view_of(page, figure)
+    other.wait_for_function("link => location.href === link", arg=link)
+    other.context.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("query=a+cup&hits=1", "#search-notes:has-text('1 of 3 clips')"),
+        ("level=action&budgets=256&seeds=2", "#comparison-notes:has-text('action level')"),
+        ("why=change", "#ask-notes:has-text('whatever is asked and seen.')"),
+    ],
+)
+def test_a_link_asks_its_tab_again(page, server, query, told):
+    tab = told[1:].partition("-")[0]
+    asks = f"video=cafe&caption=a+cat&frames=2&explain=1&{query}&answered=ask,{tab}&tab={tab}"
+    opened(page, f"{server}/?{asks}")
+    page.wait_for_selector(told)
+    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')", state="attached")
+    page.wait_for_function(f"new URLSearchParams(location.search).get('answered') === '{tab}'")
+    kept = parse_qs(urlsplit(copied(page)).query)
+    assert {name: kept[name] for name in parse_qs(query)} == parse_qs(query)
+
+
+def test_players_of_a_link_are_of_its_explanation(page, server):
+    """Those that it does not have are not shown, and the rest is."""
+    players = "chosen=entity/text/0,entity/text/99&left_out=action/video/0,event/text/99&fade=1"
+    opened(page, f"{server}/?video=cafe&caption=a+cat&frames=2&explain=1&{players}")
+    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')")
+    shown = {"chosen": "entity/text/0", "left_out": "action/video/0", "fade": True}
+    wait_for_view(page, "figure", shown)
+    assert page.locator("#message strong").count() == 0
+    page.wait_for_function("!location.search.includes('99')")
+    page.click("text=Four scenes")  # has other players
+    wait_for_view(page, "figure", {"chosen": "", "left_out": "", "fade": True})
+    page.wait_for_function("!/chosen|left_out/.test(location.search)")
+
+
 def test_a_link_opens_its_tab_on_a_phone_too(page, server):
     """Where most tabs are in a menu."""
     page.set_viewport_size({"width": 390, "height": 844})
@@ -80,7 +159,7 @@ def test_a_link_opens_its_tab_on_a_phone_too(page, server):
 
 def test_an_address_that_is_wrong_is_told(page, server):
     opened(page, f"{server}/?frames=9999")
-    page.wait_for_selector("#message:has-text('asks for 9999 frames')")
+    page.wait_for_selector("#message:has-text('frames is 9999 in the address')")
 
 
 def test_a_video_that_does_not_play_is_explained(page, server, tmp_path):

@@ -23,6 +23,7 @@ VIEWS = [
     FigureView(top_per_word=1, sign="negative", scale="word"),
     FigureView(threshold=0.5, measure="difference", scale="frame", fade=True, sides=True),
     FigureView(values=True, left_out=("entity/text/2", "event/video/0")),
+    FigureView(top=3, chosen=("action/video/0", "action/text/11")),
 ]
 
 
@@ -58,6 +59,7 @@ def test_the_address_says_what_is_changed():
         ("measure=<b>", "use one of interaction, cosine, difference"),
         ("scale=clip", "use one of level, word, frame"),
         ("left_out=entity/2", "names of players"),
+        ("chosen=entity/text/2,<b>", "chosen is .*names of players"),
         ("fade=perhaps", "fade is 'perhaps': use true or false"),
     ],
 )
