@@ -24,7 +24,8 @@ const draw = () => {{
   if (!props.value) return;
   const data = JSON.parse(props.value);
   const kept = (root.hbiView ?? root.hbiContrast)?.view;
-  const view = data.explanation?.view ?? (kept ? {{ ...kept, ...hbiPage.NOBODY }} : data.view);
+  const saved = (data.explanation ?? data.contrast).view;
+  const view = saved ?? (kept ? {{ ...kept, ...hbiPage.NOBODY }} : data.view);
   {draw}(root, {{ ...data, view }});
   hbiPage.redrawn("{elem_id}");
 }};
@@ -81,13 +82,23 @@ def drawn(explanation: Explanation) -> str:
 
 
 def drawn_contrast(contrast: Contrast) -> str:
-    """The value that shows a contrast; filters stay."""
+    """The value that shows a contrast; filters stay, unless a file brings others."""
     return _anew(contrast_data(contrast))
 
 
 def _anew(data: dict[str, Any]) -> str:
     """What is drawn even where the same was drawn before: a browser waits for it."""
     return script_json(data | {"number": next(_DRAWN)})
+
+
+def filters_of(shown: FigureView, view: gr.State) -> Values:
+    """The filters that a file has become those of a figure; where it has none, these stay.
+
+    Args:
+        shown: of the file.
+        view: where the filters of the figure are kept.
+    """
+    return {} if shown == FigureView() else {view: shown}
 
 
 def caption_of(event: gr.EventData) -> Any:

@@ -8,12 +8,14 @@ from app.address import Clip, OneOf, Text, Whole
 from app.endpoints import Endpoints
 from app.examples import EXAMPLES
 from app.linking import Linking
+from app.opening import Opening
 from app.session import (
     ENCODERS,
     KEPT_SECONDS,
     MOST_FRAMES,
     MOST_VIDEOS,
     Choice,
+    Opens,
     Session,
     Tab,
 )
@@ -57,9 +59,11 @@ def build_page(answerer: str | None = None, captioner: str | None = None) -> gr.
         Endpoints(session)  # first: what comes later may not take their names
         linking = Linking(session)
         with gr.Tabs(elem_id="tabs") as tabs:
+            laid_out: list[Tab] = []
             for tab in TABS:
                 with gr.Tab(tab.title, elem_id=tab.elem_id):
-                    tab(session)
+                    laid_out.append(tab(session))
+        Opening(session, [tab for tab in laid_out if isinstance(tab, Opens)])
         tabs.select(None, js="hbiPage.turned")
         linking.listen(page, {tab.elem_id: tab.title for tab in TABS})
     return page
@@ -100,7 +104,7 @@ def ask(answerer: str | None = None, captioner: str | None = None) -> Session:
                 stop_button("stop")
             with gr.Row(elem_id="kept"):
                 opener = gr.UploadButton(
-                    "Open explanation",
+                    "Open saved file",
                     file_types=[".json"],
                     elem_id="open",
                     size="sm",

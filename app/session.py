@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import gradio as gr
 from gradio.components import Component
@@ -16,9 +16,11 @@ from gradio.events import Dependency
 
 from app.stopping import StoppableProgress, this_visitor
 from app.uploads import chosen_video
+from explainers import WEIGHTINGS
 from explainers.timing import Progress, seconds_in_words
 from hbi_core.errors import CaptionError, CheckpointError, InputError
 from hbi_core.explanation import Explanation
+from hbi_core.json_document import JsonDocument
 from hbi_core.pipeline import explain
 from hbi_core.recent import RecentVideos
 from hbi_core.task_model import TaskModel
@@ -32,6 +34,7 @@ EXPLAIN_ABOVE = """() => setTimeout(() => {
     document.querySelector('#explain').click();
     document.querySelector('#explain').scrollIntoView({block: 'center'});
 }, 300)"""
+Values = dict[Component, Any]  # of components that change
 LONGEST_CAPTION = 20_000  # characters; 64 words are read of it
 ENCODERS = {
     "Automatic: lite, no download": "auto",
@@ -101,7 +104,7 @@ class Session:
         video, caption, encoder, frames, weighting: what is asked; arguments of `explained`.
         button: asks for the explanation, as Enter in the caption does.
         examples: shows one that we ship, explained; its value is a number of EXAMPLES.
-        opener: shows an explanation.json that is uploaded.
+        opener: shows a saved result that is uploaded, in its tab.
         link: copies the address that shows the same.
         message: tells what is wrong with what was asked.
         explanation: of what was asked last, or was chosen; None when it was deleted.
@@ -139,6 +142,13 @@ class Session:
         """The arguments of `explained`, in their order."""
         return [self.video, self.caption, self.encoder, self.frames, self.weighting]
 
+    def asked_before(self, explanation: Explanation) -> Values:
+        """What is asked above the tabs, of a result of a file: its video is not in it."""
+        asked: Values = {self.video: None}
+        if explanation.weighting in WEIGHTINGS:  # others are of models of one's own
+            asked[self.weighting] = explanation.weighting
+        return asked
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -175,7 +185,23 @@ class Tab(Protocol):
     def __init__(self, session: Session) -> None: ...
 
 
-Values = dict[Component, Any]
+@runtime_checkable
+class Opens(Protocol):
+    """A tab that shows results which were saved.
+
+    Attributes:
+        title, elem_id: as of `Tab`.
+        opens: the results: their class.
+        filled: the components that `open` may fill.
+    """
+
+    title: str
+    elem_id: str
+    opens: type[JsonDocument]
+    filled: list[Component]
+
+    def open(self, result: Any) -> Values:
+        """Show a result that was opened from a file, without its video."""
 
 
 class Telling(Protocol):
@@ -287,6 +313,16 @@ def time_spent(seconds: Mapping[str, float]) -> str:
         return "told at once, as the same was asked before"
     steps = ", ".join(f"{step} {seconds_in_words(spent)}" for step, spent in seconds.items())
     return f"{seconds_in_words(sum(seconds.values()))}: {steps}"
+
+
+def origin(explanation: Explanation) -> str:
+    """How long it took, or that it comes from a file."""
+    if (kept := explanation.video.kept_thumbnails) is not None:
+        frames = "are the thumbnails in it" if kept else "are grey: it has no thumbnails"
+        return f"Made before and opened from a file; its frames {frames}."
+    seconds = explanation.seconds
+    known = " The video was read before." if seconds and "decoding" not in seconds else ""
+    return f"{time_spent(seconds)}.{known}"
 
 
 def escaped(text: str) -> str:

@@ -144,5 +144,5 @@ globalThis.hbiPage = (() => {
   }
 
   watchPlayers();
-  return { NOBODY, address, copied, opened, redrawn, shown, turned };
+  return { NOBODY, address, copied, open, opened, redrawn, shown, turned };
 })();

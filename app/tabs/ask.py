@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.address import OneOf, Text
 from app.asked import asked
-from app.coalition_figure import KeptView, coalition_figure, drawn
+from app.coalition_figure import KeptView, coalition_figure, drawn, filters_of
 from app.export import export_row
 from app.session import (
     KEPT_SECONDS,
@@ -19,11 +19,12 @@ from app.session import (
     asked_anew,
     escaped,
     missing,
-    time_spent,
+    origin,
 )
 from app.stopping import stop_button
 from hbi_core.answered import Answered, LeftOut
 from hbi_core.errors import InputError
+from hbi_core.figures.view import FigureView
 from hbi_core.task_model import ANSWERS
 
 _INTRODUCTION = """A small model answers a question about the video above with one of the answers
@@ -40,11 +41,12 @@ class Ask:
 
     title = "Ask"
     elem_id = "ask"
+    opens = Answered
 
     def __init__(self, session: Session) -> None:
-        self.recent, self.answerer = session.recent, session.answerer
+        self.session = session
         gr.Markdown(_INTRODUCTION)
-        question = gr.Textbox(
+        self.question = gr.Textbox(
             _QUESTION,
             label="Question",
             info="One English question: what, what colour, who, where, how many. Enter asks.",
@@ -55,7 +57,7 @@ class Ask:
         with gr.Row():
             button = gr.Button("Ask", variant="primary", elem_id="ask-start", scale=4)
             stop_button("ask-stop")
-        self.message = gr.Markdown(missing(ANSWERS, self.answerer), elem_id="ask-message")
+        self.message = gr.Markdown(missing(ANSWERS, session.answerer), elem_id="ask-message")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 self.answers = gr.Label(label="Answers", num_top_classes=5, elem_id="answers")
@@ -77,7 +79,7 @@ class Ask:
         )
         session.choices.update(
             {
-                "question": Choice(question, Text()),
+                "question": Choice(self.question, Text()),
                 "why": Choice(self.why, OneOf(("first", "change"))),
             }
         )
@@ -85,24 +87,26 @@ class Ask:
         self.notes = gr.Markdown(elem_id="ask-notes")
         self.answered = gr.State(time_to_live=KEPT_SECONDS)
         session.answers[self.elem_id] = self.answered
-        view = KeptView(session, self.figure, self.message, "ask.").view
-        export_row(self.answered, "ask-export", view)
-        asked_anew([button.click, question.submit], self.message)
+        self.view = KeptView(session, self.figure, self.message, "ask.").view
+        export_row(self.answered, "ask-export", self.view)
+        shown = [
+            self.answers,
+            self.limits,
+            self.sentence,
+            self.left_out,
+            self.why,
+            self.figure,
+            self.notes,
+            self.answered,
+            self.message,
+        ]
+        self.filled = [*session.asked, self.question, *shown, self.view]
+        asked_anew([button.click, self.question.submit], self.message)
         gr.on(
-            [button.click, question.submit],
+            [button.click, self.question.submit],
             self.ask,
-            [session.video, question, session.frames, session.weighting, self.why],
-            [
-                self.answers,
-                self.limits,
-                self.sentence,
-                self.left_out,
-                self.why,
-                self.figure,
-                self.notes,
-                self.answered,
-                self.message,
-            ],
+            [session.video, self.question, session.frames, session.weighting, self.why],
+            shown,
             api_visibility="private",
             show_progress_on=self.figure,
             trigger_mode="always_last",  # a click after Stop is not lost
@@ -126,15 +130,31 @@ class Ask:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  gradio fills it in
     ) -> Values:
         """The Ask button. Values as a request has them."""
-        found = asked(video, question, frames, weighting, self.answerer, progress, self.recent)
+        answerer, recent = self.session.answerer, self.session.recent
+        found = asked(video, question, frames, weighting, answerer, progress, recent)
         progress(0.95, "Drawing")
+        return self._shown(found, why if found.change else "first")
+
+    def open(self, found: Answered) -> Values:
+        """One of a file: its question is there to be asked again, and no video."""
+        return {
+            **self.session.asked_before(found.explanation),
+            self.question: found.question,
+            **filters_of(found.explanation.view, self.view),
+            **self._shown(found, "first"),
+            # Filters are those of the figure from now on, whatever it explains.
+            self.answered: found.showing(FigureView()),
+            self.message: "",
+        }
+
+    def _shown(self, found: Answered, why: Any) -> Values:
         return {
             self.answers: {answer.text: answer.probability for answer in found.answers},
             self.limits: _LIMITS + escaped(" ".join(found.limits)),
             self.sentence: f"**{escaped(found.sentence)}**",
             self.left_out: changes(found),
             self.answered: found,
-            **self._why(found, why if found.change else "first"),
+            **self._why(found, why),
         }
 
     @answered
@@ -172,9 +192,9 @@ def describe(found: Answered, change: bool) -> str:
     lines.append(
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}, "
         f"{explanation.weighting} weights; {len(explanation.video.times)} frames of "
-        f"{escaped(explanation.video.name)}; exact interactions; "
-        f"{time_spent(explanation.seconds)}."
+        f"{escaped(explanation.video.name)}; exact interactions."
     )
+    lines.append(origin(explanation))
     for reason, words in explanation.left_out_why.items():
         lines.append(f"{escaped(reason)}, left out: “{escaped(' '.join(words)[:200])}”.")
     lines += map(escaped, explanation.notes)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.address import Clip, OneOf, Text
-from app.coalition_figure import KeptView, contrast_figure, drawn_contrast
+from app.coalition_figure import KeptView, contrast_figure, drawn_contrast, filters_of
 from app.contrasted import SAME, contrasted
 from app.export import export_row
 from app.session import (
@@ -19,6 +19,7 @@ from app.session import (
     answered,
     asked_anew,
     escaped,
+    origin,
 )
 from app.stopping import stop_button
 from hbi_core.contrasted import Contrast
@@ -38,11 +39,12 @@ class ContrastTab:
 
     title = "Contrast"
     elem_id = "contrasts"
+    opens = Contrast
 
     def __init__(self, session: Session) -> None:
-        self.recent = session.recent
+        self.session = session
         gr.Markdown(_INTRODUCTION)
-        other_caption = gr.Textbox(
+        self.other_caption = gr.Textbox(
             _FIRST,
             label="Another caption, B",
             info="Enter contrasts. Leave it empty for the caption of A.",
@@ -51,7 +53,7 @@ class ContrastTab:
             elem_id="other-caption",
         )
         with gr.Accordion("Another video or another model", open=False):
-            other_video = gr.Video(
+            self.other_video = gr.Video(
                 label="Video of B, if it is another", sources=["upload"], elem_id="other-video"
             )
             other_encoder = gr.Dropdown(
@@ -59,8 +61,8 @@ class ContrastTab:
             )
         session.choices.update(
             {
-                "other_caption": Choice(other_caption, Text()),
-                "other_video": Choice(other_video, Clip()),
+                "other_caption": Choice(self.other_caption, Text()),
+                "other_video": Choice(self.other_video, Clip()),
                 "other_encoder": Choice(other_encoder, OneOf((SAME, *ENCODERS.values()))),
             }
         )
@@ -73,8 +75,8 @@ class ContrastTab:
         self.notes = gr.Markdown(elem_id="contrast-notes")
         self.contrast = gr.State(time_to_live=KEPT_SECONDS)
         session.answers[self.elem_id] = self.contrast
-        view = KeptView(session, self.figure, self.message, "contrasts.").view
-        export_row(self.contrast, "contrast-export", view)
+        self.view = KeptView(session, self.figure, self.message, "contrasts.").view
+        export_row(self.contrast, "contrast-export", self.view)
         with gr.Accordion("All frames and words", open=False):
             self.table = gr.Dataframe(
                 headers=list(_HEADERS),
@@ -82,12 +84,14 @@ class ContrastTab:
                 elem_id="contrast-table",
                 label="Shapley values: parts of the scores",
             )
-        asked_anew([button.click, other_caption.submit], self.message)
+        shown = [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message]
+        self.filled = [*session.asked, self.other_caption, self.other_video, *shown, self.view]
+        asked_anew([button.click, self.other_caption.submit], self.message)
         gr.on(
-            [button.click, other_caption.submit],
+            [button.click, self.other_caption.submit],
             self.contrast_both,
-            [*session.asked, other_caption, other_video, other_encoder],
-            [self.sentence, self.figure, self.notes, self.table, self.contrast, self.message],
+            [*session.asked, self.other_caption, self.other_video, other_encoder],
+            shown,
             api_visibility="private",
             show_progress_on=self.figure,
             trigger_mode="always_last",  # a click after Stop is not lost
@@ -117,9 +121,25 @@ class ContrastTab:
             other_video,
             other_encoder,
             progress,
-            self.recent,
+            self.session.recent,
         )
         progress(0.95, "Drawing")
+        return self._shown(contrast)
+
+    def open(self, contrast: Contrast) -> Values:
+        """One of a file: both captions are there to be asked again, and no video."""
+        other = contrast.b.caption if "caption" in contrast.differs else ""
+        return {
+            **self.session.asked_before(contrast.a),
+            self.session.caption: contrast.a.caption,
+            self.other_caption: other,
+            self.other_video: None,
+            **filters_of(contrast.view, self.view),
+            **self._shown(contrast),
+            self.message: "",
+        }
+
+    def _shown(self, contrast: Contrast) -> Values:
         return {
             self.sentence: f"**{escaped(contrast.sentence)}**",
             self.figure: drawn_contrast(contrast),
@@ -132,6 +152,8 @@ class ContrastTab:
 def describe(contrast: Contrast) -> str:
     """What is to be known besides the figure. Markdown."""
     lines = [_TOLD, *map(escaped, contrast.notes)]
+    if contrast.a.video.kept_thumbnails is not None:
+        lines.append(origin(contrast.a))
     for name, one in (("A", contrast.a), ("B", contrast.b)):
         for reason, words in one.left_out_why.items():
             lines.append(

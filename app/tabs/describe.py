@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import KeptView, coalition_figure, drawn
+from app.coalition_figure import KeptView, coalition_figure, drawn, filters_of
 from app.described import described
 from app.export import export_row
 from app.session import (
@@ -19,7 +19,7 @@ from app.session import (
     asked_anew,
     escaped,
     missing,
-    time_spent,
+    origin,
 )
 from app.stopping import stop_button
 from app.uploads import refused_plainly
@@ -40,6 +40,7 @@ class Describe:
 
     title = "Describe"
     elem_id = "describe"
+    opens = Described
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -77,22 +78,24 @@ class Describe:
         self.notes = gr.Markdown(elem_id="describe-notes")
         self.described = gr.State(time_to_live=KEPT_SECONDS)
         session.answers[self.elem_id] = self.described
-        view = KeptView(session, self.figure, self.message, "describe.").view
-        export_row(self.described, "describe-export", view)
+        self.view = KeptView(session, self.figure, self.message, "describe.").view
+        export_row(self.described, "describe-export", self.view)
+        shown = [
+            self.caption,
+            self.limits,
+            self.captions,
+            self.words,
+            self.figure,
+            self.notes,
+            self.described,
+            self.message,
+        ]
+        self.filled = [*session.asked, *shown, self.view]
         asked_anew([button.click], self.message)
         button.click(
             self.describe,
             [session.video, session.frames],
-            [
-                self.caption,
-                self.limits,
-                self.captions,
-                self.words,
-                self.figure,
-                self.notes,
-                self.described,
-                self.message,
-            ],
+            shown,
             api_visibility="private",
             show_progress_on=self.figure,
             trigger_mode="always_last",  # a click after Stop is not lost
@@ -115,6 +118,18 @@ class Describe:
         """The Describe button. Values as a request has them."""
         found = described(video, frames, self.session.captioner, progress, self.session.recent)
         progress(0.95, "Drawing")
+        return self._shown(found)
+
+    def open(self, found: Described) -> Values:
+        """One of a file."""
+        return {
+            **self.session.asked_before(found.explanation),
+            **filters_of(found.explanation.view, self.view),
+            **self._shown(found),
+            self.message: "",
+        }
+
+    def _shown(self, found: Described) -> Values:
         return {
             self.caption: f"### “{escaped(found.caption)}”",
             self.limits: _LIMITS + escaped(" ".join(found.limits)),
@@ -159,8 +174,8 @@ def describe(found: Described) -> str:
         f"{_signed(gain)} than without any.",
         *map(escaped, explanation.notes),
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}; "
-        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
-        f"{time_spent(explanation.seconds)}.",
+        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}.",
+        origin(explanation),
     ]
     return "  \n".join(lines)
 

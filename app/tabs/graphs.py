@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app.coalition_figure import KeptView, caption_of, coalition_figure, drawn
+from app.coalition_figure import KeptView, caption_of, coalition_figure, drawn, filters_of
 from app.examples import example_of
 from app.export import export_row
 from app.session import (
@@ -20,15 +19,12 @@ from app.session import (
     asked_anew,
     escaped,
     explained,
-    time_spent,
+    origin,
 )
-from app.uploads import uploaded_file
-from explainers import WEIGHTINGS
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import without_font
-from hbi_core.figures.view import FigureView
 from hbi_core.predictor import USUAL_FRAMES
 from hbi_core.worth import FUNCTION
 
@@ -40,6 +36,7 @@ class Graphs:
 
     title = "Coalition graphs"
     elem_id = "graphs"
+    opens = Explanation
 
     def __init__(self, session: Session) -> None:
         first = session.explanation.value
@@ -53,6 +50,7 @@ class Graphs:
         export_row(session.explanation, "export", self.view)
         shown = [self.figure, self.notes, self.explanation, self.message]
         asked = session.asked
+        self.filled = [*asked, *shown, self.view]
         asked_anew([session.button.click, session.caption.submit], self.message)
         gr.on(
             [session.button.click, session.caption.submit],
@@ -70,17 +68,10 @@ class Graphs:
             api_visibility="private",
             show_progress_on=self.figure,
         )
-        session.opener.upload(
-            self.open_file,
-            session.opener,
-            [*asked, *shown, self.view],
-            api_visibility="private",
-            show_progress_on=self.figure,
-        )
         session.opened.change(
             self.show_opened,
             session.opened,
-            [*asked, *shown, self.view],
+            self.filled,
             api_visibility="private",
             show_progress_on=self.figure,
         )
@@ -126,16 +117,11 @@ class Graphs:
         """An example: what it asks, and the answer that we ship."""
         example = example_of(number)
         return {
+            **self._opened(example.explanation),
             self.session.video: str(example.clip),
             self.session.encoder: "auto",
             self.session.frames: USUAL_FRAMES,
-            **self._opened(example.explanation),
         }
-
-    @answered
-    def open_file(self, file: Any) -> Values:
-        """An explanation.json. Its video is not in it: the player is emptied."""
-        return self._of_file(uploaded_file(file), None)
 
     @answered
     def show_opened(self, opened: Opened | None) -> Values:
@@ -143,22 +129,17 @@ class Graphs:
         if opened is None or not opened.file.is_file():
             raise InputError("That explanation was deleted after an hour. Make it again.")
         video = opened.video if opened.video and opened.video.is_file() else None
-        return self._of_file(opened.file, video)
-
-    def _of_file(self, file: Path, video: Path | None) -> Values:
-        explanation = Explanation.from_file(file)
-        filters: Values = {}
-        if explanation.view != FigureView():  # the file has filters
-            filters = {self.view: explanation.view}
         shown = None if video is None else str(video)
-        return {self.session.video: shown, **filters, **self._opened(explanation)}
+        return self.open(Explanation.from_file(opened.file)) | {self.session.video: shown}
+
+    def open(self, explanation: Explanation) -> Values:
+        """One of a file. Its video is not in it: the player is emptied."""
+        return filters_of(explanation.view, self.view) | self._opened(explanation)
 
     def _opened(self, explanation: Explanation) -> Values:
         """An explanation from a file, with what it was made of."""
-        asked: Values = {self.session.caption: explanation.caption}
-        if explanation.weighting in WEIGHTINGS:  # others are of models of one's own
-            asked[self.session.weighting] = explanation.weighting
-        return asked | self.show(explanation)
+        caption: Values = {self.session.caption: explanation.caption}
+        return self.session.asked_before(explanation) | caption | self.show(explanation)
 
     def show(self, explanation: Explanation) -> Values:
         """Any explanation, drawn and described; for all tabs."""
@@ -170,15 +151,6 @@ class Graphs:
             self.notes: describe(replace(explanation, seconds=seconds)),
             self.explanation: explanation,
         }
-
-
-def _origin(explanation: Explanation) -> str:
-    """How long it took, or that it comes from a file."""
-    if (kept := explanation.video.kept_thumbnails) is not None:
-        frames = "are the thumbnails in it" if kept else "are grey: it has no thumbnails"
-        return f"Explained before and opened from a file; its frames {frames}."
-    known = "" if "decoding" in explanation.seconds else " The video was read before."
-    return f"{time_spent(explanation.seconds)}.{known}"
 
 
 def describe(explanation: Explanation) -> str:
@@ -194,7 +166,7 @@ def describe(explanation: Explanation) -> str:
         f"Encoder **{escaped(explanation.encoder)}**, heads {heads}{weights}; "
         f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
         f"{kind} interactions ({method}, {game.device}).",
-        _origin(explanation),
+        origin(explanation),
     ]
     for reason, words in explanation.left_out_why.items():
         shown = " ".join(word[:40] for word in words[:_WORDS_SHOWN])

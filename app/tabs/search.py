@@ -58,6 +58,7 @@ class Search:
 
     title = "Search"
     elem_id = "search"
+    opens = SearchResult
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -72,7 +73,9 @@ class Search:
                     elem_id="search-clips",
                 )
             with gr.Column(scale=3, min_width=320):
-                query = gr.Textbox(_QUERY, label="Query", max_lines=4, elem_id="search-query")
+                self.query = query = gr.Textbox(
+                    _QUERY, label="Query", max_lines=4, elem_id="search-query"
+                )
                 top = gr.Slider(1, MOST_HITS, 12, step=1, label="Clips shown at most")
                 with gr.Row():
                     button = gr.Button("Search", variant="primary", elem_id="search-start", scale=4)
@@ -90,6 +93,7 @@ class Search:
         self.uploaded = gr.State(time_to_live=KEPT_SECONDS)
         self.result = gr.State(time_to_live=KEPT_SECONDS)
         session.answers[self.elem_id] = self.result
+        self.filled = [query, self.notes, self.sheet, self.result, self.message]
         asked_anew([button.click, query.submit], self.message)
         gr.on(
             [button.click, query.submit],
@@ -138,6 +142,16 @@ class Search:
             self.result: result,
         }
 
+    def open(self, result: SearchResult) -> Values:
+        """One of a file, whose clips are not in it: no card leads to one."""
+        return {
+            self.query: result.query,
+            self.notes: describe(result, None),
+            self.sheet: contact_sheet(result),
+            self.result: None,  # what the address says to have been asked
+            self.message: "",
+        }
+
     def open_hit(self, result: SearchResult | None, event: gr.EventData) -> Values:
         """A card of the contact sheet: its clip and the query become what is asked above."""
         with refused_plainly():
@@ -145,22 +159,25 @@ class Search:
                 raise InputError("What was found was deleted after an hour. Search again.")
             rank = whole_number(event._data.get("rank"), "Clip {} was chosen", 1, len(result.hits))
             hit = result.hits[rank - 1]
-            if hit.file is None:
-                raise InputError(f"{hit.name} is not in the file that was opened. Upload its clip.")
-            if not hit.file.is_file():
+            if hit.file is None or not hit.file.is_file():
                 raise InputError(f"{hit.name} was deleted after an hour. Search again.")
             return {self.session.video: str(hit.file), self.session.caption: result.query}
 
 
-def describe(result: SearchResult, seconds: float) -> str:
-    """What was searched by what, the time, and what was left out: a line each. Markdown."""
+def describe(result: SearchResult, seconds: float | None) -> str:
+    """What was searched by what, the time, and what was left out: a line each. Markdown.
+
+    Args:
+        result: what was found.
+        seconds: that it took; None where it was opened from a file.
+    """
+    how = "opened from a file" if seconds is None else seconds_in_words(seconds)
     weights = result.level_weights
     mean = ", ".join(level for level, weight in weights.items() if weight)
     lines = [
         f"**{len(result.hits)} of {result.clips:,} clips** for “{escaped(result.query)}”, by the "
         f"mean of {mean}; encoder {escaped(result.encoder)}, heads "
-        f"{escaped(result.checkpoint)}, {result.frames} frames of each; "
-        f"{seconds_in_words(seconds)}.",
+        f"{escaped(result.checkpoint)}, {result.frames} frames of each; {how}.",
     ]
     if result.words_left_out:
         lines.append(f"Words left out: “{escaped(' '.join(result.words_left_out))}”.")

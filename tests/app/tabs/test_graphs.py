@@ -114,26 +114,3 @@ def test_examples_are_answered_without_a_model(laid_out, monkeypatch):
         assert shown[tab.session.frames] == len(shown[tab.explanation].video.times)
         assert not shown[tab.message]
     assert list(tab.show_example(99)) == [tab.message]
-
-
-def test_an_explanation_is_opened_again(tab, explanation, tmp_path, monkeypatch):
-    """Its caption is asked next; the player is emptied, for there is no video in it."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    fixed = replace(explanation, weighting="fixed", encoder="<b>*my*")
-    file = tmp_path / "explanation.json"
-    file.write_text(fixed.to_json(), encoding="utf-8")
-    shown = tab.open_file(str(file))
-    assert shown[tab.explanation].to_json() == fixed.to_json()
-    assert shown[tab.session.caption] == explanation.caption
-    assert shown[tab.session.weighting] == "fixed"
-    assert shown[tab.session.video] is None
-    assert r"\<b\>\*my\*" in shown[tab.notes]
-
-    file.write_text(explanation.to_json(thumbnails=False), encoding="utf-8")
-    assert "are grey" in tab.open_file(str(file))[tab.notes]
-    file.write_text('{"schema": 1}')
-    shown = tab.open_file(str(file))
-    assert list(shown) == [tab.message]
-    assert "explanation.json cannot be opened: schema" in shown[tab.message].replace("\\", "")
-    other = tmp_path.parent / "other.json"
-    assert "was uploaded" in tab.open_file(str(other))[tab.message]
