@@ -1,4 +1,5 @@
-"""The Stop button: what a visitor asked for ends where it next tells its progress."""
+"""The Stop button: what a visitor asked for ends where it next tells its progress, or, where it
+waits for its turn, at once."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
+from gradio.queueing import Queue
+from gradio.server_messages import ProcessCompletedMessage
 
 from hbi_core.errors import InputError
 
 _MOST = 1000  # visitors
 _STOPS: OrderedDict[str, int] = OrderedDict()  # how often each visitor pressed Stop, the last ones
 _LOCK = Lock()
+_STOPPED = "Stopped."
 
 
 class StoppedError(InputError):
@@ -38,7 +42,7 @@ class StoppableProgress(gr.Progress):
             StoppedError: Stop was pressed.
         """
         if stops_of(self._visitor) != self._stops:
-            raise StoppedError("Stopped.")
+            raise StoppedError(_STOPPED)
         return super().__call__(*told, **more)
 
 
@@ -55,15 +59,36 @@ def stop_button(elem_id: str) -> gr.Button:
     return button
 
 
-def stop(request: gr.Request) -> None:
+async def stop(request: gr.Request) -> None:
     """Any Stop button."""
-    visitor = request.session_hash
-    if visitor is None:
+    visitor, blocks = request.session_hash, LocalContext.blocks.get(None)
+    if visitor is None or blocks is None:
         return
+    end_work(visitor)
+    await _withdraw(blocks._queue, visitor)
+
+
+def end_work(visitor: str) -> None:
+    """What is at work for a visitor ends where it next tells its progress."""
     with _LOCK:
         _STOPS[visitor] = _STOPS.pop(visitor, 0) + 1
         while len(_STOPS) > _MOST:
             _STOPS.popitem(last=False)
+
+
+async def _withdraw(queue: Queue, visitor: str) -> None:
+    """Answer what waits behind others, as if it had run and had been stopped.
+
+    Gradio's own `cancels` would let go of what runs, too, whose thread goes on: more would run at
+    once than may.
+    """
+    turns = queue.event_queue_per_concurrency_id.values()
+    waiting = [event for turn in turns for event in turn.queue if event.session_hash == visitor]
+    for event in waiting:
+        await queue.remove_from_queue(event._id)
+        message = getattr(getattr(event.fn.fn, "__self__", None), "message", None)
+        told = [f"**{_STOPPED}**" if one is message else gr.skip() for one in event.fn.outputs]
+        queue.send_message(event, ProcessCompletedMessage(output={"data": told}, success=True))
 
 
 def this_visitor() -> str | None:

@@ -20,10 +20,11 @@ from app.session import (
     Opened,
     Session,
     Values,
+    asked_anew,
     checked_encoder,
     escaped,
 )
-from app.stopping import StoppableProgress, StoppedError, stop, this_visitor
+from app.stopping import StoppableProgress, StoppedError, stop_button, this_visitor
 from app.uploads import refused_plainly, uploaded_file
 from hbi_core.batch import Asked, explain_pairs, read_pairs
 from hbi_core.data.clip_set import ClipSet, table_in_archive
@@ -107,7 +108,7 @@ class Batch:
             )
         with gr.Row():
             self.start = gr.Button("Explain all", variant="primary", elem_id="batch-start", scale=3)
-            self.stop = gr.Button("Stop", interactive=False, elem_id="batch-stop", scale=1)
+            stop_button("batch-stop")
         self.message = gr.Markdown(elem_id="batch-message")
         self.progress = gr.HTML(elem_id="batch-progress")
         self.summary = gr.Dataframe(
@@ -120,21 +121,14 @@ class Batch:
         self.work = gr.State(time_to_live=KEPT_SECONDS)
         pack_button = gr.Button("Download all files and the summary", elem_id="batch-export")
         download(pack_button, pack, [self.work], "batch-export")
+        asked_anew([self.start.click], self.message)
         self.start.click(
             self.explain_all,
             [table, videos, self.work, session.encoder, session.frames, session.weighting],
-            [self.message, self.progress, self.start, self.stop, self.summary, self.work],
+            [self.message, self.progress, self.start, self.summary, self.work],
             api_visibility="private",
             show_progress="hidden",
             trigger_mode="always_last",  # once the batch has ended, no click is lost
-        )
-        self.stop.click(stop, queue=False, api_visibility="private", show_progress="hidden").then(
-            lambda: "Stops as soon as it can …",
-            None,
-            self.message,
-            queue=False,
-            api_visibility="private",
-            show_progress="hidden",
         )
         self.summary.select(
             self.open_row,
@@ -159,7 +153,6 @@ class Batch:
                 self.message: "",
                 self.progress: _bar(0, len(pairs)),
                 self.start: gr.update(interactive=False),
-                self.stop: gr.update(interactive=True),
                 self.summary: [],
             }
             find = _finder(uploads.clips)
@@ -197,7 +190,6 @@ class Batch:
             self.message: f"**{escaped(message)}**",
             self.progress: "",
             self.start: gr.update(interactive=True),
-            self.stop: gr.update(interactive=False),
         }
 
 

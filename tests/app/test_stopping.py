@@ -9,19 +9,14 @@ import pytest
 from gradio.context import LocalContext
 
 from app.session import answered
-from app.stopping import StoppableProgress, StoppedError, stop
-
-
-def pressed(visitor):
-    stop(SimpleNamespace(session_hash=visitor))
+from app.stopping import StoppableProgress, StoppedError, end_work
 
 
 def test_the_work_of_one_visitor_ends():
     mine, other, nobodys = (StoppableProgress(visitor) for visitor in ("me", "you", None))
     for progress in (mine, other, nobodys):
         progress(0.1, "Reading")
-    pressed("me")
-    pressed(None)
+    end_work("me")
     with pytest.raises(StoppedError):
         mine(0.2, "Encoding")
     for progress in (other, nobodys, StoppableProgress("me")):  # asked for afterwards
@@ -31,7 +26,7 @@ def test_the_work_of_one_visitor_ends():
 def test_many_visitors_take_no_room():
     progress = StoppableProgress("first")
     for number in range(1001):
-        pressed(str(number))
+        end_work(str(number))
     progress(0.5, "Encoding")
 
 
@@ -46,7 +41,7 @@ def test_a_click_of_any_tab_can_be_stopped():
             for step in range(steps):
                 progress(step / steps, "Working")
                 if step == 1:
-                    pressed("me")
+                    end_work("me")
             return {self.notes: "done"}
 
     tab = Tab()

@@ -76,6 +76,50 @@ def test_a_click_after_stop_counts(page, address, go_on):
     page.wait_for_function("!document.querySelector('#message')?.innerText.trim()")
 
 
+def batch(page, tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("video,caption\ncafe.mp4,a cat")
+    page.click("#tabs button[role=tab]:has-text('Batch')")
+    page.set_input_files("#batch-table input[type=file]", table)
+    page.wait_for_selector("#batch-table :text('pairs.csv')")
+
+
+@pytest.mark.parametrize(
+    ("frames", "button", "stop_it", "message", "done"),
+    [
+        (6, "#explain", "#stop", "#message", "#notes:has-text('Encoder patient')"),
+        (7, "#batch-start", "#batch-stop", "#batch-message", "#batch-summary:has-text('a cat')"),
+    ],
+)
+def test_what_waits_behind_another_visitor_is_withdrawn(
+    browser, page, address, go_on, tmp_path, frames, button, stop_it, message, done
+):
+    """And a click after it counts; the other visitor's goes on."""
+    go_on.unlink(missing_ok=True)
+    mine = page
+    others = browser.new_context().new_page()
+    others.set_default_timeout(600_000)
+    for one in (others, mine):
+        one.goto(f"{address}?frames={frames}", wait_until="domcontentloaded")
+        one.wait_for_selector("#figure .hbi-level")
+        if button == "#batch-start":
+            batch(one, tmp_path)
+    others.click(button)
+    running = ENCODING if button == "#explain" else "#batch-progress:has-text('0 of 1')"
+    others.wait_for_selector(running)
+    with mine.expect_response(lambda answer: "queue/join" in answer.url):
+        mine.click(button)
+    stop(mine, stop_it)
+    mine.wait_for_selector(f"{message}:has-text('Stopped.')")  # while the other's is at work
+    mine.click(button)
+    mine.wait_for_function(f"!document.querySelector('{message}').innerText.includes('Stopped')")
+    go_on.touch()
+    for one in (others, mine):
+        one.wait_for_selector(done)
+    go_on.unlink()
+    others.context.close()
+
+
 def test_what_was_wrong_is_told_no_more_while_the_next_is_made(page, address, go_on):
     go_on.unlink(missing_ok=True)  # of the test before
     page.goto(f"{address}?frames=5&caption=", wait_until="domcontentloaded")

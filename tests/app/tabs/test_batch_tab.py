@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 from gradio.context import LocalContext
 
-from app.stopping import stop
+from app.stopping import end_work
 from app.tabs.batch import HEADERS, MOST_PAIRS, Batch, cells, pack
 from hbi_core.explanation import Explanation
 from hbi_core.pipeline import explain
@@ -73,7 +73,7 @@ def test_stop_tells_how_far_it_came(tab, uploaded):
         steps = tab.explain_all(table, None, None, "auto", 2, "renormalised")
         assert not next(steps)[tab.start]["interactive"]
         work = next(steps)[tab.work]
-        stop(visitor)
+        end_work(visitor.session_hash)
         (last,) = steps
     finally:
         LocalContext.request.reset(token)
