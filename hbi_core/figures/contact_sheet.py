@@ -71,8 +71,12 @@ def contact_sheet_page(found: Found) -> str:
 def _card(rank: int, hit: _Hit, highest: float, clickable: bool) -> str:
     name = escape(hit.name)
     levels = "".join(_level(level, score, highest) for level, score in hit.levels.items())
+    picture = '<span class="picture"></span>'  # a result of the endpoint has none
+    if hit.thumbnail:
+        alternative = f"Its frame at {hit.time:.1f} seconds"
+        picture = f'<img class="picture" src="{escape(hit.thumbnail)}" alt="{alternative}">'
     inside = (
-        f'<img src="{escape(hit.thumbnail)}" alt="Its frame at {hit.time:.1f} seconds">'
+        f"{picture}"
         f'<span class="time">{hit.time:.1f} s</span>'
         f'<span class="title"><span class="name" title="{name}">{rank}. {name}</span>'
         f'<span class="score">{_number(hit.score)}</span></span>'

@@ -226,6 +226,7 @@ def test_older_searches_have_no_pictures_and_no_words(found):
     again = SearchResult.from_json(json.dumps(told))
     assert (again.words, again.hits[0].thumbnail) == ((), "")
     assert again.hits[0].score == found.hits[0].score
+    assert "<img" not in contact_sheet_page(again)
 
 
 @pytest.mark.parametrize(
