@@ -40,7 +40,7 @@ HEADERS = (
     *(f"Strongest, {level}" for level in LEVEL_NAMES),
     "What is wrong",
 )
-_WIDTHS = ("100px", "190px", *3 * ("70px",), *3 * ("165px",), "165px")  # all are seen at 1280
+_WIDTHS = ("100px", "190px", *3 * ("70px",), *3 * ("165px",), "215px")  # all are seen at 1280
 _INTRODUCTION = f"""Explain many pairs: a CSV file with the columns `video` and `caption`, a line
 for each pair, {MOST_PAIRS} at most, and the videos that it names; or a zip of all of them. A broken
 pair is told in its row and stops no other. Click a row to see its explanation. What was explained
@@ -93,19 +93,21 @@ class Batch:
         self.session = session
         gr.Markdown(_INTRODUCTION)
         with gr.Row():
-            table = gr.File(
-                label="Table (CSV), or a zip of it and its videos",
-                file_types=[".csv", ".tsv", ".txt", ".zip"],
-                height=175,
-                elem_id="batch-table",
-            )
-            videos = gr.File(
-                label="Its videos, or a zip of them (none: demo clips)",
-                file_count="multiple",
-                file_types=["video", ".zip"],
-                height=175,
-                elem_id="batch-videos",
-            )
+            with gr.Column(min_width=320):  # side by side where labels leave room for their icons
+                table = gr.File(
+                    label="Table (CSV), or a zip of it and its videos",
+                    file_types=[".csv", ".tsv", ".txt", ".zip"],
+                    height=175,
+                    elem_id="batch-table",
+                )
+            with gr.Column(min_width=320):
+                videos = gr.File(
+                    label="Its videos or a zip (none: demo clips)",
+                    file_count="multiple",
+                    file_types=["video", ".zip"],
+                    height=175,
+                    elem_id="batch-videos",
+                )
         with gr.Row():
             self.start = gr.Button("Explain all", variant="primary", elem_id="batch-start", scale=3)
             stop_button("batch-stop")

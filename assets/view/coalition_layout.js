@@ -14,6 +14,7 @@ globalThis.hbi.layout = (() => {
   const MARGIN = 2;
   const GAP = 18; // between what was merged
   const PAD = 5; // between a box and what is in it
+  const MOST_GAPS = 0.3; // of the width, where words are turned
   const BARS = 22; // height of the values
   const LINKS = 150;
   const ARCS = 70;
@@ -42,13 +43,17 @@ globalThis.hbi.layout = (() => {
     const total = Math.max(...rows.map((row) => row.reduce((sum, word) => sum + ems[word], 0)));
     const turned = room / total < SMALLEST_FONT;
     const most = Math.max(...rows.map((row) => row.length));
-    const font = turned ? Math.min(13, room / most / 1.2) : Math.min(FONT, room / total);
+    const tight = turned && gaps > 0 ? Math.min(1, (MOST_GAPS * width) / gaps) : 1;
+    const turnedRoom = width - 2 * MARGIN - tight * gaps;
+    const font = turned ? Math.min(13, turnedRoom / most / 1.2) : Math.min(FONT, room / total);
     const longest = Math.max(...labels.map(emsOf));
     return {
       width,
       labels,
       turned,
       font,
+      gap: tight * GAP,
+      pad: tight * PAD,
       widths: ems.map((em) => (turned ? font * 1.2 : em * font)),
       height: turned ? longest * font + 10 : 26,
     };
@@ -63,11 +68,11 @@ globalThis.hbi.layout = (() => {
     const videoBoxed = merges(level.video_tokens);
     const frames = level.video_tokens.flatMap(membersOf).length;
     const top = sides ? ARCS : 2;
-    const pad = textBoxed ? PAD : 0;
+    const pad = textBoxed ? setting.pad : 0;
     const text = layOutRow(level, "text", level.text_tokens, {
       widths: setting.widths,
       width: setting.width,
-      gap: textBoxed ? GAP : 0,
+      gap: textBoxed ? setting.gap : 0,
       pad,
       top: top + pad,
       height: setting.height,

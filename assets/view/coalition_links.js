@@ -90,7 +90,7 @@ globalThis.hbi.links = (() => {
       row.map((value, text) => ({ kind: "cross", first: video, second: text, value })),
     );
     const sides = view.sides && view.measure === "interaction";
-    const pairsOf = (pairs) => (sides && pairs ? sidesOf(pairs) : []);
+    const pairsOf = (pairs) => (sides && pairs ? withinSides(pairs) : []);
     const within = pairsOf(data.pairs?.[level.name]);
     const beside = data.beside?.[level.name]; // the same level of what is drawn on the same scales
     const others = beside ? measured(beside.level, view.measure) : [];
@@ -113,7 +113,7 @@ globalThis.hbi.links = (() => {
   const byIndex = (references, end) => (cell) => references[cell[end]];
 
   /** The pairs within the video and within the text side. */
-  function sidesOf(pairs) {
+  function withinSides(pairs) {
     return ["video", "text"].map((kind) =>
       pairs[kind].flatMap((row, first) =>
         row.flatMap((value, second) => (second > first ? [{ kind, first, second, value }] : [])),
@@ -218,5 +218,6 @@ globalThis.hbi.links = (() => {
     isFaded,
     classOf,
     membersOf,
+    withinSides,
   };
 })();

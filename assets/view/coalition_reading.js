@@ -3,7 +3,7 @@ globalThis.hbi ??= {};
 
 globalThis.hbi.reading = (() => {
   "use strict";
-  const { rankOf, isFaded } = globalThis.hbi.links;
+  const { rankOf, isFaded, withinSides, wordsOf } = globalThis.hbi.links;
   const MINUS = "−";
   const SIDES = {
     entity: { text: ["word", "words"], video: ["frame", "frames"] },
@@ -69,12 +69,20 @@ globalThis.hbi.reading = (() => {
   function nameOf(level, side, index, data) {
     const { name } = level[`${side}_tokens`][index]; // of a difference
     if (name) return name;
-    if (side === "text") return `“${level.text_tokens[index].text}”`;
+    if (side === "text") return quoted(level, index, data);
     const { frames } = level.video_tokens[index];
     const times = data.explanation.video.frame_times;
     const [first, last] = [frames[0], frames.at(-1)].map((frame) => times[frame].toFixed(1));
     const many = frames.length > 1;
     return `frame${many ? "s" : ""} ${spans(frames)} (${first}${many ? `–${last}` : ""} s)`;
+  }
+
+  /** "“the” before “sky”" where the level has several “the”. */
+  function quoted(level, index, data) {
+    const { text, words } = level.text_tokens[index];
+    const several = level.text_tokens.filter((other) => other.text === text).length > 1;
+    const next = several && wordsOf(data.explanation)[words.at(-1) + 1];
+    return next ? `“${text}” before “${next}”` : `“${text}”`;
   }
 
   /** [0, 1, 2, 5] -> "1–3, 6": as a reader counts. */
@@ -147,16 +155,28 @@ globalThis.hbi.reading = (() => {
     );
   }
 
+  /** The interactions of a level, those within a side where they are shown. */
+  function interactionsOf(level, data, { sides, measure }) {
+    const cross = level.interactions.flatMap((row, first) =>
+      row.map((value, second) => ({ kind: "cross", first, second, value })),
+    );
+    const pairs = sides && measure === "interaction" && data.pairs?.[level.name];
+    const all = [...cross, ...(pairs ? withinSides(pairs).flat() : [])];
+    return all.map(({ value, ...link }) => ({ ...link, interaction: value }));
+  }
+
+  /** The indices of the text players of a link. */
+  const textsOf = ({ kind, first, second }) =>
+    ({ cross: [second], text: [first, second], video: [] })[kind];
+
   /** The strongest helping and hindering links of a level as sentences, without words that are faded. */
-  function sentencesOf(level, data, { fade }) {
+  function sentencesOf(level, data, view) {
     if (level.sentences) return level.sentences; // of a difference
-    const ranked = level.interactions
-      .flatMap((row, first) => row.map((interaction, second) => ({ first, second, interaction })))
-      .filter(({ second }) => !(fade && isFaded(level.text_tokens[second], data)))
+    const faded = (text) => view.fade && isFaded(level.text_tokens[text], data);
+    const ranked = interactionsOf(level, data, view)
+      .filter((link) => !textsOf(link).some(faded))
       .sort((one, other) => other.interaction - one.interaction);
-    const told = ({ first, second, interaction }) =>
-      `${nameOf(level, "text", second, data)} and ${nameOf(level, "video", first, data)} ` +
-      `(${signed(interaction)})`;
+    const told = (link) => `${namesOf(link, level, data).join(" and ")} (${signed(link.interaction)})`;
     const helping = ranked.filter(({ interaction }) => interaction > 0).slice(0, 3);
     const hindering = ranked.filter(({ interaction }) => interaction < 0).reverse();
     const sentences = [];
@@ -171,10 +191,15 @@ globalThis.hbi.reading = (() => {
   const listed = (texts) =>
     texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join("; ")}; and ${texts.at(-1)}`;
 
+  /** What the ends of a link are called, words before frames. */
+  function namesOf({ kind, first, second }, level, data) {
+    if (kind === "cross") return [nameOf(level, "text", second, data), nameOf(level, "video", first, data)];
+    return [first, second].map((index) => nameOf(level, kind, index, data));
+  }
+
   /** What a link is, for a tooltip and a reader. */
   function linkInWords(link, level, data) {
-    const [one, other] = link.kind === "cross" ? ["video", "text"] : [link.kind, link.kind];
-    const names = [nameOf(level, other, link.second, data), nameOf(level, one, link.first, data)];
+    const names = namesOf(link, level, data);
     if (level.linkTold) return `${names.join(" and ")}: ${level.linkTold(link.first, link.second)}`;
     const numbers = [`interaction ${signed(link.interaction)}`];
     if (link.kind === "cross") {

@@ -7,7 +7,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,6 +23,7 @@ _LARGEST_TABLE = 10_000_000  # bytes
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what is unpacked block by block
 _LINK = 0o120000  # of a member's mode
 _KIND = 0o170000
+_UTF8 = 0x800  # of a member's flags: its name is UTF-8
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def clips_in_archive(
         chosen = []
         for member in members:
             if reason := _refusal(member):
-                clips.skipped[_text(member.filename)] = reason
+                clips.skipped[_name(member)] = reason
             else:
                 chosen.append(member)
         if len(chosen) > limits.clips:
@@ -109,7 +110,7 @@ def clips_in_archive(
                 "at most. Split it into several."
             )
         for number, member in enumerate(sorted(chosen, key=lambda member: member.filename)):
-            name = _text(member.filename)
+            name = _name(member)
             file = target / str(number) / _file_name(name)
             file.parent.mkdir()
             try:
@@ -150,15 +151,15 @@ def table_in_archive(archive: str | Path, target: Path) -> Path:
             member
             for member in bundle.infolist()
             if not member.is_dir()
-            and _is_seen(_text(member.filename))
-            and _text(member.filename).lower().endswith(_TABLES)
+            and _is_seen(_name(member))
+            and _name(member).lower().endswith(_TABLES)
         ]
         if len(tables) != 1:
-            names = first_ten([_text(member.filename) for member in tables])
+            names = first_ten([_name(member) for member in tables])
             there = f"has {len(tables)} tables: {names}" if tables else "has no table"
             raise DataError(f"{file_name(archive)} {there}. Pack one CSV file with its videos.")
         (member,) = tables
-        file = target / _file_name(_text(member.filename))
+        file = target / _file_name(_name(member))
         try:
             if _unpack(bundle, member, file, _LARGEST_TABLE) > _LARGEST_TABLE:
                 raise DataError(f"{file.name} is larger than {_LARGEST_TABLE / 1e6:.0f} MB.")
@@ -195,7 +196,7 @@ def _refusal(member: zipfile.ZipInfo) -> str | None:
     """Why a member is not unpacked."""
     if member.external_attr >> 16 & _KIND == _LINK:
         return "It is a link."
-    if not _is_video(_text(member.filename)):
+    if not _is_video(_name(member)):
         return _NO_VIDEO
     if member.flag_bits & 1:
         return "It is encrypted. Pack it without a password."
@@ -244,6 +245,16 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
             ) from error
         with bundle:
             yield bundle
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """What a member is called. macOS writes UTF-8 without the flag that says so, and zipfile reads
+    it as code page 437 then."""
+    name = member.filename
+    if not member.flag_bits & _UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return _text(name)
 
 
 def _text(name: str) -> str:

@@ -87,6 +87,7 @@ _HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
 _PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
 _PAD = 0.35  # em between a box and its cells
+_MOST_GAPS = 0.3  # of a row of words that are turned
 _BARS = 2.6  # em above words and below frames, where values are shown
 _ARCS = 3.2  # em above words and below frames, where links within a side are shown
 
@@ -120,12 +121,14 @@ def lay_out(
     gaps = [_GAP * len(level.text_tokens) for level in shown if level is not entity]
     if entity in shown and len(entity.text_tokens) < len(labels):
         gaps.append(_PHRASE_GAP * len(entity.text_tokens))
-    room = row - em * max(gaps, default=0.0)
+    taken = em * max(gaps, default=0.0)
+    room = row - taken
 
     lengths = [length_in_em(label) + 0.9 for label in labels]
     vertical = room / _longest_row(explanation.levels, lengths) < smallest_font
     if vertical:
         lengths = [1.25] * len(labels)
+        room = row - min(taken, _MOST_GAPS * row)
     font = min(em, room / _longest_row(explanation.levels, lengths))
     word_height = (max(map(length_in_em, labels)) + 0.6) * font if vertical else 1.5 * em
 
@@ -145,6 +148,7 @@ def lay_out(
             word_height=word_height,
             frame_aspect=aspect,
             em=em,
+            tight=(row - room) / taken if taken else 1.0,
             arcs=_ARCS * em if view.shows_sides else 0.0,
             bars=_BARS * em if view.values else 0.0,
         )
@@ -181,6 +185,7 @@ def _lay_out_level(
     word_height: float,
     frame_aspect: float,
     em: float,
+    tight: float,
     arcs: float,
     bars: float,
 ) -> LevelLayout:
@@ -198,8 +203,8 @@ def _lay_out_level(
         word_top,
         row,
         word_height,
-        gap,
-        pad,
+        tight * gap,
+        tight * pad,
         stretch=True,
     )
     count = sum(len(token.frames) for token in level.video_tokens)

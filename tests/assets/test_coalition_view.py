@@ -320,3 +320,45 @@ def test_sentences_name_no_word_that_is_faded(opened, tmp_path):
     said = " ".join(page.locator(".hbi-level > p").all_text_contents())
     assert "“cat”" in said or "“dog”" in said
     assert not any(f"“{word}”" in said for word in ("the", "and", "a"))
+
+
+def test_sentences_name_the_strongest_of_what_is_shown(opened, tmp_path):
+    explanation = made_up("one two three four five six", drawn_video(2), seed=27)
+    (level,) = explanation.levels
+    everyone = closed_form(level.game(explanation.weighting), pairs="all").values.triu(1)
+    assert divmod(int(everyone.argmax()), 8) == (0, 1)  # two frames
+    file = tmp_path / "figure.html"
+    file.write_text(coalition_html(explanation), encoding="utf-8")
+    page = opened(file.as_uri())
+    helping = page.locator(".hbi-level > p").first
+    assert helping.text_content().startswith("Help each other most: “")
+    page.check("[name=sides]")
+    said = f"Help each other most: frame 1 (0.5 s) and frame 2 (1.5 s) (+{everyone.max():.4f}); "
+    assert helping.text_content().startswith(said)
+
+
+def test_equal_words_are_told_apart_by_what_follows(opened, tmp_path):
+    file = tmp_path / "figure.html"
+    file.write_text(coalition_html(made_up("the cat the dog", drawn_video(3))), encoding="utf-8")
+    page = opened(file.as_uri())
+    labels = [
+        page.get_attribute(f"g[data-id='entity/text/{word}']", "aria-label") for word in range(4)
+    ]
+    named = [label.partition(";")[0] for label in labels]
+    assert named == [
+        "word “the” before “cat”",
+        "word “cat”",
+        "word “the” before “dog”",
+        "word “dog”",
+    ]
+
+
+def test_long_captions_can_be_read(opened, tmp_path):
+    """60 words as 30 phrases: letters are not small for the sake of gaps."""
+    phrases = [(word, word + 1) for word in range(0, 60, 2)]
+    explanation = made_up(" ".join(["players"] * 60), drawn_video(4), [(None, phrases)])
+    file = tmp_path / "figure.html"
+    file.write_text(coalition_html(explanation), encoding="utf-8")
+    page = opened(file.as_uri())
+    sizes = "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    assert min(page.locator(".hbi-picture text").evaluate_all(sizes)) > 9

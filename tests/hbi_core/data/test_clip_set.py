@@ -166,3 +166,12 @@ def test_the_table_of_an_archive(tmp_path, target):
 def test_archives_without_one_table(tmp_path, target, members, message):
     with pytest.raises(DataError, match=message):
         table_in_archive(packed(tmp_path / "all.zip", members), target)
+
+
+def test_names_that_are_utf_8_without_saying_so(tmp_path, target):
+    """As macOS packs them; others without the flag are of code page 437."""
+    archive = packed(tmp_path / "mac.zip", {"m____e.mp4": b"gull", "1____2.mp4": b"no UTF-8"})
+    plain = archive.read_bytes()
+    named = plain.replace(b"m____e", "mö".encode() + b"__e").replace(b"1____2", b"1\x81\x81__2")
+    archive.write_bytes(named)
+    assert set(clips_in_archive(archive, target).files) == {"mö__e.mp4", "1üü__2.mp4"}

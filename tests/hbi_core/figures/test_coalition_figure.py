@@ -11,6 +11,7 @@ from explainers import ranks
 from hbi_core.figures.grades import GRADES, grade_of, key_label
 from hbi_core.figures.layout import lay_out
 from hbi_core.figures.lines import links_of
+from support.contrasts import drawn_video, made_up
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +124,14 @@ def test_boxes_are_around_what_is_merged(explanation, layout):
     assert entity.boxes == (entity.text_tokens if phrases else ())
     for level in above:
         assert level.boxes == (*level.text_tokens, *level.video_tokens)
+
+
+def test_letters_of_a_long_caption_are_not_small_for_the_sake_of_gaps():
+    """60 words as 30 phrases, as wide as a page: 1.25 em for each word would be 6.1 points."""
+    phrases = [(word, word + 1) for word in range(0, 60, 2)]
+    long = made_up(" ".join(["players"] * 60), drawn_video(4), [(None, phrases)])
+    placed = lay_out(long, 495, 8, 5)
+    assert placed.vertical_words
+    assert placed.font > 4
+    for left, right in pairwise(placed.levels[0].text_tokens):
+        assert left.left + left.width < right.left
