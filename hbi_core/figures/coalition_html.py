@@ -136,6 +136,7 @@ body {{ margin: 0 auto; max-width: 1240px; padding: 8px; }}
 </head>
 <body>
 <div id="figure"></div>
+<noscript>This figure is drawn by scripts of its own, which are turned off here.</noscript>
 <script id="data" type="application/json">{data}</script>
 <script>
 "use strict";
@@ -145,6 +146,12 @@ scheme.addEventListener("change", follow);
 follow();
 const data = JSON.parse(document.getElementById("data").textContent);
 {draw}(document.getElementById("figure"), data);
+const frame = window.frameElement; // of a notebook: as high as what is in it
+if (frame) {{
+  const page = document.documentElement;
+  const fit = () => (frame.style.height = `${{Math.ceil(page.getBoundingClientRect().height)}}px`);
+  new ResizeObserver(fit).observe(page);
+}}
 </script>
 </body>
 </html>
@@ -171,5 +178,5 @@ def notebook_html(explanation: Shown, view: FigureView | None = None) -> str:
 
 
 def framed(document: str, title: str) -> str:
-    """A document inside another one."""
+    """A document inside another one, as high as it is; 900 pixels where it runs no scripts."""
     return _NOTEBOOK.format(document=html.escape(document), title=title)
