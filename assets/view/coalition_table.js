@@ -4,7 +4,7 @@ globalThis.hbi ??= {};
 globalThis.hbi.table = (() => {
   "use strict";
   const { html } = globalThis.hbi.elements;
-  const { measuresOf, capitalised, nameOf, signed, sidesOf } = globalThis.hbi.reading;
+  const { measuresOf, capitalised, kindOf, nameOf, signed, sidesOf } = globalThis.hbi.reading;
 
   /** The shown cross links of a level, and the values of its players where they are known. */
   function tableOf(level, links, view, data) {
@@ -32,7 +32,7 @@ globalThis.hbi.table = (() => {
     );
     const caption =
       `${capitalised(level.name)} level: ` +
-      `${level.linkTold ? "A − B of the interaction" : measuresOf(data.explanation)[view.measure]} of ${sidesOf(level).text[1]} ` +
+      `${level.linkTold ? "A − B of the interaction" : measuresOf(data.explanation)[view.measure]} of ${kindOf(level, "text")}s ` +
       `and ${sidesOf(level).video[1]}; empty cells are filtered out`;
     return html(
       "div",

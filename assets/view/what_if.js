@@ -169,7 +169,7 @@ globalThis.hbi.whatIf = (() => {
       const leftOut = (side) => without(this.stage.kept[side], this.chosen[side]);
       this.ofSet = [
         add("Keep only the set", () => this.keep(bySide((side) => this.chosen[side]))),
-        add("Leave the set out", () => this.keep(each(leftOut))),
+        add("Leave the set out", () => this.keep(bySide(leftOut))),
         add("Empty the set", () => this.choose(NOTHING)),
       ];
       this.putBack = add("Put all back", () => this.keep(this.stage.everyone));
