@@ -4,7 +4,9 @@
 
 DIR has the Flickr8k layout (captions.txt, Images/ and the lists of its splits).
 
-Retrieval: text to image among all photographs, by the scores of all levels.
+Retrieval: text to image among all photographs, by the scores of all levels; and by what is left of
+them when what a photograph scores with any caption of the training list is taken off
+(`hbi_core.tasks.querybank`).
 
 Montages show three photographs, each as many frames as the heads read in training; the caption is
 one caption of each, joined. Sentences and single content words point at a photograph, by the exact
@@ -50,7 +52,7 @@ from hbi_core.data import Clip, Corpus, montages, photograph_of_words, read_corp
 from hbi_core.data.features import Features
 from hbi_core.data.foils import FREQUENT, Foil, frequent_nouns, make_foil
 from hbi_core.devices import choose_device
-from hbi_core.evaluate import encode_as_read
+from hbi_core.evaluate import encode_as_read, encode_bank
 from hbi_core.inputs.text import Caption, parse_caption
 from hbi_core.predictor import Predictor
 from hbi_core.tasks.reranking import retrieval_scores
@@ -79,6 +81,8 @@ class Settings:
     """Trained heads; those we ship where none are given, "untrained" for none."""
     cache: Path | None = None
     """Folder in which features are kept."""
+    querybank: int = 30_000
+    """So many captions of the training list; 0 leaves those rows out."""
     report: str = "pointing"
     """Name of the files in results/."""
 
@@ -113,12 +117,17 @@ class FoiledPair:
     foil: Foil
 
 
-def measure_retrieval(heads: Checkpoint, features: Features, units: Units) -> None:
+def measure_retrieval(
+    heads: Checkpoint, features: Features, bank: Features | None, units: Units
+) -> None:
     """Text to image: for each photograph, how many of its captions rank it among the first."""
-    scores, _ = retrieval_scores(
-        heads.hierarchy.to(choose_device()), features, heads.retrieval, progress=True
-    )
+    hierarchy = heads.hierarchy.to(choose_device())
+    scores, _ = retrieval_scores(hierarchy, features, heads.retrieval, progress=True)
     kinds = {"text → image": scores}
+    if bank is not None:
+        kinds["text → image with a querybank"], _ = retrieval_scores(
+            hierarchy, features, heads.retrieval, progress=True, bank=bank
+        )
     if heads.hierarchy.reconstructs:
         kinds["text → image by single-modal scores"] = similarity_scores(
             heads.hierarchy, features, heads.retrieval.words, heads.retrieval.level_weights
@@ -265,10 +274,13 @@ def measured(checkpoint: str | None, settings: Settings) -> tuple[Units, str]:
     features = encode_as_read(encoder, heads, corpus, settings.cache, "skip")
     corpus = replace(corpus, clips=features.clips)  # without those that cannot be read
     units: Units = defaultdict(list)
-    measure_retrieval(heads, features, units)
+    trained = read_corpus("flickr8k", settings.root, "train")
+    bank = None
+    if settings.querybank and not heads.hierarchy.reconstructs:
+        bank = encode_bank(encoder, heads, trained, settings.querybank, settings.cache)
+    measure_retrieval(heads, features, bank, units)
     drawn = draw_montages(corpus, settings.montages, settings.seed)
     measure_montages(predictor, features, drawn, units)
-    trained = read_corpus("flickr8k", settings.root, "train")
     said = frequent_nouns((text for clip in trained.clips for text in clip.captions), FREQUENT)
     pairs = draw_foils(features.clips, said, settings.foils, settings.seed)
     measure_foils(predictor, features, pairs, units)

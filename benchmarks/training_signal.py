@@ -126,7 +126,7 @@ def measured_once(best: Path, asked: pointing.Settings) -> tuple[Units, str]:
 
 def main(settings: Settings) -> None:
     count = settings.measured or settings.photographs
-    asked = pointing.Settings(settings.root, photographs=count, cache=settings.cache)
+    asked = pointing.Settings(settings.root, photographs=count, querybank=0, cache=settings.cache)
     chosen = [list(SIGNALS)[number] for number in settings.rows]
     units: dict[str, list[Units]] = {}
     told = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,18 +17,21 @@ from hbi_core.command_line import command, parsed
 from hbi_core.data import Corpus
 from hbi_core.data.config import DataConfig
 from hbi_core.data.corpus import measured_split
-from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.encoding import encode_captions, encode_corpus
 from hbi_core.data.features import Features
 from hbi_core.data.files import MISSING_RULES
 from hbi_core.data.reading import LIMITS, ClipReader
 from hbi_core.devices import choose_device
 from hbi_core.encoders import Encoder
-from hbi_core.errors import CheckpointError
+from hbi_core.errors import CheckpointError, SettingsError
 from hbi_core.inputs.video import VideoLimits
-from hbi_core.settings import COUNT, NOT_NEGATIVE, check, each, one_of, optional, whole
+from hbi_core.settings import COUNT, NOT_NEGATIVE, POSITIVE, check, each, one_of, optional, whole
 from hbi_core.task_model import ANSWERS, CAPTIONS
 from hbi_core.tasks import load_task, task_named
 from hbi_core.tasks.base import Results, Task
+from hbi_core.tasks.querybank import SHARPNESS
+from hbi_core.tasks.reranking import retrieval_scores
+from hbi_core.tasks.retrieval_metrics import retrieval_metrics
 from hbi_core.written import check_file, check_folder
 
 
@@ -75,15 +79,14 @@ class Measured:
         check_file(self.json, "--json FILE")
         if self.cache is not None:
             check_folder(self.cache, "--cache FOLDER")
-        split = self.split or measured_split(self.dataset)
-        data = DataConfig(self.dataset, self.root, missing=self.missing)
-        corpus = task_named(self.task).corpus(data, split)
+        split = self.measured_split
+        corpus = self.corpus(split)
         encoder, heads = choose_model(self.model(), self.encoder, choose_device())
         heads = replace(heads, retrieval=self.reads(heads.retrieval))
         task = self.loaded(heads).to(choose_device())
         with ClipReader(encoder, workers=self.workers, limits=self.video_limits) as reader:
             features = encode_as_read(encoder, heads, corpus, self.cache, self.missing, reader)
-        metrics = task.evaluate(features)
+        metrics = self.measure(task, features, encoder, heads)
         self.json.parent.mkdir(parents=True, exist_ok=True)
         self.json.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         print(
@@ -95,6 +98,22 @@ class Measured:
         if left_out:
             print(f"{left_out} clips have no file that can be read and were left out.")
         print(table(metrics))
+
+    @property
+    def measured_split(self) -> str:
+        """The name of the split that is measured."""
+        return self.split or measured_split(self.dataset)
+
+    def corpus(self, split: str) -> Corpus:
+        """A split of the data set, as the task reads it."""
+        data = DataConfig(self.dataset, self.root, missing=self.missing)
+        return task_named(self.task).corpus(data, split)
+
+    def measure(
+        self, task: Task, features: Features, encoder: Encoder, heads: Checkpoint
+    ) -> Results:
+        """The metrics of a finished model."""
+        return task.evaluate(features)
 
     def model(self) -> str | Path | None:
         """The checkpoint that is measured; None for the heads that we ship."""
@@ -132,10 +151,44 @@ class Retrieval(Measured):
 
     level_weights: tuple[float, ...] | None = None
     """Each level has this share in the score, entity first; where not given, that of training."""
+    querybank: str | None = None
+    """The captions of this split, train say, tell what each clip scores with any text; that is
+    taken off its scores with texts (querybank normalisation, Bogolin et al., CVPR 2022)."""
+    querybank_captions: int = 30_000
+    """About so many of them at most, those of clips evenly spaced."""
+    sharpness: float = SHARPNESS
+    """The captions nearest to a clip count the more for its querybank, the larger this is."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check(self, level_weights=optional(each(NOT_NEGATIVE)))
+        check(
+            self,
+            level_weights=optional(each(NOT_NEGATIVE)),
+            querybank_captions=COUNT,
+            sharpness=POSITIVE,
+        )
+        if self.querybank is not None and self.querybank == self.measured_split:
+            raise SettingsError(
+                f"--querybank {self.querybank} is the split that is measured: queries would tell "
+                "of each other. Take the one that the model was trained on."
+            )
+
+    def run(self) -> None:
+        if self.querybank is not None:
+            self.corpus(self.querybank)  # so that one that is not there is told before the work
+        super().run()
+
+    def measure(
+        self, task: Task, features: Features, encoder: Encoder, heads: Checkpoint
+    ) -> Results:
+        if self.querybank is None:
+            return task.evaluate(features)
+        corpus = self.corpus(self.querybank)
+        bank = encode_bank(encoder, heads, corpus, self.querybank_captions, self.cache)
+        of_texts, of_videos = retrieval_scores(
+            task.hierarchy, features, heads.retrieval, True, bank=bank, sharpness=self.sharpness
+        )
+        return retrieval_metrics(of_texts, features.owners, of_videos)
 
     def loaded(self, heads: Checkpoint) -> Task:
         """Retrieval with any model, whatever it was trained for: all of them have similarities."""
@@ -194,6 +247,21 @@ def encode_as_read(
         cache=cache,
         missing=missing,
         reader=reader,
+    )
+
+
+def encode_bank(
+    encoder: Encoder, heads: Checkpoint, corpus: Corpus, captions: int, cache: Path | None
+) -> Features:
+    """About so many captions of a corpus, of clips evenly spaced, as heads read them."""
+    step = math.ceil(sum(len(clip.captions) for clip in corpus.clips) / captions)
+    return encode_captions(
+        encoder,
+        replace(corpus, clips=corpus.clips[::step]),
+        players=heads.config.text_players,
+        words=heads.retrieval.words,
+        padded=heads.config.reads_padding,
+        cache=cache,
     )
 
 

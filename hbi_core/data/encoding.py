@@ -120,10 +120,50 @@ def encode_corpus(
     )
 
 
+def encode_captions(
+    encoder: Encoder,
+    corpus: Corpus,
+    *,
+    players: str = "words",
+    words: int | None = None,
+    padded: bool = False,
+    cache: Path | None = None,
+) -> Features:
+    """As `encode_corpus`, of the captions alone: no video is read, and no clip has frames.
+
+    Args:
+        encoder, corpus, players, words, padded, cache: as of `encode_corpus`.
+
+    Raises:
+        DataError: the encoder can read no word of a caption.
+        NotFiniteError: the encoder's features of a caption are not finite.
+        SettingsError: the cache cannot be written.
+    """
+    settings = EncodingSettings(0, 0, 0.0, players, words, padded, 0, "stop")
+    kept, weights = _Kept(cache), "" if cache is None else weights_digest(encoder)
+    names = [texts_name(encoder, weights, clip.captions, settings) for clip in corpus.clips]
+    for clip, name in zip(
+        tqdm(corpus.clips, f"texts of {corpus.name}", leave=False), names, strict=True
+    ):
+        if name not in kept:
+            kept[name] = encode_texts(encoder, clip, settings)
+    none = torch.zeros(0, encoder.widths[0])
+    return join_features(
+        tuple(corpus.clips),
+        [{"frames": none} | kept[name] for name in names],
+        frames=0,
+        views=0,
+        missing_frame=torch.zeros(1, encoder.widths[0]) if padded else None,
+    )
+
+
 class _Kept:
     """Tensors by the name of their file: in a cache, or without one in memory."""
 
     def __init__(self, cache: Path | None) -> None:
+        if cache is not None:
+            check_folder(cache, "cache=FOLDER")
+            cache.mkdir(parents=True, exist_ok=True)
         self._cache = cache
         self._memory: dict[str, dict[str, Tensor]] = {}
 
@@ -159,9 +199,6 @@ class _Encoded:
         self.encoder, self.corpus, self.settings = encoder, corpus, settings
         self.reader = reader
         self.unreadable: dict[str, str] = {}
-        if cache is not None:
-            check_folder(cache, "cache=FOLDER")
-            cache.mkdir(parents=True, exist_ok=True)
         self._kept = _Kept(cache)
         self.weights = "" if cache is None else weights_digest(encoder)
         known = encoder, self.weights

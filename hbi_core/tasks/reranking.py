@@ -19,6 +19,7 @@ from torch import Tensor
 from hbi_core.checkpoints.checkpoint import RetrievalSettings
 from hbi_core.data.features import Features
 from hbi_core.model import Hierarchy, Pairs, Players
+from hbi_core.tasks.querybank import SHARPNESS, fit_of_any_text
 from hbi_core.tasks.retrieval_metrics import corpus_players, scores_of_players
 
 _CELLS = 2**22  # numbers of rebuilt tokens that are held at once
@@ -31,10 +32,12 @@ def retrieval_scores(
     reads: RetrievalSettings,
     progress: bool = False,
     cells: int = _CELLS,
+    bank: Features | None = None,
+    sharpness: float = SHARPNESS,
 ) -> tuple[Tensor, Tensor]:
     """The scores of every clip with every caption by which each caption, each clip finds its own.
 
-    Without a reconstruction both are the `similarity_scores`.
+    Without a reconstruction and a bank both are the `similarity_scores`.
 
     Args:
         hierarchy: in evaluation mode.
@@ -42,18 +45,27 @@ def retrieval_scores(
         reads: words, level weights and k.
         progress: whether to draw a bar.
         cells: bounds the memory of rebuilt tokens, see `rebuilt_scores`.
+        bank: captions by which the scores for captions are normalised, see
+            `hbi_core.tasks.querybank`; None leaves them as they are.
+        sharpness: of the bank.
 
     Returns:
         float32 [N, C] each, on the CPU: where captions are the queries, and where clips are.
 
     Raises:
-        SettingsError: there are more or fewer level weights than levels.
+        SettingsError: there are more or fewer level weights than levels, or a bank for a model
+            that reconstructs.
         NotFiniteError: the model computes values that are not finite.
     """
     videos, texts = corpus_players(hierarchy, features, reads.words)
+    usual = (
+        torch.zeros(())
+        if bank is None
+        else fit_of_any_text(hierarchy, videos, bank, reads, sharpness, progress).unsqueeze(-1)
+    )
     alone = scores_of_players(hierarchy, videos, texts, reads.level_weights, progress)
     if not hierarchy.reconstructs:
-        return alone, alone
+        return alone - usual, alone
     of_text = _best(alone.T, reads.reranked).T
     of_video = _best(alone, reads.reranked)
     rows, columns = (of_text | of_video).nonzero(as_tuple=True)

@@ -85,10 +85,15 @@ def test_montages_show_what_their_captions_name(predictor, features):
 
 def test_retrieval_counts_the_captions_of_each_photograph(predictor, features):
     units = defaultdict(list)
-    measure_retrieval(predictor.heads, features, units)
+    measure_retrieval(predictor.heads, features, features, units)
     assert [count.of for count in units["text → image, R@5", "all"]] == [1] * len(NAMES)
     assert units["text → image, R@10", "all"] == [Count(1, 1)] * len(NAMES)
     assert sum(count.hits for count in units["text → image, R@1", "all"]) >= 5
+    found = units["text → image with a querybank, R@1", "all"]
+    assert sum(count.hits for count in found) >= 5
+    without = defaultdict(list)
+    measure_retrieval(predictor.heads, features, None, without)
+    assert not without["text → image with a querybank, R@1", "all"]
 
 
 def test_the_true_caption_scores_higher_than_its_foil(predictor, features):

@@ -51,6 +51,21 @@ def test_command_line(photographs, tmp_path, capsys):
     assert all(line.startswith("error: ") for line in errors)
 
 
+def test_a_querybank_changes_how_texts_find_their_videos(photographs, capsys):
+    arguments, out = photographs
+    assert main(arguments) == 0
+    plain = json.loads(out.read_text())
+    assert main([*arguments, "--querybank", "train", "--querybank-captions", "4"]) == 0
+    metrics = json.loads(out.read_text())
+    assert metrics["video_to_text"] == plain["video_to_text"]
+    assert metrics["text_to_video"].keys() == plain["text_to_video"].keys()
+    capsys.readouterr()
+    assert main([*arguments, "--querybank", "all"]) == 2
+    assert "is the split that is measured" in capsys.readouterr().err
+    assert main([*arguments, "--querybank", "holdout"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")  # before anything is encoded
+
+
 def test_questions_are_answered_by_the_model_that_we_ship(tmp_path, capsys):
     root, out = write_drawing(tmp_path, frames=4, colours=["red"], train=1), tmp_path / "a.json"
     arguments = ["--dataset", "synthetic_questions", "--split", "validation", "--workers", "0"]
@@ -113,6 +128,8 @@ def test_a_model_is_measured_as_it_was_trained(photographs, toy_heads, capsys):
         (["--level-weights", "1", "1"], "2 level_weights for 3 levels"),
         (["--level-weights", "0", "0", "0"], "level_weights are all 0"),
         (["--level-weights", "1", "nan", "0"], "level_weights"),
+        (["--querybank-captions", "0"], "querybank_captions is 0"),
+        (["--sharpness", "0"], "sharpness is 0"),
     ],
 )
 def test_settings_that_are_refused(photographs, toy_heads, capsys, wrong, told):

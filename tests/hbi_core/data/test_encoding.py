@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hbi_core.data import Corpus, reading
-from hbi_core.data.encoding import encode_corpus
+from hbi_core.data.encoding import encode_captions, encode_corpus
 from hbi_core.data.frames import read_frames
 from hbi_core.data.reading import ClipReader
 from hbi_core.encoders.weights import weights_digest
@@ -283,3 +283,17 @@ def test_views_and_padding_that_are_not_finite_are_named(photographs):
         encode_corpus(Broken(), corpus_of(photographs), 2, views=2)
     with pytest.raises(NotFiniteError, match="of missing frames that toy gives"):
         encode_corpus(Broken(), corpus_of(photographs[:1]), 2, padded=True, words=5)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_captions_alone_are_those_of_the_corpus(photographs, tmp_path, kept):
+    """No file is read for them, and what is in the cache serves both."""
+    cache = tmp_path / "cache" if kept else None
+    full = encode_corpus(ToyEncoder(), corpus_of(photographs), 2, cache=cache)
+    before = sorted(cache.iterdir()) if cache else []
+    gone = [replace(clip, files=(tmp_path / "gone.jpg",)) for clip in photographs]
+    alone = encode_captions(ToyEncoder(), corpus_of(tuple(gone)), cache=cache)
+    assert alone.frames.shape[:2] == (len(photographs), 0)
+    for name in ("words", "starts", "owners"):
+        assert torch.equal(getattr(alone, name), getattr(full, name))
+    assert (sorted(cache.iterdir()) if cache else []) == before
