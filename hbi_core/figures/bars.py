@@ -11,6 +11,8 @@ from matplotlib.patches import Rectangle
 
 from hbi_core.figures.layout import Token
 
+_LABEL = 0.75  # em
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -21,13 +23,21 @@ class Scale:
 
     @property
     def per_unit(self) -> float:
-        extent = max(0.0, *self.values) - min(0.0, *self.values)
+        extent = _extent(self.values)
         return self.height / extent if extent > 0 else 0.0
 
     @property
     def zero(self) -> float:
         """Points from the top of the row of bars to their beginning."""
         return max(0.0, *self.values) * self.per_unit
+
+    def of(self, values: Sequence[float]) -> Scale:
+        """The same scale for some of the values, only as high as their bars."""
+        return Scale(values, self.per_unit * _extent(values))
+
+
+def _extent(values: Sequence[float]) -> float:
+    return max(0.0, *values) - min(0.0, *values)
 
 
 def draw_bars(
@@ -66,13 +76,16 @@ def draw_bars(
                 **style(value),
             )
         )
-    for value in {max(0.0, *scale.values), min(0.0, *scale.values)} - {0.0}:
+    labelled = sorted({max(0.0, *scale.values), min(0.0, *scale.values)} - {0.0}, key=abs)
+    if scale.height < _LABEL * em:
+        labelled = labelled[-1:]  # the other would stand on it
+    for value in labelled:
         axes.text(
             ends[0] - 0.4 * em,
             zero - value * scale.per_unit,
             f"{value:+.3f}".replace("-", "−"),
             ha="right",
             va="center",
-            fontsize=0.75 * em,
+            fontsize=_LABEL * em,
             color="0.25",
         )

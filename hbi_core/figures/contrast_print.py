@@ -42,24 +42,29 @@ from hbi_core.figures.contrast_view import (
     renamed,
 )
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.layout import FigureLayout, LevelLayout, lay_out
+from hbi_core.figures.layout import FigureLayout, LevelLayout, Rows, lay_out
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 from hbi_core.figures.view import FigureView, faded_words, shown_levels
 from hbi_core.figures.view_in_words import in_words, key_of
 
 _SMALLEST_FONT = 5.0
 _UNIT = EM["column"]  # of all three graphs, points
-_BARS = 3.2  # em, height of a row of bars
-_PAD = 0.8  # em
-_BETWEEN = 1.2  # em between levels, and between A and B
+_BARS = 2.1  # em, height of the bars of a level from the lowest to the highest
+_PAD = 0.4  # em between bars and players
+_GAP = 0.5  # em between the graphs and the bars of the difference
+_BETWEEN = 1.0  # em between levels, and between A and B
+# The difference has the frames of both as pictures, so strips of them tell which is which above.
+_ROWS = Rows(links=3.5, frames=0.8, cut=True, pad=0.25, slack=0.4)
+_ROWS_OF_DIFFERENCE = Rows(links=3.8, frames=2.2, pad=0.25, slack=0.4)
 _LINES = 2  # of a caption
-_LINE = 1.2  # em between lines below the keys
+_LINE = 1.2  # em between lines of the keys and below them
+_SMALL = 0.8  # em, letters of these
 _KEY = "Lines, of the highest of A and B:"
 _BARS_KEY = (
     "A − B. Bars: how much a player speaks for A (up) or B (down), its Shapley value; the bars of "
     "a level add up to its difference of S."
 )
-_LINES_KEY = f"(the {MOST} widest of a level, from {100 * WEAKEST:.0f} % on)"
+_LINES_KEY = f"({MOST} widest, from {100 * WEAKEST:.0f} % on)"
 
 
 def contrast_print(
@@ -115,13 +120,18 @@ class _Drawing:
         self.joined = joined(contrast)
         # It reads the players of the levels and nothing else of them.
         self.difference = lay_out(
-            cast(Explained, self.joined), width, _UNIT, _SMALLEST_FONT, difference_view(view)
+            cast(Explained, self.joined),
+            width,
+            _UNIT,
+            _SMALLEST_FONT,
+            difference_view(view),
+            _ROWS_OF_DIFFERENCE,
         )
         self.panels: list[_Panel] = []
         if beside:
             half = (width - _BETWEEN * _UNIT) / 2
             self.panels = [
-                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT, view), left)
+                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT, view, _ROWS), left)
                 for name, one, left in (
                     ("a", contrast.a, 0.0),
                     ("b", contrast.b, half + _BETWEEN * _UNIT),
@@ -134,19 +144,19 @@ class _Drawing:
             for name, told in zip("AB", self.contrast.told, strict=True)
         ]
         head_height = (max(map(len, heads)) * 1.25 + 0.6) * _UNIT
-        heights = [self._height(level.name) for level in self.levels]
-        key_height = (3.4 if self.panels else 4.0) * _UNIT
-        key_height += (0.4 + _LINE * len(told) if (told := self._told()) else 0.0) * _UNIT
+        heights = [self._height(level) for level in self.levels]
+        lines = 1 if self.panels else len(self._bars_key())
+        key_height = (1.2 + _LINE * (lines + len(self._told()))) * _UNIT
         height = head_height + sum(heights) + key_height
         if not self.panels:
-            height += head_height
+            height += head_height + _GAP * _UNIT
         self.height = height
         figure = Figure(figsize=(self.width / POINTS, height / POINTS))
         page = self._axes(figure, 0.0, 0.0, self.width, (0.0, height))
         top = self._draw_heads(page, heads, head_height)
         for number, (level, band) in enumerate(zip(self.levels, heights, strict=True)):
             if number:
-                y = top - 0.6 * _UNIT
+                y = top - _BETWEEN / 2 * _UNIT
                 page.plot([0, self.width], [y, y], color="0.25", lw=0.8, dashes=(5, 3))
             self._draw_level(figure, level, top)
             top += band
@@ -164,12 +174,12 @@ class _Drawing:
         width = (self.width - _BETWEEN * _UNIT) / 2 if self.panels else self.width
         return int(width / (0.55 * _UNIT)) - 3
 
-    def _height(self, name: str) -> float:
+    def _height(self, level: DifferenceLevel) -> float:
         """Of a level: the graphs, the difference with its bars, and what is between."""
-        graphs = [_band(_level(one.layout, name)) for one in self.panels]
-        difference = _band(_level(self.difference, name))
-        height = difference + 2 * (_BARS + _PAD) * _UNIT + _BETWEEN * _UNIT
-        return height + (max(graphs) + _PAD * _UNIT if graphs else 0.0)
+        graphs = [_band(_level(one.layout, level.name)) for one in self.panels]
+        height = _band(_level(self.difference, level.name)) + _BETWEEN * _UNIT
+        height += sum(scale.height + _PAD * _UNIT for scale in _scales(level))
+        return height + (max(graphs) + _GAP * _UNIT if graphs else 0.0)
 
     def _axes(
         self, figure: Figure, left: float, top: float, width: float, ends: tuple[float, float]
@@ -204,7 +214,7 @@ class _Drawing:
                     fontsize=1.05 * _UNIT,
                     color=(FOR_A, FOR_B)[number],
                 )
-        return top + height
+        return top + height + (0.0 if self.panels else _GAP * _UNIT)
 
     def _draw_level(self, figure: Figure, level: DifferenceLevel, top: float) -> None:
         name = level.name
@@ -214,7 +224,9 @@ class _Drawing:
         for panel, place, lines, one in zip(
             self.panels, placed, links, (self.contrast.a, self.contrast.b), strict=False
         ):
-            axes = self._axes(figure, panel.left, top, panel.layout.width, _ends(place))
+            axes = self._axes(
+                figure, panel.left, top, panel.layout.width, (place.top, place.bottom)
+            )
             played = next(played for played in one.levels if played.name == name)
             faded = faded_words(one.words) if self.view.fade else ()
             title = f"{name.capitalize()} level", f"{one.worth.symbol} = {played.score:.3f}"
@@ -223,14 +235,14 @@ class _Drawing:
             draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter)
             named = renamed(place, panel.name)
             draw_players(axes, named, panel.layout, one.video.pictures, faded=faded)
-            below = max(below, top + _band(place) + _PAD * _UNIT)
+            below = max(below, top + _band(place) + _GAP * _UNIT)
         self._draw_difference(figure, level, below)
 
     def _draw_difference(self, figure: Figure, level: DifferenceLevel, top: float) -> None:
         placed = renamed(_level(self.difference, level.name), "difference")
-        first, last = _ends(placed)
-        room = (_BARS + _PAD) * _UNIT
-        axes = self._axes(figure, 0.0, top, self.width, (first - room, last + room))
+        above, below = _scales(level)
+        first, last = placed.top - above.height - _PAD * _UNIT, placed.bottom + _PAD * _UNIT
+        axes = self._axes(figure, 0.0, top, self.width, (first, last + below.height))
         title = (
             f"{'' if self.panels else level.name.capitalize() + ', '}A − B",
             f"{self.contrast.a.worth.symbol} {_signed(level.difference)}",
@@ -247,36 +259,48 @@ class _Drawing:
         colours = colours_of(level, placed)
         pictures = self.joined.video.pictures
         draw_players(axes, placed, self.difference, pictures, colours, faded)
-        players = (*level.video_players, *level.text_players)
-        scale = Scale([player.difference for player in players], _BARS * _UNIT)
-        for tokens, some, start in (
-            (placed.text_tokens, level.text_players, first - room),
-            (placed.video_tokens, level.video_players, last + _PAD * _UNIT),
+        for tokens, scale, start in (
+            (placed.text_tokens, above, first),
+            (placed.video_tokens, below, last),
         ):
-            values = [player.difference for player in some]
-            draw_bars(axes, tokens, values, scale, start, _UNIT, _style)
+            draw_bars(axes, tokens, scale.values, scale, start, _UNIT, _style)
+
+    def _bars_key(self) -> list[str]:
+        return textwrap.wrap(_BARS_KEY, int(self.width / (0.5 * _SMALL * _UNIT)))
 
     def _draw_keys(self, page: Axes, top: float) -> None:
-        small = 0.8 * _UNIT
+        small = _SMALL * _UNIT
         style: dict[str, Any] = {"va": "center", "fontsize": small, "color": "0.25"}
-        y = top + 0.4 * _UNIT
+        start, y = 0.5 * small, top + 0.6 * _UNIT
         if self.panels:
             title = _KEY.replace("highest", "lowest") if self.view.sign == "negative" else _KEY
             draw_key(page, self.width, y, _UNIT, title, key_of(self.view))
-            y += 1.5 * _UNIT
-        for line in textwrap.wrap(_BARS_KEY, int(self.width / (0.5 * small))):
-            page.text(0.5 * small, y, line, **style)
-            y += 1.2 * _UNIT
-        for x, for_a, text in ((0.5, True, "stronger in A"), (12.0, False, "stronger in B")):
-            left, grade = x * small, line_of(for_a, 0.5)
+            y += _LINE * _UNIT
+        for line in (bars := self._bars_key()):
+            page.text(start, y, line, **style)
+            y += _LINE * _UNIT
+        if self.panels:  # on the line of the bars
+            start, y = 0.5 * small * len(bars[0]), y - _LINE * _UNIT
+        for x, for_a, text in ((0.0, True, "stronger in A"), (11.0, False, "stronger in B")):
+            left, grade = start + x * small, line_of(for_a, 0.5)
             dashes = (0, (3, 3)) if grade.dotted else "solid"
             ends = [left, left + 3 * small]
             page.plot(ends, [y, y], color=grade.colour, lw=grade.width, linestyle=dashes)
             page.text(left + 3.5 * small, y, text, **style)
-        page.text(23.5 * small, y, _LINES_KEY, **style)
+        page.text(start + 22.0 * small, y, _LINES_KEY, **style)
         for line in self._told():
             y += _LINE * _UNIT
             page.text(0.5 * small, y, line, **style)
+
+
+def _scales(level: DifferenceLevel) -> tuple[Scale, Scale]:
+    """Of the bars of the text players and of the video players, which are those of one scale."""
+    text, video = (
+        [player.difference for player in players]
+        for players in (level.text_players, level.video_players)
+    )
+    scale = Scale([*text, *video], _BARS * _UNIT)
+    return scale.of(text), scale.of(video)
 
 
 def _style(value: float) -> dict[str, Any]:
@@ -292,10 +316,6 @@ def _level(layout: FigureLayout, name: str) -> LevelLayout:
 
 def _signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
-
-
-def _ends(placed: LevelLayout) -> tuple[float, float]:
-    return placed.top, placed.bottom
 
 
 def _band(placed: LevelLayout) -> float:

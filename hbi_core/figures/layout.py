@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from explainers import player_id
 from explainers.coalition_graph import GameLevel
@@ -82,11 +83,28 @@ class FigureLayout:
     levels: tuple[LevelLayout, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """How high the rows of a level are, in em.
+
+    Args:
+        links: height of the lines from words to frames.
+        frames: a thumbnail is no higher.
+        cut: thumbnails that would be are strips as wide as before, rather than smaller pictures.
+        pad: between a box and its cells.
+        slack: beyond the length of turned words.
+    """
+
+    links: float = 6.0
+    frames: float = inf
+    cut: bool = False
+    pad: float = 0.35
+    slack: float = 0.6
+
+
 _MARGIN = 4.0  # em left of the rows, for the name of the level
-_HEIGHT_OF_LINKS = 6.0  # em
 _GAP = 1.4  # em between the tokens of a row
 _PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
-_PAD = 0.35  # em between a box and its cells
 _MOST_GAPS = 0.3  # of a row of words that are turned
 _BARS = 2.6  # em above words and below frames, where values are shown
 _ARCS = 3.2  # em above words and below frames, where links within a side are shown
@@ -98,6 +116,7 @@ def lay_out(
     em: float,
     smallest_font: float,
     view: FigureView | None = None,
+    rows: Rows | None = None,
 ) -> FigureLayout:
     """Place the players of an explanation.
 
@@ -109,11 +128,12 @@ def lay_out(
             words are set as small as they must be.
         view: which levels there are, and whether there is room for links within a side and for
             values; None: all levels and neither.
+        rows: how high rows are; None: as `Rows` has them.
 
     Raises:
         InputError: the explanation has none of these levels.
     """
-    view = view or FigureView()
+    view, rows = view or FigureView(), rows or Rows()
     labels = [shortened(word) for word in explanation.words]
     entity, *_ = explanation.levels
     shown = shown_levels(explanation.levels, view)
@@ -130,7 +150,7 @@ def lay_out(
         lengths = [1.25] * len(labels)
         room = row - min(taken, _MOST_GAPS * row)
     font = min(em, room / _longest_row(explanation.levels, lengths))
-    word_height = (max(map(length_in_em, labels)) + 0.6) * font if vertical else 1.5 * em
+    word_height = (max(map(length_in_em, labels)) + rows.slack) * font if vertical else 1.5 * em
 
     _, pixel_height, pixel_width, _ = explanation.video.pictures.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)
@@ -148,6 +168,7 @@ def lay_out(
             word_height=word_height,
             frame_aspect=aspect,
             em=em,
+            rows=rows,
             tight=(row - room) / taken if taken else 1.0,
             arcs=_ARCS * em if view.shows_sides else 0.0,
             bars=_BARS * em if view.values else 0.0,
@@ -185,12 +206,13 @@ def _lay_out_level(
     word_height: float,
     frame_aspect: float,
     em: float,
+    rows: Rows,
     tight: float,
     arcs: float,
     bars: float,
 ) -> LevelLayout:
     merged = len(level.text_tokens) < len(labels) or len(level.video_tokens) < len(times)
-    pad = _PAD * em if merged else 0.0
+    pad = rows.pad * em if merged else 0.0
     gap = (_PHRASE_GAP if is_entity else _GAP) * em if merged else 0.0
     word_top = top + bars + arcs + pad
     words, text_tokens = _lay_out_row(
@@ -213,8 +235,10 @@ def _lay_out_level(
     cell = (row - gaps) / count
     frame_gap = min(0.2 * em, 0.15 * cell)
     frame_width = min(cell - frame_gap, 9.0 * em)
-    frame_height = frame_width * frame_aspect
-    frame_top = word_top + word_height + pad + _HEIGHT_OF_LINKS * em + video_pad
+    if not rows.cut:
+        frame_width = min(frame_width, rows.frames * em / frame_aspect)
+    frame_height = min(frame_width * frame_aspect, rows.frames * em)
+    frame_top = word_top + word_height + pad + rows.links * em + video_pad
     frames, video_tokens = _lay_out_row(
         level.name,
         "video",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from hbi_core.figures.grades import GRADES, OUTLIER, reference_of
 from hbi_core.figures.layout import lay_out
 from hbi_core.figures.print_style import save_figure
 from hbi_core.figures.view import FigureView
+from hbi_core.inputs.video import Video
 from support.contrasts import drawn_video, made_up
 
 VIDEO = drawn_video(4)
@@ -127,6 +128,40 @@ def test_bars_are_as_long_as_the_differences(made, width):
             assert bar.get_height() == pytest.approx(scale * abs(value))
             assert bool(bar.get_hatch()) == (value < 0)
     assert not bars
+
+
+@pytest.fixture(scope="module")
+def usual():
+    """Two captions of 20 words on 12 wide frames, at three levels."""
+    frames = np.random.default_rng(0).integers(0, 256, (12, 9, 16, 3), np.uint8)
+    video = Video(frames, tuple(float(second) for second in range(12)), 12.0, "clip.mp4")
+
+    def parts(count, each):
+        return [tuple(range(start, min(start + each, count))) for start in range(0, count, each)]
+
+    groups = [(None, parts(20, 2)), (parts(12, 2), parts(20, 3)), (parts(12, 4), parts(20, 5))]
+    a = "A woman in an orange suit smiles a rocket stands under the evening sky as a star is in it"
+    b = "A man in a blue suit smiles a train leaves the station in smoke as fish swim in it too"
+    return Contrast(made_up(a, video, groups), made_up(b, video, groups, seed=9))
+
+
+@pytest.mark.parametrize(("width", "highest"), [("text", 540), ("column", 320)])
+def test_three_levels_fit_the_page_of_a_paper(usual, width, highest):
+    """In points; graphs stand clear of one another, and so do words and numbers."""
+    figure = contrast_print(usual, width)
+    assert figure.get_figheight() * 72 <= highest
+    _, *graphs = figure.axes  # the first is the page
+    boxes = [axes.get_position() for axes in graphs]
+    assert len(boxes) == (9 if width == "text" else 3)
+    assert all(
+        box.x0 >= -1e-9 and box.x1 <= 1 + 1e-9 and box.y0 > 0 and box.y1 < 1 for box in boxes
+    )
+    for one, other in combinations(boxes, 2):
+        assert not one.shrunk(0.999, 0.999).overlaps(other.shrunk(0.999, 0.999))
+    texts = [text for axes in figure.axes for text in axes.texts]
+    extents = [text.get_window_extent().padded(-figure.dpi / 72) for text in texts]
+    for (one, first), (other, second) in combinations(zip(texts, extents, strict=True), 2):
+        assert not first.overlaps(second), (one.get_text(), other.get_text())
 
 
 @pytest.mark.parametrize("width", ["text", "column"])
