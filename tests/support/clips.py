@@ -6,7 +6,10 @@ which one it is.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +20,20 @@ from hbi_core.data import Clip
 
 LEVEL = 4
 RATE = 25  # pictures a second, where nothing else is said
+
+
+@contextlib.contextmanager
+def ordinary_scheduling() -> Iterator[None]:
+    """Whoever runs as root is given real-time scheduling by the AV1 encoder: with it, a thread or a
+    child that is busy would let no other run."""
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
 
 
 def write_clip(
@@ -47,7 +64,10 @@ def write_clip(
     width, height = size
     random = np.random.default_rng(0)
     options = {"movflags": "+faststart"} if faststart and path.suffix == ".mp4" else {}
-    with av.open(path, "w", options=container_options or options) as container:
+    with (
+        ordinary_scheduling(),
+        av.open(path, "w", options=container_options or options) as container,
+    ):
         stream = container.add_stream(codec, rate=rate, options=codec_options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         container.metadata.update(metadata or {})
