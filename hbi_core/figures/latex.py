@@ -157,10 +157,13 @@ def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> st
 def _what_they_are(contrast: ToldContrast) -> str:
     """A and B, in what they differ, and what both have: a sentence."""
     parts = list(zip(_parts(contrast.a), _parts(contrast.b), strict=True))
+    worths = contrast.a.worth.name, contrast.b.worth.name
+    if worths[0] != worths[1]:  # of two answers, say
+        parts.append((f"the {escaped(worths[0])}", f"the {escaped(worths[1])}"))
     differing = [pair for pair in parts if pair[0] != pair[1]] or parts
     a, b = (_listed(list(part)) for part in zip(*differing, strict=True))
-    both = _listed([pair[0] for pair in parts if pair not in differing])
-    return f"A is {a}; B is {b}{f'; both are with {both}' if both else ''}."
+    both = [pair[0] for pair in parts if pair not in differing]
+    return f"A is {a}; B is {b}{f'; both are with {_listed(both)}' if both else ''}."
 
 
 def _parts(explanation: Told) -> tuple[str, str, str]:

@@ -127,6 +127,9 @@ def test_two_answers_are_contrasted(answered, tmp_path):
         shares = sum(player.difference for player in level.players)
         assert shares == pytest.approx(level.difference, abs=1e-12)
     contrast.save(tmp_path)
+    told = (tmp_path / "contrast.tex").read_text()
+    assert "A is the logit of the answer" in told
+    assert "; both are with the video" in told
     assert "logit = " in text_of(tmp_path / "contrast.svg")
     similar = made_up("what animal is there", other.video, GROUPS)
     assert "on no common scale" in " ".join(Contrast(answered, similar).notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 
 import torch
@@ -10,7 +9,7 @@ import torch
 
 def interrupted():
     threading.Thread(target=_multiply, daemon=True).start()
-    signal.raise_signal(signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 def _multiply():
