@@ -122,12 +122,12 @@ def measure_retrieval(
 ) -> None:
     """Text to image: for each photograph, how many of its captions rank it among the first."""
     hierarchy = heads.hierarchy.to(choose_device())
-    scores, _ = retrieval_scores(hierarchy, features, heads.retrieval, progress=True)
-    kinds = {"text → image": scores}
-    if bank is not None:
-        kinds["text → image with a querybank"], _ = retrieval_scores(
-            hierarchy, features, heads.retrieval, progress=True, bank=bank
-        )
+    of_texts, of_videos = retrieval_scores(
+        hierarchy, features, heads.retrieval, progress=True, bank=bank
+    )
+    kinds = {"text → image": of_texts}
+    if bank is not None:  # which changes the scores for texts alone
+        kinds = {"text → image": of_videos, "text → image with a querybank": of_texts}
     if heads.hierarchy.reconstructs:
         kinds["text → image by single-modal scores"] = similarity_scores(
             heads.hierarchy, features, heads.retrieval.words, heads.retrieval.level_weights
