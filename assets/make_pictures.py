@@ -93,7 +93,7 @@ def search(page: Page) -> None:
 def batch(page: Page) -> None:
     table = {"name": "pairs.csv", "mimeType": "text/csv", "buffer": PAIRS.encode()}
     page.set_input_files("#batch-table input[type=file]", [table])
-    page.wait_for_selector("#batch-table :text('pairs')")
+    page.wait_for_selector("#batch-table a[download='pairs.csv']")
     page.click("#batch-start")
     page.wait_for_selector("#batch-message strong")
 

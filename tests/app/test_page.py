@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from app.examples import EXAMPLES
+from support.browser import upload
 from support.demo import CAFE, CAFE_CAPTION, SAVED
 
 FIRST = EXAMPLES[0].explanation  # of what is asked when the page opens
@@ -285,8 +286,7 @@ def test_a_batch_is_stopped_and_goes_on(page, tmp_path):
     lines = [f"cafe.mp4,a cat and {number} cups" for number in range(6)]
     table.write_text("\n".join(["video,caption", *lines, "none.mp4,a dog"]))
     open_tab(page, "Batch")
-    page.set_input_files("#batch-table input[type=file]", table)
-    page.wait_for_selector("#batch-table :text('pairs.csv')")
+    upload(page, "#batch-table", table)
     page.evaluate(
         """() => new MutationObserver((_, observer) => {
             const summary = document.querySelector("#batch-summary").textContent;

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from support.browser import upload
 from support.demo import CAFE
 
 LONG = 600.0  # seconds, for what takes a few on an idle machine
@@ -55,9 +56,7 @@ def test_an_archive_by_keyboard(page, tmp_path):
     with zipfile.ZipFile(tmp_path / "clips.zip", "w") as bundle:
         bundle.write(CAFE, "a folder/<b>mine.mp4")
         bundle.writestr("notes.txt", b"")
-    page.locator("#search-clips input[type=file]").set_input_files(str(tmp_path / "clips.zip"))
-    page.wait_for_selector("#search-clips:has-text('clips')")
-    page.wait_for_function("!document.querySelector('#search-clips .progress-bar')")
+    upload(page, "#search-clips", tmp_path / "clips.zip")
     page.click("#search-start")
     page.wait_for_selector("#search-notes:has-text('1 of 1 clips')")
     assert "notes.txt" in page.inner_text("#search-notes")

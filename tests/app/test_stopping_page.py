@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from support.browser import upload
 from support.demo import ROOT
 from support.patient_model import GO_ON
 
@@ -80,8 +81,7 @@ def batch(page, tmp_path):
     table = tmp_path / "pairs.csv"
     table.write_text("video,caption\ncafe.mp4,a cat")
     page.click("#tabs button[role=tab]:has-text('Batch')")
-    page.set_input_files("#batch-table input[type=file]", table)
-    page.wait_for_selector("#batch-table :text('pairs.csv')")
+    upload(page, "#batch-table", table)
 
 
 @pytest.mark.parametrize(
