@@ -64,13 +64,13 @@ class HubFile:
         raise WeightsError(f"{self.repository} has none of {', '.join(self.names)}.")
 
 
-def check_network(patience: float = PATIENCE) -> None:
+def check_network(patience: float | None = None) -> None:
     """Ask the hub for an answer, once: its own downloads try again for about a minute.
 
     In a thread, since nothing limits the time in which a name is resolved.
 
     Args:
-        patience: seconds to wait.
+        patience: seconds to wait; None waits PATIENCE.
 
     Raises:
         WeightsError: there is none in time; it says what to do.
@@ -78,6 +78,7 @@ def check_network(patience: float = PATIENCE) -> None:
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
+    patience = PATIENCE if patience is None else patience
     outcome: list[str] = []
 
     def ask() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import pytest
 
 from app.page import ask
 from support.demo import ROOT
+from support.patience import PATIENCE
+from support.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +38,7 @@ def server_files(tmp_path_factory):
 @contextlib.contextmanager
 def serving(folder, variables=None, options=()):
     """`python app.py` on a free port, with further variables and options; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = folder.parent / "log"
     with log.open("w") as output:
@@ -54,7 +53,7 @@ def serving(folder, variables=None, options=()):
         for _ in range(3000):  # ten minutes at least
             assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
             try:
-                urllib.request.urlopen(address, timeout=600)
+                urllib.request.urlopen(address, timeout=PATIENCE)
                 break
             except OSError:
                 time.sleep(0.2)
@@ -63,7 +62,7 @@ def serving(folder, variables=None, options=()):
         assert process.poll() is None, f"exit {process.poll()}: {log.read_text()}"
     finally:
         process.terminate()
-        assert process.wait(600) == 0, log.read_text()
+        assert process.wait(PATIENCE) == 0, log.read_text()
     assert not list(folder.glob("hbi-exports-*"))
 
 

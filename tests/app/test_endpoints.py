@@ -13,8 +13,8 @@ from gradio_client.exceptions import AppError
 from pypdf import PdfReader
 
 from support.demo import CAFE, CAFE_CAPTION
+from support.patience import PATIENCE
 
-LONG = 600.0
 ASKED = {
     "encoder": {"enum": ["auto", "lite", "open_clip"]},
     "frames": {"type": "integer"},
@@ -52,7 +52,7 @@ ENDPOINTS = {
 
 @pytest.fixture(scope="module")
 def client(server):
-    return Client(server, verbose=False, httpx_kwargs={"timeout": LONG})
+    return Client(server, verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_contrast(client, asked):
 
 def test_endpoints_are_described(server):
     """For programs that know nothing of this page; nothing else of it is shown to them."""
-    schema = httpx.get(f"{server}/gradio_api/openapi.json", timeout=LONG).json()
+    schema = httpx.get(f"{server}/gradio_api/openapi.json", timeout=PATIENCE).json()
     told = {
         path.rsplit("/", 1)[-1]: operation["post"]
         for path, operation in schema["paths"].items()

@@ -6,15 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from support.browser import address_has, new_page, told
 from support.clips import write_clip
-
-LONG = 600.0
 
 
 @pytest.fixture
 def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.set_default_timeout(1000 * LONG)
+    page = new_page(browser)
     yield page
     page.close()
 
@@ -36,14 +34,14 @@ def copied(page):
 def test_a_link_shows_the_same_again(page, server, filters):
     query = "video=cafe&caption=a+cat+%26+a+cup&encoder=auto&frames=2&weighting=fixed&explain=1"
     opened(page, f"{server}/?{query}{filters}&tab=comparison")
-    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')", state="attached")
+    told(page, "#notes", "2 frames of cafe.mp4", "attached")
     assert page.inner_text("button[role=tab][aria-selected=true]") == "Exact vs estimated"
     assert page.input_value("textarea >> nth=0") == "a cat & a cup"
     link = copied(page)
     assert parse_qs(urlsplit(link).query) == parse_qs(f"{query}{filters}&tab=comparison")
     page.fill("textarea >> nth=0", "a cup")
     page.click("#explain")
-    page.wait_for_function("location.search.includes('caption=a+cup')")
+    address_has(page, {"caption": "a cup"})
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_a_link_has_what_is_asked_in_a_tab(page, server, tab, name, field):
     assert name not in parse_qs(urlsplit(copied(page)).query)
     page.fill(field, "a cat & a cup?")
     page.press(field, "Tab")  # the address follows
-    page.wait_for_function(f"location.search.includes('{name}=a+cat+%26+a+cup%3F')")
+    address_has(page, {name: "a cat & a cup?"})
     link = copied(page)
     page.goto("about:blank")
     opened(page, link)
@@ -106,32 +104,30 @@ def test_a_link_shows_the_answer_of_its_tab(page, browser, server, tab, button, 
     page.click(button)
     page.fill(f"#{figure} [name=top]", "1")
     page.click(f"#{figure} {player.format('entity/video/0')}")
-    page.wait_for_function(f"location.search.includes('{tab}.chosen')")
+    address_has(page, {f"{tab}.top": "1", f"{tab}.chosen": "entity/video/0"})
     link = copied(page)
-    other = browser.new_context().new_page()
-    other.set_default_timeout(1000 * LONG)
+    other = new_page(browser)
     opened(other, link)
     wait_for_view(other, figure, {"top": 1, "chosen": "entity/video/0"})
     assert view_of(other, figure) == view_of(page, figure)
     other.wait_for_function("link => location.href === link", arg=link)
-    other.context.close()
+    other.close()
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("tab", "query", "said"),
     [
-        ("query=a+cup&hits=1", "#search-notes:has-text('1 of 3 clips')"),
-        ("level=action&budgets=256&seeds=2", "#comparison-notes:has-text('action level')"),
-        ("why=change", "#ask-notes:has-text('whatever is asked and seen.')"),
+        ("search", "query=a+cup&hits=1", "1 of 3 clips"),
+        ("comparison", "level=action&budgets=256&seeds=2", "action level"),
+        ("ask", "why=change", "whatever is asked and seen."),
     ],
 )
-def test_a_link_asks_its_tab_again(page, server, query, told):
-    tab = told[1:].partition("-")[0]
+def test_a_link_asks_its_tab_again(page, server, tab, query, said):
     asks = f"video=cafe&caption=a+cat&frames=2&explain=1&{query}&answered=ask,{tab}&tab={tab}"
     opened(page, f"{server}/?{asks}")
-    page.wait_for_selector(told)
-    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')", state="attached")
-    page.wait_for_function(f"new URLSearchParams(location.search).get('answered') === '{tab}'")
+    told(page, f"#{tab}-notes", said)
+    told(page, "#notes", "2 frames of cafe.mp4", "attached")
+    address_has(page, {"answered": tab})
     kept = parse_qs(urlsplit(copied(page)).query)
     assert {name: kept[name] for name in parse_qs(query)} == parse_qs(query)
 
@@ -140,14 +136,14 @@ def test_players_of_a_link_are_of_its_explanation(page, server):
     """Those that it does not have are not shown, and the rest is."""
     players = "chosen=entity/text/0,entity/text/99&left_out=action/video/0,event/text/99&fade=1"
     opened(page, f"{server}/?video=cafe&caption=a+cat&frames=2&explain=1&{players}")
-    page.wait_for_selector("#notes:has-text('2 frames of cafe.mp4')")
+    told(page, "#notes", "2 frames of cafe.mp4")
     shown = {"chosen": "entity/text/0", "left_out": "action/video/0", "fade": True}
     wait_for_view(page, "figure", shown)
     assert page.locator("#message strong").count() == 0
-    page.wait_for_function("!location.search.includes('99')")
+    address_has(page, {"chosen": "entity/text/0", "left_out": "action/video/0"})
     page.click("text=Four scenes")  # has other players
     wait_for_view(page, "figure", {"chosen": "", "left_out": "", "fade": True})
-    page.wait_for_function("!/chosen|left_out/.test(location.search)")
+    address_has(page, {"chosen": None, "left_out": None})
 
 
 def test_a_link_opens_its_tab_on_a_phone_too(page, server):
@@ -159,7 +155,7 @@ def test_a_link_opens_its_tab_on_a_phone_too(page, server):
 
 def test_an_address_that_is_wrong_is_told(page, server):
     opened(page, f"{server}/?frames=9999")
-    page.wait_for_selector("#message:has-text('frames is 9999 in the address')")
+    told(page, "#message", "frames is 9999 in the address")
 
 
 def test_a_video_that_does_not_play_is_explained(page, server, tmp_path):
@@ -169,12 +165,12 @@ def test_a_video_that_does_not_play_is_explained(page, server, tmp_path):
     fake.write_text("This is not a video.\n" * 100)
     page.locator("#video button[aria-label='Clear']").first.click()
     page.locator("#video input[type=file]").set_input_files(str(fake))
-    page.wait_for_selector("#video .codec-note:has-text('no decoder')")
+    told(page, "#video .codec-note", "no decoder")
     assert "video=own" in copied(page)
-    page.wait_for_selector("#link-note:has-text('not in the link')")
+    told(page, "#link-note", "not in the link")
     page.click("text=Four scenes")
     page.wait_for_selector("#video .codec-note", state="detached")
-    page.wait_for_function("location.search.includes('video=day')")
+    address_has(page, {"video": "day"})
 
 
 def test_frames_of_a_video_that_does_not_play_stand_in(page, server, tmp_path):
@@ -184,11 +180,11 @@ def test_frames_of_a_video_that_does_not_play_stand_in(page, server, tmp_path):
     clip = write_clip(tmp_path / "old.mp4", 6, codec="mpeg4")
     page.locator("#video button[aria-label='Clear']").first.click()
     page.locator("#video input[type=file]").set_input_files(str(clip))
-    page.wait_for_selector("#video .codec-note:has-text('no decoder')")
+    told(page, "#video .codec-note", "no decoder")
     pictures = page.locator("#video .codec-note img")
     assert pictures.count() == 0
     page.click("#explain")
-    page.wait_for_selector("#notes:has-text('6 frames of old.mp4')")
+    told(page, "#notes", "6 frames of old.mp4")
     pictures.first.wait_for()
     shown = (
         "document.querySelector('#figure .hbi-figure').hbiView.data.explanation.video.thumbnails"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import replace
 
 import gradio as gr
@@ -20,11 +19,11 @@ from app.tabs.search import Search
 from hbi_core.contrasted import Contrast
 from hbi_core.figures.view import FigureView
 from hbi_core.pipeline import search
+from support.browser import address_has, exported, new_page, told
 from support.contrasts import drawn_video, made_up
 from support.demo import ROOT
 
 VIEW = FigureView(levels=("entity",), top=5)
-LONG = 600_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -169,25 +168,19 @@ def test_only_what_was_uploaded_is_opened(opening, tmp_path, monkeypatch):
 
 def test_in_a_browser(browser, server, tmp_path):
     """What was filtered and exported is opened in its tab, and exported to the same bytes."""
-    page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(LONG)
+    page = new_page(browser, 1440, 1000)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-
-    def exported(name):
-        with page.expect_download() as download:
-            page.click("#contrast-export")
-        download.value.save_as(tmp_path / name)
-        return zipfile.ZipFile(tmp_path / name)
-
+    archive = tmp_path / "hbi-space-contrast.zip"
     page.goto(f"{server}/?frames=3&tab=contrasts", wait_until="domcontentloaded")
     page.wait_for_selector("#contrast:visible")
     page.click("#contrast")
     page.wait_for_selector("#contrast-figure .hbi-level")
     page.fill("#contrast-figure [name=top_per_word]", "2")
     page.locator("#contrast-figure [name=top_per_word]").blur()
+    address_has(page, {"contrasts.top_per_word": "2"})
     drawn = page.locator("#contrast-figure .hbi-figure").first.inner_text()
-    with exported("first.zip") as first:
+    with exported(page, "#contrast-export", archive) as first:
         file = first.extract("contrast.json", tmp_path)
         known = {name: first.read(name) for name in first.namelist()}
     assert json.loads(known["contrast.json"])["view"]["top_per_word"] == 2
@@ -198,15 +191,13 @@ def test_in_a_browser(browser, server, tmp_path):
     page.wait_for_selector("#contrast-figure .hbi-level:visible")
     assert page.locator("#contrast-figure .hbi-figure").first.inner_text() == drawn
     assert page.input_value("#contrast-figure [name=top_per_word]") == "2"
-    assert "opened from a file" in page.inner_text("#contrast-notes")
-    with exported("second.zip") as second:
+    told(page, "#contrast-notes", "opened from a file")
+    with exported(page, "#contrast-export", archive) as second:
         assert {name: second.read(name) for name in second.namelist()} == known
 
     (tmp_path / "broken.json").write_text("{")
     page.set_input_files("input[type=file][accept='.json']", tmp_path / "broken.json")
-    page.wait_for_function(
-        "document.querySelector('#message').textContent.includes('broken.json cannot be opened')"
-    )
+    told(page, "#message", "broken.json cannot be opened")
     assert page.locator("#contrast-figure").is_visible()
     assert wrong == []
     page.close()

@@ -5,70 +5,66 @@ from __future__ import annotations
 import csv
 import json
 import re
-import zipfile
 
 import pytest
 import torch
 
 from app.examples import EXAMPLES
-from support.browser import upload
+from support.browser import address_has, exported, new_page, told, upload
 from support.demo import CAFE, CAFE_CAPTION, SAVED
+from support.patience import PATIENCE
 
 FIRST = EXAMPLES[0].explanation  # of what is asked when the page opens
-LONG = 600.0  # seconds, for what takes a few on an idle machine
+DRAWN = "document.querySelector('#figure .hbi-figure')?.hbiView?.data?.number"  # another each time
 
 
 @pytest.fixture
 def page(browser, server):
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.set_default_timeout(1000 * LONG)
+    """The page with its first example; what is loaded later moves nothing on it."""
+    page = new_page(browser)
     page.goto(server, wait_until="domcontentloaded")
-    page.wait_for_selector("#explain")
+    page.wait_for_selector("#figure .hbi-level")
+    page.wait_for_function("document.querySelector('#video video')?.readyState > 0")
     yield page
     page.close()
 
 
 def explain(page):
+    """Press the button; what the notes say of the figure that was drawn anew."""
+    before = page.evaluate(DRAWN)
     page.click("#explain")
-    page.wait_for_selector("#figure .hbi-level")
-    page.wait_for_function("document.querySelector('#notes').innerText.includes('drawing')")
-
-
-def exported(page, button, name, folder):
-    """The zip that a button downloads under this name."""
-    with page.expect_download() as download:
-        page.click(button)
-    assert download.value.suggested_filename == name
-    download.value.save_as(folder / name)
-    return zipfile.ZipFile(folder / name)
+    page.wait_for_function(f"before => {DRAWN} > before", arg=before)
+    return told(page, "#notes", "drawing")
 
 
 def figure_texts(page):
     return page.locator("#figure h3, #figure .hbi-word").all_text_contents()
 
 
+def take_example(page, label, word):
+    """Click an example; its caption, which has this word, is in the field then."""
+    page.click(f"text={label}")
+    page.wait_for_function(
+        "word => document.querySelector('textarea')?.value.includes(word)", arg=word
+    )
+
+
 def test_an_example_is_explained(page):
     """The page opens with an example; Explain draws it; hovering a line tells what it is."""
     caption = page.input_value("textarea")
     assert len(caption) > 20
-    explain(page)
+    notes = explain(page)
     texts = figure_texts(page)
     for level in ("Entity level", "Action level", "Event level"):
         assert sum(text.startswith(level) and "S = " in text for text in texts) == 1
     assert texts.count("rocket") == 3
     assert page.locator("#figure image").count() == 36
-    notes = page.inner_text("#notes")
     assert "Encoder lite" in notes
     assert "heads lite_heads.safetensors" in notes
     for step in ("decoding", "encoding", "merging", "game", "drawing"):
         assert re.search(rf"\b{step} [\d.]+ m?s\b", notes)
 
-    # In the middle of the strongest line of the event level.
-    place = "line => { const box = line.getBoundingClientRect(); "
-    place += "return [box.x + box.width / 2, box.y + box.height / 2]; }"
-    line = page.locator("#figure [data-level=event] .hbi-link").last
-    line.scroll_into_view_if_needed()
-    page.mouse.move(*line.evaluate(place))
+    page.locator("#figure [data-level=event] .hbi-link").last.hover()  # the strongest
     tip = page.locator("#figure .hbi-tip")
     tip.wait_for()
     said = tip.text_content()
@@ -85,18 +81,17 @@ def test_a_chosen_frame_moves_the_player_and_filters_stay(page):
         "document.querySelector('#figure .hbi-figure').hbiView.data.explanation.video.frame_times"
     )
     page.wait_for_function(
-        "time => Math.abs(document.querySelector('#video video').currentTime - time) < 0.05",
+        "time => Math.abs(document.querySelector('#video video')?.currentTime - time) < 0.05",
         arg=times[6],
     )
     lines = "document.querySelectorAll('#figure [data-level=entity] .hbi-link').length"
     words = "[...document.querySelectorAll('#figure [data-level=entity] .hbi-word')]"
     words += ".map(word => word.textContent).join(' ')"
-    with page.expect_response(lambda answer: "queue/join" in answer.url or "/run/" in answer.url):
-        page.fill("#figure [name=top]", "5")
+    page.fill("#figure [name=top]", "5")
     assert page.evaluate(lines) == 5
     page.fill("textarea", "a rocket and a woman")
     explain(page)
-    page.wait_for_function(f"{words} === 'a rocket and a woman'")
+    assert page.evaluate(words) == "a rocket and a woman"
     assert page.evaluate(lines) == 5
 
 
@@ -111,22 +106,18 @@ def shows(page, word):
 def test_the_first_visit_and_the_examples_need_no_model(page, tmp_path):
     """What is shown was shipped; it can be exported, and opened again."""
     shows(page, "rocket")
-    assert "opened from a file" in page.inner_text("#notes")
-    page.click("text=Cat, coffee")
+    told(page, "#notes", "opened from a file")
+    take_example(page, "Cat, coffee", "tabby")
     shows(page, "espresso")
-    assert "tabby" in page.input_value("textarea")
-    page.wait_for_function("document.querySelector('#video video').src.includes('cafe')")
-    with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
+    page.wait_for_function("document.querySelector('#video video')?.src.includes('cafe')")
+    with exported(page, "#export", tmp_path / "hbi-cafe.zip") as archive:
         archive.extract("explanation.json", tmp_path)
 
-    page.click("text=Four scenes")
+    take_example(page, "Four scenes", "whiskers")
     shows(page, "whiskers")
-    page.set_input_files(
-        "input[type=file][accept='.json']",
-        [tmp_path / "explanation.json"],
-    )
+    page.set_input_files("input[type=file][accept='.json']", tmp_path / "explanation.json")
     shows(page, "espresso")
-    assert "tabby" in page.input_value("textarea")
+    page.wait_for_function("document.querySelector('textarea')?.value.includes('tabby')")
     page.wait_for_function("!document.querySelector('#video video')")
 
     page.fill("textarea", "a cat")
@@ -142,17 +133,16 @@ def test_the_first_visit_and_the_examples_need_no_model(page, tmp_path):
 
 def test_what_is_filtered_is_what_is_exported_and_opened_again(page, tmp_path):
     """Filters reach figure, tables and address; a file that has some brings them back."""
-    page.wait_for_selector("#figure .hbi-level")
     lines = "document.querySelectorAll('#figure .hbi-link[data-id]').length"
     all_lines = page.evaluate(lines)
     page.fill("#figure [name=top]", "3")
     page.uncheck("#figure [name=levels][value=event]")
-    page.wait_for_function("location.search.includes('top=3') && /levels?=/.test(location.search)")
+    address_has(page, {"top": "3", "levels": "entity,action"})
     shown = page.evaluate(
         "[...document.querySelectorAll('#figure .hbi-link[data-id]')].map(line => line.dataset.id)"
     )
     assert len(shown) == 6
-    with exported(page, "#export", "hbi-space.zip", tmp_path) as archive:
+    with exported(page, "#export", tmp_path / "hbi-space.zip") as archive:
         archive.extract("explanation.json", tmp_path)
         rows = list(csv.DictReader(archive.read("figure.csv").decode().splitlines()))
         figure = archive.read("figure.svg").decode()
@@ -162,21 +152,21 @@ def test_what_is_filtered_is_what_is_exported_and_opened_again(page, tmp_path):
     assert "Event level" not in figure
 
     page.click("#figure button[type=reset]")
-    page.wait_for_function(f"{lines} == {all_lines}")
+    address_has(page, {"top": None, "levels": None})
+    assert page.evaluate(lines) == all_lines
     page.set_input_files("input[type=file][accept='.json']", [tmp_path / "explanation.json"])
     page.wait_for_function(f"{lines} == 6")
     assert page.input_value("#figure [name=top]") == "3"
-    with exported(page, "#export", "hbi-space.zip", tmp_path) as archive:
+    with exported(page, "#export", tmp_path / "hbi-space.zip") as archive:
         assert len(archive.read("figure.csv").decode().splitlines()) == 1 + 6
 
 
 def test_other_example_and_export(page, tmp_path):
-    page.click("text=Cat, coffee")
-    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    take_example(page, "Cat, coffee", "tabby")
     explain(page)
     assert "espresso" in figure_texts(page)
     page.click("label:has-text('column width')")
-    with exported(page, "#export", "hbi-cafe.zip", tmp_path) as archive:
+    with exported(page, "#export", tmp_path / "hbi-cafe.zip") as archive:
         assert set(archive.namelist()) == SAVED
         assert b'width="234pt"' in archive.read("figure.svg")[:2000]
 
@@ -190,14 +180,13 @@ def test_enter_explains_an_edited_caption(page):
     caption.press_sequentially("a rocket")
     caption.press("Enter")
     page.wait_for_selector("#figure :text('submarine')")
-    assert "The video was read before." in page.inner_text("#notes")
+    told(page, "#notes", "The video was read before.")
     assert caption.input_value() == "A lone submarine dives,\na rocket"
 
 
 def test_what_if(page, explanation):
     """Words are left out of the game without the server; an edited caption is read by the model."""
-    page.click("text=Cat, coffee")
-    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    take_example(page, "Cat, coffee", "tabby")
     page.fill("textarea", CAFE_CAPTION)
     explain(page)
     page.click(".hbi-what-if summary")
@@ -216,8 +205,8 @@ def test_what_if(page, explanation):
     edited.fill("A dog sleeps under a table.")
     edited.press("Enter")
     page.wait_for_selector(f".hbi-what-if-caption:has-text('S with the edit: entity {before:.4f}')")
+    told(page, "#notes", "The video was read before.")
     assert page.input_value("textarea") == "A dog sleeps under a table."
-    assert "The video was read before." in page.inner_text("#notes")
     edited.fill("...")
     edited.press("Enter")
     page.wait_for_selector("#message:has-text('only punctuation')")
@@ -228,9 +217,10 @@ def open_tab(page, name):
 
 
 def compare(page):
+    """Press the button; what the notes say."""
     page.click("#compare")
-    page.wait_for_function("document.querySelector('#comparison-notes').innerText.includes('Ran')")
     page.wait_for_selector("#heat-maps .js-plotly-plot .heatmaplayer")
+    return told(page, "#comparison-notes", "Ran on the")
 
 
 def players_of(level):
@@ -242,26 +232,26 @@ def players_of(level):
 def test_exact_vs_estimated(page, tmp_path):
     """The defaults; every level; the export; a new explanation clears it."""
     open_tab(page, "Exact vs estimated")
-    compare(page)
-    assert not page.inner_text("#comparison-message").strip()
-    notes = page.inner_text("#comparison-notes")
+    notes = compare(page)
+    assert page.locator("#comparison-message strong").count() == 0
     frames, words, players = players_of(FIRST.levels[0])
     assert players in notes
     assert f"{2 ** (frames + words):,} coalitions" in notes
     assert re.search(r"CPU \(\d+ threads?; no GPU was found\)|GPU \(", notes)
     for plot, points in (("#scatter", 2 * frames * words), ("#cost", 14)):
-        page.wait_for_selector(f"{plot} .scatterlayer")
-        assert page.locator(f"{plot} .scatterlayer .points path.point").count() >= points
+        drawn = page.locator(f"{plot} .scatterlayer .points path.point")
+        drawn.nth(points - 1).wait_for()
     page.wait_for_function(
-        "document.querySelector('#comparison-table').innerText.split('sampling, 3 runs').length > 4"
+        "document.querySelector('#comparison-table')?.innerText.split('sampling, 3 runs').length"
+        " > 4"
     )
 
     page.click("#comparison label:has-text('Event')")
     page.click("#compare")
     *_, players = players_of(FIRST.levels[-1])
-    page.wait_for_selector(f"#comparison-notes:has-text('{players}')")
+    told(page, "#comparison-notes", players)
     page.click("#comparison label:has-text('column width')")
-    with exported(page, "#comparison-export", "hbi-space-event.zip", tmp_path) as archive:
+    with exported(page, "#comparison-export", tmp_path / "hbi-space-event.zip") as archive:
         assert b'width="234pt"' in archive.read("comparison.svg")[:2000]
 
     page.click("#budgets .remove-all")
@@ -271,46 +261,27 @@ def test_exact_vs_estimated(page, tmp_path):
 
     page.click("#explain")
     page.wait_for_function("!document.querySelector('#comparison-notes')?.innerText.trim()")
-    assert page.locator("#scatter .js-plotly-plot").count() == 0
+    page.wait_for_selector("#scatter .js-plotly-plot", state="detached")
 
 
-def summary_says(page, word):
-    page.wait_for_function(
-        "word => document.querySelector('#batch-summary').textContent.includes(word)", arg=word
-    )
-
-
-def test_a_batch_is_stopped_and_goes_on(page, tmp_path):
-    """Rows appear one by one; the rest comes after Stop; the zip has a folder for each pair."""
+def test_a_batch(page, tmp_path):
+    """The summary has a row and the zip a folder for each pair; a click on a row shows it."""
     table = tmp_path / "pairs.csv"
-    lines = [f"cafe.mp4,a cat and {number} cups" for number in range(6)]
+    lines = [f"cafe.mp4,a cat and {number} cups" for number in range(3)]
     table.write_text("\n".join(["video,caption", *lines, "none.mp4,a dog"]))
     open_tab(page, "Batch")
     upload(page, "#batch-table", table)
-    page.evaluate(
-        """() => new MutationObserver((_, observer) => {
-            const summary = document.querySelector("#batch-summary").textContent;
-            const stop = document.querySelector("#batch-stop");
-            if (stop.disabled || !summary.includes("0 cups")) return;
-            observer.disconnect();
-            stop.click();
-        }).observe(document, { attributes: true, childList: true, characterData: true,
-                               subtree: true })"""
-    )
     page.click("#batch-start")
-    page.wait_for_selector("#batch-message:has-text('Stopped')")
-    page.click("#batch-start")  # at once
-    page.wait_for_selector("#batch-message:has-text('1 could not be explained')")
-    assert "explained before" in page.inner_text("#batch-message")
-    summary_says(page, "none.mp4 is not among the videos")
-    with exported(page, "#batch-export", "hbi-batch.zip", tmp_path) as archive:
+    told(page, "#batch-message", "3 explained, 1 could not be explained")
+    told(page, "#batch-summary", "none.mp4 is not among the videos")
+    with exported(page, "#batch-export", tmp_path / "hbi-batch.zip") as archive:
         names = archive.namelist()
         assert "summary.csv" in names
-        assert sum(name.endswith("/explanation.json") for name in names) == 6
-    page.locator("#batch-summary :text('a cat and 3 cups') >> visible=true").last.click()
-    page.wait_for_selector("#figure .hbi-word:has-text('3')")
-    page.wait_for_function("document.querySelector('textarea').value === 'a cat and 3 cups'")
-    assert "opened from a file" in page.inner_text("#notes")
+        assert sum(name.endswith("/explanation.json") for name in names) == 3
+    page.locator("#batch-summary :text('a cat and 2 cups') >> visible=true").last.click()
+    page.wait_for_selector("#figure .hbi-word:has-text('2')")
+    page.wait_for_function("document.querySelector('textarea')?.value === 'a cat and 2 cups'")
+    told(page, "#notes", "opened from a file")
 
 
 def test_contrast(page, tmp_path):
@@ -318,14 +289,13 @@ def test_contrast(page, tmp_path):
     open_tab(page, "Contrast")
     page.click("#contrast")
     page.wait_for_selector("#contrast-figure .hbi-of-difference .hbi-level")
-    sentence = page.inner_text("#contrast-sentence").strip()
-    assert sentence.startswith("A scores ")
+    sentence = told(page, "#contrast-sentence", "A scores ").strip()
     figure = page.locator("#contrast-figure")
     assert "Entity level: A scores" in figure.inner_text()
     page.fill("#contrast-figure [name=top]", "3")
     page.uncheck("#contrast-figure [name=levels][value=event]")
-    page.wait_for_timeout(1500)  # until the server keeps the filters
-    with exported(page, "#contrast-export", "hbi-space-contrast.zip", tmp_path) as archive:
+    address_has(page, {"contrasts.top": "3", "contrasts.levels": "entity,action"})
+    with exported(page, "#contrast-export", tmp_path / "hbi-space-contrast.zip") as archive:
         assert archive.read("contrast.pdf").startswith(b"%PDF")
         assert json.loads(archive.read("contrast.json"))["sentence"] == sentence
         names = set(
@@ -349,14 +319,14 @@ def test_contrast(page, tmp_path):
 
 
 def test_a_figure_drawn_in_a_hidden_tab_fills_its_width(page):
+    before = page.evaluate(DRAWN)
     open_tab(page, "Exact vs estimated")
     page.wait_for_selector("#compare")
     page.click("#explain")
-    page.wait_for_function("document.querySelector('#notes').textContent.includes('drawing')")
-    page.wait_for_timeout(1000)
+    page.wait_for_function(f"before => {DRAWN} > before", arg=before)
     open_tab(page, "Coalition graphs")
     page.wait_for_function(
-        "document.querySelector('#figure .hbi-picture').getBoundingClientRect().width > 1000"
+        "document.querySelector('#figure .hbi-picture')?.getBoundingClientRect().width > 1000"
     )
 
 
@@ -372,38 +342,30 @@ def test_bad_input_is_answered_and_nothing_is_lost(page, tmp_path):
 
     page.fill("textarea", "a very long caption " * 500)  # 10,000 characters
     page.click("#explain")
-    page.wait_for_selector("text=Words beyond the limit, left out")
-    notes = page.inner_text("#notes")
+    notes = told(page, "#notes", "Words beyond the limit, left out")
     assert "very" in notes
     assert "The video was read before." in notes
-    # The seconds of what ran stand there for a moment more.
-    page.wait_for_function("!document.querySelector('#message').innerText.trim()")
+    page.wait_for_selector("#message strong", state="detached")
 
     fake = tmp_path / "fake.mp4"
     fake.write_text("This is not a video.\n" * 100)
     page.locator("#video button[aria-label='Clear']").first.click()
     page.locator("#video input[type=file]").set_input_files(str(fake))
-    page.wait_for_function(
-        "[...document.querySelectorAll('#video video')].some(v => v.src.includes('fake'))"
-    )
+    page.wait_for_function("document.querySelector('#video video')?.src.includes('fake')")
     page.fill("textarea", "a cat")
     page.click("#explain")
     page.wait_for_selector("text=fake.mp4 is not a video")
 
-    page.click("text=Cat, coffee")
-    page.wait_for_function("document.querySelector('textarea').value.includes('tabby')")
+    take_example(page, "Cat, coffee", "tabby")
     explain(page)
-    page.wait_for_function(
-        "[...document.querySelectorAll('#figure .hbi-word')]"
-        ".some(t => t.textContent === 'espresso')"
-    )
+    assert "espresso" in figure_texts(page)
 
 
 def test_endpoint(server, explanation):
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
 
-    client = Client(server, verbose=False, httpx_kwargs={"timeout": LONG})
+    client = Client(server, verbose=False, httpx_kwargs={"timeout": PATIENCE})
     result = client.predict(
         video=handle_file(str(CAFE)), caption=CAFE_CAPTION, frames=12, api_name="/explain"
     )

@@ -18,9 +18,10 @@ from app.__main__ import stop_on_signals
 from app.examples import EXAMPLES
 from app.uploads import CLIPS
 from support.demo import CAFE, ROOT
+from support.patience import PATIENCE
 
 MARKED = {"meta": {"_type": "gradio.FileData"}}
-HTTP = httpx.Client(timeout=600)
+HTTP = httpx.Client(timeout=PATIENCE)
 REFUSED = "Only a file that was uploaded to this server can be opened"
 
 

@@ -17,6 +17,7 @@ from gradio_client.exceptions import AppError
 
 from hbi_core.encoders import build_encoder
 from support.demo import CAFE, CAFE_CAPTION
+from support.patience import PATIENCE
 
 LENT = {"idle": False, "nvidiaIndex": 0, "nvidiaUUID": "GPU-0", "allowToken": "token"}
 SPENT = {"left": 3, "wait": "PT1H"}
@@ -76,7 +77,7 @@ def client(serve, lender, packed, tmp_path_factory):
         "ZEROGPU_OFFLOAD_DIR": str(packed),
     }
     with serve(tmp_path_factory.mktemp("server") / "gradio", variables) as address:
-        yield Client(address, verbose=False, httpx_kwargs={"timeout": 600.0})
+        yield Client(address, verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
 def explain(client, **settings):

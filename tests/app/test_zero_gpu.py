@@ -15,8 +15,7 @@ from gradio_client.exceptions import AppError
 from app.zero_gpu import ENCODING_SECONDS, refusal, with_gpu
 from hbi_core.exact_vs_estimated import compare_level
 from support.demo import CAFE, CAFE_CAPTION, ROOT
-
-LONG = 600.0
+from support.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def client(serve, log, tmp_path_factory):
         "PYTHONPATH": str(ROOT / "tests" / "support" / "zero_gpu"),
     }
     with serve(tmp_path_factory.mktemp("server") / "gradio", variables) as address:
-        yield Client(address, verbose=False, httpx_kwargs={"timeout": LONG})
+        yield Client(address, verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
 def asked(client, log, endpoint="/explain", video=CAFE, **settings):

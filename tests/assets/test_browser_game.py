@@ -14,6 +14,7 @@ from explainers import (
     multilinear_extension,
 )
 from hbi_core.worth import GAMES
+from support.browser import new_page
 from support.demo import ROOT
 from support.games import extreme_logits
 from support.oracles import random_game
@@ -33,8 +34,7 @@ COMPUTE = """([level, weighting, kind, kept, members]) => {
 @pytest.fixture(scope="module")
 def compute(browser):
     """A function of a game, the players kept and a set of them: what game.js makes of these."""
-    page = browser.new_page()
-    page.set_default_timeout(600_000)
+    page = new_page(browser)
     page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
 
     def in_browser(game, kept, members):
@@ -226,8 +226,7 @@ def test_levels_of_an_explanation(compute, explanation):
 def test_an_unknown_game_is_refused(browser):
     from playwright.sync_api import Error
 
-    page = browser.new_page()
-    page.set_default_timeout(600_000)
+    page = new_page(browser)
     page.add_script_tag(path=ROOT / "assets" / "view" / "game.js")
     with pytest.raises(Error, match="must be one of renormalised,fixed"):
         page.evaluate("hbi.game.tokenGame({}, 'equal')")

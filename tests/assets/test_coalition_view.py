@@ -12,6 +12,7 @@ from explainers import closed_form, coalition_graph
 from hbi_core.figures.coalition_html import coalition_html
 from hbi_core.figures.shown_links import shown_links
 from hbi_core.figures.view import FigureView
+from support.browser import new_page
 from support.contrasts import drawn_video, made_up
 
 VIEWS = [
@@ -48,9 +49,8 @@ def opened(browser):
     pages, wrong = [], []
 
     def open_page(address, width=1280, **options):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
+        page = new_page(browser, width, 900, **options)
         pages.append(page)
-        page.set_default_timeout(600_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "request",

@@ -10,6 +10,7 @@ from hbi_core.figures.contrast_html import contrast_html
 from hbi_core.figures.contrast_view import difference_links, graded_alike, joined
 from hbi_core.figures.layout import lay_out
 from hbi_core.figures.view import FigureView
+from support.browser import new_page
 from support.contrasts import drawn_video, made_up
 
 TWO = [(None, None), ([(0, 1), (2, 3)], [(0, 2), (1,)])]
@@ -53,9 +54,8 @@ def opened(browser, document):
     pages, wrong = [], []
 
     def open_page(width=1280):
-        page = browser.new_page(viewport={"width": width, "height": 900})
+        page = new_page(browser, width, 900)
         pages.append(page)
-        page.set_default_timeout(600_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(document)
         return page

@@ -6,9 +6,11 @@ import pytest
 
 from hbi_core.figures.coalition_html import notebook_html
 from hbi_core.figures.view import FigureView
+from support.browser import new_page
 
 FITS = """() => {
-    const page = document.querySelector("iframe").contentDocument.documentElement;
+    const page = document.querySelector("iframe")?.contentDocument?.documentElement;
+    if (!page) return false;
     const height = document.querySelector("iframe").clientHeight;
     const drawn = page.querySelectorAll(".hbi-link, .hbi-chips").length;
     return drawn && height === Math.ceil(page.getBoundingClientRect().height)
@@ -19,26 +21,23 @@ FITS = """() => {
 @pytest.fixture
 def shown(browser):
     """Opens a cell of a notebook."""
-    contexts = []
+    pages = []
 
-    def show(explanation, **options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(600_000)
-        page.set_content(explanation)
-        return page
+    def show(explanation, width=1280, **options):
+        pages.append(new_page(browser, width, 700, **options))
+        pages[-1].set_content(explanation)
+        return pages[-1]
 
     yield show
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_frame_is_as_high_as_its_figure(shown, explanation, width):
-    size = {"width": width, "height": 700}
     one = FigureView(levels=("event",))
-    low = shown(notebook_html(explanation, one), viewport=size).wait_for_function(FITS).json_value()
-    page = shown(notebook_html(explanation), viewport=size)
+    low = shown(notebook_html(explanation, one), width).wait_for_function(FITS).json_value()
+    page = shown(notebook_html(explanation), width)
     high = page.wait_for_function(FITS).json_value()
     assert high > low
     page.frame_locator("iframe").get_by_text("What if: leave words and frames out").click()

@@ -8,6 +8,7 @@ import torch
 from explainers import SimilarityGame, closed_form, coalition_interaction
 from hbi_core.figures.coalition_html import coalition_html
 from hbi_core.figures.view import FigureView
+from support.browser import new_page
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +19,12 @@ def document(explanation):
 @pytest.fixture
 def figure(browser, document):
     """A figure that was opened from a file on a screen to touch, with its panel open."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
-    page = context.new_page()
-    page.set_default_timeout(600_000)
+    page = new_page(browser, 1280, 900, has_touch=True)
     page.set_content(document)
     page.locator(".hbi-what-if summary").tap()
     page.wait_for_selector(".hbi-what-if td")
     yield page
-    context.close()
+    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +160,7 @@ def test_who_is_left_out_is_of_the_view(browser, explanation, entity):
     """It is told with the filters, and left out again where the view comes back."""
     game, without = entity
     view = FigureView(left_out=("entity/video/2", "entity/text/1", "event/text/0"))
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(600_000)
+    page = new_page(browser, 1280, 900)
     page.set_content(coalition_html(explanation, view))
     assert f"→ {float(game.value(*without([2], [1]))):.4f} " in similarity(page)
     out = page.locator(".hbi-out").evaluate_all("all => all.map(one => one.dataset.id)")
@@ -178,8 +176,7 @@ def test_who_is_left_out_is_of_the_view(browser, explanation, entity):
 
 def test_a_game_that_takes_its_model_is_not_played(browser, described):
     """The panel says so, links within a side are no choice, and no number is made up."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(600_000)
+    page = new_page(browser, 1280, 900)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.set_content(coalition_html(described.explanation))

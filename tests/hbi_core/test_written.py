@@ -10,6 +10,7 @@ import pytest
 
 from hbi_core.errors import SettingsError
 from hbi_core.written import at_once, check_file, check_folder, write_text
+from support.patience import PATIENCE
 
 
 def test_a_file_is_whole_or_the_earlier_one(tmp_path):
@@ -32,7 +33,7 @@ def test_two_threads_may_write_one_file(tmp_path):
     def write(text):
         with at_once(path) as partial:
             partial.write_text(text)
-            both.wait(timeout=60)
+            both.wait(PATIENCE)
 
     with ThreadPoolExecutor(2) as threads:
         for written in [threads.submit(write, text) for text in ("one", "two")]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import socket
 
 import pytest
 import torch
 
 from hbi_core.training.loop import train
+from support.patience import PATIENCE
+from support.ports import free_port
 
 forks = pytest.mark.skipif(torch.cuda.is_available(), reason="forked processes have no CUDA")
-PATIENCE = 600.0  # seconds for a process that takes a few on an idle machine
 
 
 def child(function, *arguments):
@@ -55,12 +55,6 @@ def one_of_two(rank, port, config, encoder):
     encoder.frame_features = remembered
     train(config, encoder)
     (config.out / f"encoded-{rank}").write_text(str(sum(encoded)))
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def on_two_processes(config, encoder, alone=None):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import replace
 
 import gradio as gr
@@ -15,10 +14,10 @@ from app.tabs.ask import Ask, changes
 from hbi_core import pipeline
 from hbi_core.task_model import ANSWERS as SHIPPED
 from support.answerers import ANSWERS, QUESTION, write_answerer
+from support.browser import exported, new_page, told
 from support.demo import CAFE
 
 ASKED = (str(CAFE), QUESTION, 3, "renormalised")
-LONG = 600_000  # milliseconds
 
 
 def tab_of(answerer):
@@ -120,8 +119,7 @@ def number_of(page):
 
 
 def test_in_a_browser(browser, served, tmp_path):
-    page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(LONG)
+    page = new_page(browser, 1440, 1000)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(served, wait_until="domcontentloaded")
@@ -132,9 +130,11 @@ def test_in_a_browser(browser, served, tmp_path):
     level = page.locator("#answer-figure [data-level=entity]")
     assert level.locator(".hbi-score").inner_text().startswith("logit = ")
     assert "similarity" not in page.locator("#answer-figure").inner_text()
-    assert "What this model can do." in page.inner_text("#ask-limits")
-    assert page.locator("#answers").inner_text().count("%") == 5
-    assert page.locator("#left-out").inner_text().count("frame ") >= 3
+    told(page, "#ask-limits", "What this model can do.")
+    page.wait_for_function(
+        "document.querySelector('#answers')?.innerText.split('%').length === 1 + 5"
+        " && document.querySelector('#left-out')?.innerText.split('frame ').length > 3"
+    )
 
     page.click("#answer-figure .hbi-what-if summary")
     before = number_of(page)
@@ -147,10 +147,7 @@ def test_in_a_browser(browser, served, tmp_path):
 
     page.click("#ask-why label:has-text('and not')")
     page.wait_for_selector("#answer-figure .hbi-score:has-text('logit difference = ')")
-    with page.expect_download() as download:
-        page.click("#ask-export")
-    download.value.save_as(tmp_path / "answer.zip")
-    names = zipfile.ZipFile(tmp_path / "answer.zip").namelist()
+    names = exported(page, "#ask-export", tmp_path / "hbi-space-answer.zip").namelist()
     assert {"answer.json", "left_out.csv", "figure.pdf", "change/figure.pdf"} <= set(names)
     assert wrong == []
     page.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import replace
 from html import unescape
 
@@ -13,9 +12,8 @@ from app.page import ask
 from app.tabs import describe
 from app.tabs.describe import Describe
 from hbi_core import pipeline
+from support.browser import exported, new_page, told
 from support.demo import CAFE
-
-LONG = 600_000  # milliseconds
 
 
 def tab_of(captioner):
@@ -97,25 +95,20 @@ def test_a_model_that_is_missing_is_told_at_once(monkeypatch, tmp_path):
 
 def test_in_a_browser(browser, server, tmp_path):
     """The model that we ship; a caption that is chosen is explained above."""
-    page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(LONG)
+    page = new_page(browser, 1440, 1000)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(f"{server}/?frames=4", wait_until="domcontentloaded")
-    page.click("#describe-button")
+    page.goto(f"{server}/?frames=4&tab=describe", wait_until="domcontentloaded")
     page.click("#describe-start")
     page.wait_for_selector("#description-figure .hbi-level")
     level = page.locator("#description-figure [data-level=entity]")
     assert level.locator(".hbi-score").inner_text().startswith("gain = ")
-    assert "What this model can do." in page.inner_text("#describe-limits")
-    caption = page.inner_text("#described").strip().strip("“”")
-    words = page.locator("#described-words").inner_text()
-    assert all(word in words for word in caption.split())
+    told(page, "#describe-limits", "What this model can do.")
+    caption = told(page, "#described", "“").strip().strip("“”")
+    for word in caption.split():
+        told(page, "#described-words", word)
     assert "takes the model" in page.locator("#description-figure .hbi-what-if").text_content()
-    with page.expect_download() as download:
-        page.click("#describe-export")
-    download.value.save_as(tmp_path / "described.zip")
-    names = zipfile.ZipFile(tmp_path / "described.zip").namelist()
+    names = exported(page, "#describe-export", tmp_path / "hbi-space-description.zip").namelist()
     assert {"description.json", "words.csv", "captions.csv", "figure.pdf"} <= set(names)
 
     rows = page.locator("#captions button")
@@ -124,7 +117,7 @@ def test_in_a_browser(browser, server, tmp_path):
     rows.nth(1).press("Enter")
     page.wait_for_function(
         "words => document.querySelector('#figure')?.textContent.includes(words)"
-        " && document.querySelector('#notes').textContent.includes('drawing')",
+        " && document.querySelector('#notes')?.textContent.includes('drawing')",
         arg=other.split()[-1],
     )
     page.wait_for_selector("#graphs:visible")

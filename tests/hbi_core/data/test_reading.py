@@ -25,6 +25,7 @@ from hbi_core.errors import (
 from hbi_core.inputs import video
 from hbi_core.training.batches import PixelBatches
 from support.clips import broken
+from support.patience import PATIENCE
 from support.toy import ToyEncoder
 
 
@@ -95,7 +96,7 @@ def test_workers_end_with_their_reader(photographs):
             if not forgotten:
                 reader.close()
             del reader
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + PATIENCE
             while pids & {child.pid for child in multiprocessing.active_children()}:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

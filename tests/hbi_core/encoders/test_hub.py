@@ -18,6 +18,7 @@ from hbi_core.errors import WeightsError
 from hbi_core.explain import main
 from support.demo import CAFE
 from support.open_clip_models import write_model
+from support.patience import PATIENCE
 
 COMMIT = "0" * 40
 WEIGHTS = HubFile("the weights", "people/model", ("a.safetensors", "b.bin"))
@@ -68,6 +69,9 @@ def hub(empty, monkeypatch):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr("hbi_core.encoders.hub.PATIENCE", PATIENCE)
+        for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+            monkeypatch.setattr(f"huggingface_hub.constants.{name}", PATIENCE)
         yield files, asked
         server.shutdown()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import pickle
 import subprocess
@@ -17,6 +18,7 @@ from hbi_core.inputs import video
 from hbi_core.inputs.video import Decoder, VideoLimits, read_video
 from support.clips import same, write_clip
 from support.demo import ROOT
+from support.patience import PATIENCE
 
 
 def test_the_decoding_process_starts_without_torch():
@@ -39,11 +41,11 @@ def replaced(tmp_path, monkeypatch):
 
 
 def test_a_decoder_that_hangs_is_killed(clip, replaced):
-    before = set(psutil.Process().children(recursive=True))
+    before = set(psutil.Process().children())
     replaced("exec sleep 600")
     with pytest.raises(VideoError, match=r"took longer than 0\.5 s"):
         read_video(clip, limits=VideoLimits(reading_seconds=0.5))
-    assert set(psutil.Process().children(recursive=True)) <= before
+    assert set(psutil.Process().children()) <= before
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_after_a_hang_or_a_crash_the_next_video_is_read(clip, replaced, tmp_path
     real, well = sys.executable, tmp_path / "well"
     replaced(f'[ -e {well} ] && exec {real} "$@"; exec {failure}')
     with Decoder() as patient:
-        seconds = 0.5 if message == "took longer" else 30.0
+        seconds = 0.5 if message == "took longer" else PATIENCE
         with pytest.raises(VideoError, match=message):
             patient.read(clip, limits=VideoLimits(reading_seconds=seconds))
         well.touch()
@@ -95,12 +97,15 @@ def test_after_a_hang_or_a_crash_the_next_video_is_read(clip, replaced, tmp_path
 
 def test_nothing_is_left_of_a_video(tmp_path):
     large = write_clip(tmp_path / "large.mp4", 30, size=(960, 540))
-    threads = []
     with Decoder() as decoder:
-        for _ in range(4):
+        decoder.read(large, 3)
+        child = psutil.Process(decoder._child.pid)
+        threads, deadline = child.num_threads(), time.monotonic() + PATIENCE
+        for _ in range(3):
             decoder.read(large, 3)
-            threads.append(psutil.Process(decoder._child.pid).num_threads())
-    assert len(set(threads)) == 1
+        while child.num_threads() > threads:  # one that has ended counts for a moment more
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_a_decoder_in_another_process(clip):
@@ -135,14 +140,15 @@ def test_the_child_ends_with_its_parent(clip):
     child = psutil.Process(int(parent.stdout.readline()))
     parent.kill()
     parent.communicate()
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while child.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
 
 
 def test_whoever_waits_can_end_the_reading(clip, replaced, tmp_path):
     """At once, whatever the decoder does; the next video is read all the same."""
     real, well, calls = sys.executable, tmp_path / "well", []
-    before = set(psutil.Process().children(recursive=True))
+    before = set(psutil.Process().children())
     replaced(f'[ -e {well} ] && exec {real} "$@"; exec sleep 600')
 
     def waiting():
@@ -153,6 +159,6 @@ def test_whoever_waits_can_end_the_reading(clip, replaced, tmp_path):
     with Decoder() as decoder:
         with pytest.raises(InputError, match="Stopped"):
             decoder.read(clip, waiting=waiting)
-        assert set(psutil.Process().children(recursive=True)) <= before
+        assert set(psutil.Process().children()) <= before
         well.touch()
         assert len(decoder.read(clip, 3).times) == 3

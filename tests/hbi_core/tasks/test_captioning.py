@@ -25,7 +25,8 @@ from hbi_core.tasks import TASKS, load_task
 from hbi_core.tasks.captioning import CaptioningSettings, CaptioningTask
 from hbi_core.training.folder import read_result
 from hbi_core.training.loop import train
-from support.processes import PATIENCE, child, forks
+from support.patience import PATIENCE
+from support.processes import child, forks
 from support.random_model import randomised
 from support.small_runs import losses, settings, toy_heads
 from support.toy import ToyEncoder

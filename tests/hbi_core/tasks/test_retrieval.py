@@ -19,7 +19,8 @@ from hbi_core.tasks.hard_negatives import hard_contrastive_loss
 from hbi_core.tasks.retrieval import RetrievalTask
 from hbi_core.training.config import OptimiserConfig
 from hbi_core.training.optimiser import parameter_groups
-from support.processes import PATIENCE, child, forks
+from support.patience import PATIENCE
+from support.processes import child, forks
 from support.small_runs import MODEL, toy_heads
 
 

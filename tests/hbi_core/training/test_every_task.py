@@ -16,7 +16,8 @@ from hbi_core.tensor_file import read_tensors
 from hbi_core.training.folder import BEST, read_result
 from hbi_core.training.loop import train
 from hbi_core.training.state import Metrics, saved_states
-from support.processes import PATIENCE, child, forks, on_two_processes
+from support.patience import PATIENCE
+from support.processes import child, forks, on_two_processes
 from support.small_runs import lines, losses, settings
 from support.toy import ToyEncoder
 

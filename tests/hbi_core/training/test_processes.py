@@ -14,7 +14,9 @@ from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.processes import check_same_clips, new_name, start_processes
 from hbi_core.training.state import saved_states
-from support.processes import PATIENCE, as_one_of_two, child, forks, free_port, on_two_processes
+from support.patience import PATIENCE
+from support.ports import free_port
+from support.processes import as_one_of_two, child, forks, on_two_processes
 from support.small_runs import clips_with, lines, losses, settings
 from support.toy import ToyEncoder
 

@@ -14,7 +14,8 @@ from hbi_core.tensor_file import read_tensors
 from hbi_core.training.folder import BEST
 from hbi_core.training.loop import train
 from hbi_core.training.state import Metrics, save_state, saved_states
-from support.processes import PATIENCE, child, forks
+from support.patience import PATIENCE
+from support.processes import child, forks
 from support.small_runs import lines, losses, settings
 from support.toy import ToyEncoder
 
