@@ -9,6 +9,7 @@ from torch import Tensor
 
 from explainers import ExplainedVariance, ranks
 from explainers.coalition_graph import GameLevel
+from hbi_core.figures.chosen import chosen_of, seen_at
 from hbi_core.figures.explained import Explained
 from hbi_core.figures.shown_links import shown_links
 from hbi_core.figures.view import FigureView, shown_levels
@@ -51,6 +52,7 @@ FIGURE_COLUMNS = (
     "share",
     "grade",
 )
+CHOSEN_COLUMN = "chosen"
 
 
 class TabledLevel(GameLevel, Protocol):
@@ -134,8 +136,18 @@ def levels(explanation: Tabled) -> list[tuple]:
     ]
 
 
-def links(explanation: Tabled, pairs: Mapping[str, Tensor]) -> list[tuple]:
-    """One row per line of the figure, level by level, the strongest first."""
+def figure(
+    explanation: Tabled, pairs: Mapping[str, Tensor], left: Mapping[str, Tensor]
+) -> tuple[tuple[str, ...], list[tuple]]:
+    """The columns, and one row per line of the figure, level by level, the strongest first.
+
+    Where players are chosen, a last column says which lines stay: 1, or 0 of those that fade.
+
+    Args:
+        explanation: with its view.
+        pairs, left: of its levels by name, as `shown_links` needs them.
+    """
+    chosen = chosen_of(explanation.view.chosen, explanation.levels)
     table = []
     for level in shown_levels(explanation.levels, explanation.view):
         texts = [token.text for token in level.text_tokens]
@@ -144,7 +156,10 @@ def links(explanation: Tabled, pairs: Mapping[str, Tensor]) -> list[tuple]:
             for token in level.video_tokens
         ]
         sides = {"cross": (videos, texts), "video": (videos, videos), "text": (texts, texts)}
-        shown = shown_links(level, explanation.view, pairs.get(level.name))
+        shown = shown_links(
+            level, explanation.view, pairs.get(level.name), left=left.get(level.name)
+        )
+        kept = seen_at(level, chosen, explanation.levels)
         for link in sorted(shown, key=lambda link: -link.share):
             first, second = sides[link.kind]
             table.append(
@@ -161,6 +176,7 @@ def links(explanation: Tabled, pairs: Mapping[str, Tensor]) -> list[tuple]:
                     link.rank,
                     link.share,
                     link.grade.name,
+                    *([] if chosen is None else [int(kept is None or kept.keeps(link))]),
                 )
             )
-    return table
+    return FIGURE_COLUMNS if chosen is None else (*FIGURE_COLUMNS, CHOSEN_COLUMN), table

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import networkx as nx
+import torch
 from torch import Tensor
 
 from explainers import TokenGame, closed_form, coalition_graph
@@ -18,6 +19,7 @@ from hbi_core import contrast_tables, explanation_tables
 from hbi_core.contrast_graph import contrast_graph
 from hbi_core.errors import InputError
 from hbi_core.explanation_tables import TabledLevel
+from hbi_core.figures.chosen import players_of
 from hbi_core.figures.coalition_html import Shown, coalition_html
 from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.contrast_html import ShownContrast, contrast_html
@@ -30,6 +32,7 @@ from hbi_core.figures.view import FigureView
 from hbi_core.json_document import JsonDocument
 from hbi_core.shipped import ASSETS
 from hbi_core.tables import to_csv, write_csv
+from hbi_core.what_if import interactions_of_others
 
 _REFERENCES = "references.bib"
 
@@ -72,20 +75,17 @@ def save_explanation(
 ) -> list[Path]:
     """Write all files of `Explanation.save`; see there."""
     view = explanation.view
-    pairs = _pairs(explanation, view)
+    pairs, left = _pairs(explanation, view), _left(explanation, view)
     with _folder(directory, width, font) as (folder, written):
         numbers = folder / "explanation.json"
         numbers.write_text(explanation.to_json() + "\n", encoding="utf-8")
         values = {
             level.name: (level.video_values, level.text_values) for level in explanation.levels
         }
-        figure = coalition_print(explanation, width, view, font, pairs, values)
+        figure = coalition_print(explanation, width, view, font, pairs, values, left)
         figures = save_figure(figure, folder / "figure", _settings(explanation, width, font), font)
         tables = {
-            "figure": (
-                explanation_tables.FIGURE_COLUMNS,
-                explanation_tables.links(explanation, pairs),
-            ),
+            "figure": explanation_tables.figure(explanation, pairs, left),
             "interactions": (
                 explanation_tables.INTERACTION_COLUMNS,
                 explanation_tables.interactions(explanation),
@@ -113,6 +113,22 @@ def _pairs(explanation: Shown, view: FigureView) -> dict[str, Tensor]:
         for level in explanation.levels
         if view.shows_sides and level.name in view.levels
     }
+
+
+def _left(explanation: Shown, view: FigureView) -> dict[str, Tensor]:
+    """The interactions of the others, of each level that a view leaves players out of.
+
+    Raises:
+        InputError: only its model can play the game of the explanation.
+    """
+    left = {}
+    for level in explanation.levels:
+        out = players_of(view.left_out, level)
+        if out is not None and level.name in view.levels:
+            sides = zip((out.video, out.text), level.similarity.shape, strict=True)
+            plays = [~torch.isin(torch.arange(count), torch.tensor(own)) for own, count in sides]
+            left[level.name] = interactions_of_others(level.game(explanation.weighting), *plays)
+    return left
 
 
 def _settings(explanation: _Explanation, width: str, font: str) -> str:

@@ -271,10 +271,12 @@ globalThis.hbi.coalitionView = (() => {
       this.select(selectionOf(known.chosen, this.data.explanation.levels));
     }
 
-    /** A view without players that the explanation does not have. */
+    /** A view without players that the explanation does not have; none is left out where there is no "What if". */
     known({ left_out, chosen, ...view }) {
-      const { levels } = this.data.explanation;
-      return { ...view, left_out: playersOf(left_out, levels), chosen: namesIn(selectionOf(chosen, levels)) };
+      const { bare, explanation } = this.data;
+      const { levels } = explanation;
+      const out = bare || reading.takesModel(explanation) ? [] : playersOf(left_out, levels);
+      return { ...view, left_out: out, chosen: namesIn(selectionOf(chosen, levels)) };
     }
 
     /** Say what is shown as an event; of several views, those that hold them say it. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,7 @@ def draw_bars(
     top: float,
     em: float,
     style: Callable[[float], dict[str, Any]],
+    opacities: Mapping[str, float] | None = None,
 ) -> None:
     """A row of bars, positive values up, and the ends of the scale left of it.
 
@@ -59,6 +60,7 @@ def draw_bars(
         top: of the row.
         em: the unit of the figure.
         style: of the bar of a value.
+        opacities: of the bars of some players, by name.
     """
     zero = top + scale.zero
     ends = min(token.left for token in tokens), max(token.left + token.width for token in tokens)
@@ -73,6 +75,7 @@ def draw_bars(
                 abs(length),
                 linewidth=0.7,
                 gid=f"{token.id}/bar",
+                alpha=(opacities or {}).get(token.id),
                 **style(value),
             )
         )

@@ -16,13 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hbi_core.figures.bars import Scale, draw_bars
-from hbi_core.figures.coalition_print import (
-    draw_key,
-    draw_links,
-    draw_players,
-    draw_title,
-    faded_players,
-)
+from hbi_core.figures.chosen import seen_at
+from hbi_core.figures.coalition_print import draw_key, draw_title, faded_players
+from hbi_core.figures.contrast_chosen import chosen_in_both, said_of_both
 from hbi_core.figures.contrast_view import (
     FOR_A,
     FOR_B,
@@ -42,7 +38,9 @@ from hbi_core.figures.contrast_view import (
     renamed,
 )
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.labels import told_lines
 from hbi_core.figures.layout import FigureLayout, LevelLayout, Rows, lay_out
+from hbi_core.figures.print_level import draw_links, draw_numbers, draw_players, link_style
 from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
 from hbi_core.figures.view import FigureView, faded_words, shown_levels
 from hbi_core.figures.view_in_words import in_words, key_of
@@ -88,7 +86,8 @@ def contrast_print(
     Raises:
         InputError: the contrast has none of the levels.
     """
-    view, beside = replace(view or FigureView(), values=False), width == "text"
+    view = replace(view or FigureView(), values=False, left_out=())  # all play, and have bars below
+    beside = width == "text"
     drawing = _Drawing(contrast, WIDTHS[width] * POINTS, beside, view, pairs)
     with print_style(font):
         return drawing.figure()
@@ -117,7 +116,7 @@ class _Drawing:
         self.contrast, self.width, self.view, self.pairs = contrast, width, view, pairs
         self.levels = shown_levels(contrast.levels, view)
         view = replace(view, levels=tuple(level.name for level in self.levels))
-        self.joined = joined(contrast)
+        self.joined, self.chosen = joined(contrast), chosen_in_both(contrast, view)
         # It reads the players of the levels and nothing else of them.
         self.difference = lay_out(
             cast(Explained, self.joined),
@@ -165,9 +164,11 @@ class _Drawing:
 
     def _told(self) -> list[str]:
         """Lines below the keys: what the view changes."""
-        if not (told := "; ".join(in_words(self.view, self.contrast.a.worth))):
-            return []
-        return textwrap.wrap(f"{told[0].upper()}{told[1:]}.", int(self.width / (0.4 * _UNIT)))
+        said = "; ".join(in_words(self.view, self.contrast.a.worth))
+        told = f"{said[:1].upper()}{said[1:]}." if said else ""
+        lines = textwrap.wrap(told, int(self.width / (0.4 * _UNIT)))
+        room = self.width / (_SMALL * _UNIT) - 1
+        return lines + told_lines(said_of_both(self.contrast, self.view), room)
 
     def _letters(self) -> int:
         """Of a line of a head."""
@@ -232,9 +233,11 @@ class _Drawing:
             title = f"{name.capitalize()} level", f"{one.worth.symbol} = {played.score:.3f}"
             draw_title(axes, place, title, _UNIT)
             lighter = [f"{panel.name}/{player}" for player in faded_players(played, faded)]
-            draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter)
-            named = renamed(place, panel.name)
-            draw_players(axes, named, panel.layout, one.video.pictures, faded=faded)
+            chosen = seen_at(played, *self.chosen[panel.name])
+            draw_links(axes, links_renamed(lines, panel.name), _UNIT, lighter, chosen)
+            named, pictures = renamed(place, panel.name), one.video.pictures
+            draw_players(axes, named, panel.layout, pictures, None, faded, chosen)
+            draw_numbers(axes, place, lines, chosen, _UNIT)
             below = max(below, top + _band(place) + _GAP * _UNIT)
         self._draw_difference(figure, level, below)
 
@@ -255,10 +258,13 @@ class _Drawing:
             if faded and set(player.members) <= set(faded)
         ]
         lines = difference_links(level, placed, self.view)
-        draw_links(axes, links_renamed(lines, "difference"), _UNIT, lighter)
+        played = next(one for one in self.joined.levels if one.name == level.name)
+        chosen = seen_at(played, *self.chosen["difference"])
+        draw_links(axes, links_renamed(lines, "difference"), _UNIT, lighter, chosen)
         colours = colours_of(level, placed)
         pictures = self.joined.video.pictures
-        draw_players(axes, placed, self.difference, pictures, colours, faded)
+        draw_players(axes, placed, self.difference, pictures, colours, faded, chosen)
+        draw_numbers(axes, placed, lines, chosen, _UNIT)
         for tokens, scale, start in (
             (placed.text_tokens, above, first),
             (placed.video_tokens, below, last),
@@ -274,7 +280,8 @@ class _Drawing:
         start, y = 0.5 * small, top + 0.6 * _UNIT
         if self.panels:
             title = _KEY.replace("highest", "lowest") if self.view.sign == "negative" else _KEY
-            draw_key(page, self.width, y, _UNIT, title, key_of(self.view))
+            kept = self.chosen["difference"][0] is not None
+            draw_key(page, self.width, y, _UNIT, title, key_of(self.view, kept))
             y += _LINE * _UNIT
         for line in (bars := self._bars_key()):
             page.text(start, y, line, **style)
@@ -283,14 +290,14 @@ class _Drawing:
             start, y = 0.5 * small * len(bars[0]), y - _LINE * _UNIT
         for x, for_a, text in ((0.0, True, "stronger in A"), (11.0, False, "stronger in B")):
             left, grade = start + x * small, line_of(for_a, 0.5)
-            dashes = (0, (3, 3)) if grade.dotted else "solid"
+            dashes = link_style(grade)
             ends = [left, left + 3 * small]
             page.plot(ends, [y, y], color=grade.colour, lw=grade.width, linestyle=dashes)
             page.text(left + 3.5 * small, y, text, **style)
         page.text(start + 22.0 * small, y, _LINES_KEY, **style)
         for line in self._told():
             y += _LINE * _UNIT
-            page.text(0.5 * small, y, line, **style)
+            page.text(0.5 * small, y, line.replace("$", r"\$"), **style)
 
 
 def _scales(level: DifferenceLevel) -> tuple[Scale, Scale]:

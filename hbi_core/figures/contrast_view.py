@@ -15,7 +15,7 @@ from hbi_core.figures.explained import Explained
 from hbi_core.figures.grades import Grade
 from hbi_core.figures.layout import Cell, LevelLayout, Token
 from hbi_core.figures.lines import Link, links_of
-from hbi_core.figures.shown_links import Beside
+from hbi_core.figures.shown_links import Beside, OtherLinks, Values
 from hbi_core.figures.view import FigureView, faded_words
 
 Pairs = Mapping[str, Tensor]  # by level, as `shown_links` takes them
@@ -158,7 +158,12 @@ def joined(contrast: Contrasted) -> Joined:
             picture = np.asarray(ImageOps.fit(Image.fromarray(picture), (width, height)))
         pictures.append(picture)
         times.append(video.times[index])
-    levels = [
+    return Joined(words, levels_of(contrast), _Frames(np.stack(pictures), times))
+
+
+def levels_of(contrast: Contrasted) -> list[_Level]:
+    """The players of the difference game, level by level."""
+    return [
         _Level(
             level.name,
             level.difference,
@@ -167,7 +172,6 @@ def joined(contrast: Contrasted) -> Joined:
         )
         for level in contrast.levels
     ]
-    return Joined(words, levels, _Frames(np.stack(pictures), times))
 
 
 def colours_of(level: DifferenceLevel, placed: LevelLayout) -> dict[str, str]:
@@ -189,20 +193,6 @@ def faded_of_both(contrast: Contrasted) -> tuple[int, ...]:
     return tuple(number for number, word in enumerate(contrast.words) if word.a in a or word.b in b)
 
 
-@dataclass(frozen=True)
-class _Interactions:
-    values: Tensor
-
-
-@dataclass(frozen=True)
-class _Strengths:
-    """The magnitudes of the differences of a level: links to be chosen as those of any other."""
-
-    name: str
-    similarity: Tensor
-    interactions: _Interactions
-
-
 def difference_view(view: FigureView) -> FigureView:
     """What of a view holds for differences: those of interactions, of both signs, and widest."""
     return replace(
@@ -221,7 +211,7 @@ def difference_links(
     """The widest differences of interactions as lines, the weakest first."""
     differences = level.interactions[0] - level.interactions[1]
     strengths = differences.abs()
-    compared = _Strengths(level.name, strengths, _Interactions(strengths))
+    compared = OtherLinks(level.name, strengths, Values(strengths))
     links = []
     for link in links_of(compared, placed, difference_view(view or FigureView())):
         value = float(differences[link.first, link.second])

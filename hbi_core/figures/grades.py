@@ -32,6 +32,7 @@ GRADES = (  # from the strongest
     Grade("blue", 0.00, "#85b3e6", 0.5, 0.9),
     Grade("negative", -math.inf, "#d5d5d5", 0.35, 0.8, dotted=True),
 )
+KEPT_AGAINST = replace(GRADES[-1], colour="#5b6470", width=0.6, opacity=1.0)  # of chosen players
 OUTLIER = Grade("outlier", 1.0, "#6b0012", 3.2, 1.0)  # see `reference_of`
 
 

@@ -6,13 +6,15 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
+from hbi_core.figures.contrast_chosen import said_of_both
 from hbi_core.figures.contrast_view import MOST, Contrasted
 from hbi_core.figures.explained import Explained, Frames
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.figures.view import FigureView, shown_levels
-from hbi_core.figures.view_in_words import in_words
+from hbi_core.figures.view_in_words import in_words, players_in_words
 from hbi_core.worth import FUNCTION, SIMILARITY
 
 _ESCAPED = {
@@ -132,6 +134,7 @@ def _caption(explanation: Told, view: FigureView) -> str:
     }[view.measure]
     highest = "lowest" if view.sign == "negative" else "highest"
     said = in_words(view, worth)[view.measure != "interaction" :]
+    said += players_in_words(view, explanation.levels)
     of = "" if worth == SIMILARITY else f", in the game of the {_short(worth.name)},"
     return (
         f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
@@ -144,7 +147,8 @@ def _caption(explanation: Told, view: FigureView) -> str:
 def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> str:
     levels = _levels([level.name for level in shown_levels(contrast.levels, view)])
     both = "A, B and their difference" if width == "text" else "The difference of A and B"
-    shown = _filters(in_words(view, contrast.a.worth))
+    view = replace(view, left_out=())
+    shown = _filters(in_words(view, contrast.a.worth) + said_of_both(contrast, view))
     return (
         f"{both} at the {levels} of hierarchical Banzhaf interaction{_CITED}. "
         f"{_what_they_are(contrast)} In the difference, bars are Shapley values in A less those "

@@ -30,15 +30,16 @@ def links_of(
     view: FigureView | None = None,
     pairs: Tensor | None = None,
     beside: Beside | None = None,
+    left: Tensor | None = None,
 ) -> tuple[Link, ...]:
     """The lines between the players of a level, the weakest first: the order to draw them in.
 
     Args:
         level: with its interactions.
         layout: where its players stand.
-        view, pairs, beside: as for `shown_links`; without a view, all cross links.
+        view, pairs, beside, left: as for `shown_links`; without a view, all cross links.
     """
-    links = shown_links(level, view or FigureView(), pairs, beside)
+    links = shown_links(level, view or FigureView(), pairs, beside, left)
     return tuple(_line(link, layout) for link in links)
 
 

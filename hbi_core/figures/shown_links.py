@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -93,11 +93,35 @@ class Beside:
     pairs: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Values:
+    """Interactions that are their values alone."""
+
+    values: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class OtherLinks:
+    """The links of a level with other values than it has."""
+
+    name: str
+    similarity: Tensor
+    interactions: Values
+
+
+def left_out_of(level: Linked, view: FigureView) -> frozenset[str]:
+    """The players of a level that a view leaves out, by their names."""
+    counts = zip(("video", "text"), level.interactions.values.shape, strict=True)
+    own = {player_id(level.name, side, index) for side, count in counts for index in range(count)}
+    return frozenset(own.intersection(view.left_out))
+
+
 def shown_links(
     level: Linked,
     view: FigureView,
     pairs: Tensor | None = None,
     beside: Beside | None = None,
+    left: Tensor | None = None,
 ) -> tuple[ShownLink, ...]:
     """The links of a level that a view shows, whether or not it shows the level.
 
@@ -107,14 +131,24 @@ def shown_links(
         pairs: float [V + T, V + T], interactions of all players with each other, video players
             first (`closed_form(level.game(weighting), pairs="all").values`); needed for `sides`.
         beside: what shares are taken of is then the highest of both.
+        left: float [V, T], the interactions in the game of those whom the view leaves in, 0 of
+            others (`hbi_core.what_if.interactions_of_others`); needed where it leaves players out,
+            and shown then instead of those of the level and of those within a side.
 
     Returns:
         The weakest first: the order to draw them in. Equally strong ones stand in reversed reading
         order, links within a side before others.
 
     Raises:
-        ValueError: the view asks for sides and there are no pairs.
+        ValueError: the view asks for sides and there are no pairs, or it leaves players out and
+            the interactions of the others are not there.
     """
+    if out := left_out_of(level, view):
+        if left is None:
+            raise ValueError("Where players are left out, the game of the others is drawn.")
+        rest = OtherLinks(level.name, level.similarity, Values(left))
+        links = shown_links(rest, replace(view, left_out=(), sides=False), None, beside)
+        return tuple(link for link in links if out.isdisjoint(link.ends))
     values, sides = measured(level, view.measure), _sides(level, view, pairs)
     everything = _everything(values, sides)
     others = None

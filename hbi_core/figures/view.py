@@ -68,10 +68,12 @@ class FigureView:
         values: print has a bar for each player too, its Banzhaf value; figures that answer always
             have one.
         left_out: players that "What if" leaves out, as the coalition graph names them:
-            "entity/text/2". Figures that answer draw the game of the others; print draws that of
-            all. An explanation may have no such player.
-        chosen: players of one level, likewise, whose links and numbers figures that answer bring
-            out; print draws all alike.
+            "entity/text/2". Lines are those of the game of the others, without links within a side;
+            scores and bars stay those of all. An explanation may have no such player; a contrast
+            leaves nobody out.
+        chosen: players of one level, likewise, whose links stay while all others fade; at other
+            levels those of players that share frames or words with them. In a contrast, players of
+            the difference.
 
     Raises:
         SettingsError: a value is none of these.

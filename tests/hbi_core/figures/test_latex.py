@@ -61,6 +61,10 @@ def test_the_caption_says_what_is_shown(explanation):
         f"View: {view.to_query()}",
     ):
         assert said in snippet
+    view = FigureView(chosen=("entity/video/0",), left_out=("event/video/0",))
+    snippet = " ".join(latex_figure(explanation, view, "text").split())
+    assert "links of frame 1, and of what shares frames with it, stand out." in snippet
+    assert "Shown: without frame" in snippet
 
 
 def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
@@ -79,6 +83,9 @@ def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
     snippet = " ".join(latex_contrast(contrast, FigureView(("action",), top=4), "column").split())
     assert "The difference of A and B at the action level" in snippet
     assert "Shown: the 4 strongest of a level." in snippet
+    (first, *_) = contrast.levels[0].text_players
+    snippet = latex_contrast(contrast, FigureView(("entity",), chosen=("entity/text/0",)), "text")
+    assert f"Shown: links of “{first.label}” stand out." in " ".join(snippet.split())
 
 
 def test_a_contrast_of_two_videos_is_told_by_them(contrast):

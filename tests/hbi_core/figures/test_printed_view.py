@@ -22,6 +22,11 @@ VIEWS = [
     FigureView(sign="negative", threshold=0.3, measure="cosine"),
     FigureView(top=8, sides=True),
 ]
+WITH_PLAYERS = [
+    FigureView(top=30, chosen=("entity/video/3",)),
+    FigureView(levels=("action",), left_out=("action/video/1", "action/text/0"), sides=True),
+    FigureView(chosen=tuple(f"entity/text/{word}" for word in range(8)), values=True, fade=True),
+]
 
 
 def printed(explanation, view, width="text"):
@@ -30,7 +35,9 @@ def printed(explanation, view, width="text"):
         level.name: closed_form(level.game(explanation.weighting), pairs="all").values
         for level in explanation.levels
     }
-    (axes,) = coalition_print(explanation, width, view, pairs=pairs).axes
+    values = {level.name: (level.video_values, level.text_values) for level in explanation.levels}
+    left = {level.name: level.interactions.values for level in explanation.levels}  # of anybody
+    (axes,) = coalition_print(explanation, width, view, "sans", pairs, values, left).axes
     drawn = [*axes.collections, *axes.patches]
     return axes, {one.get_gid(): one for one in drawn if "--" in one.get_gid()}, pairs
 
@@ -55,7 +62,7 @@ def test_the_links_of_the_view_are_drawn(explanation, view, width):
 
 
 @pytest.mark.parametrize("width", ["text", "column"])
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", [*VIEWS, *WITH_PLAYERS])
 def test_what_is_said_stands_on_the_paper(explanation, view, width):
     """No text leaves the figure, and none of the key stands on another."""
     axes, _, _ = printed(explanation, view, width)
