@@ -66,7 +66,10 @@ def export_row(result: gr.State, name: str, view: gr.State | None = None) -> Non
     """
     with gr.Row(equal_height=True):
         width = gr.Radio(
-            [(f"{name} width, {inches} in", name) for name, inches in WIDTHS.items()],
+            [
+                (f"{name} width, {inches}\N{NO-BREAK SPACE}in", name)
+                for name, inches in WIDTHS.items()
+            ],
             value="text",
             label="Figure for papers",
             scale=3,

@@ -310,9 +310,15 @@ def missing(model: TaskModel, checkpoint: str | None) -> str:
 def time_spent(seconds: Mapping[str, float]) -> str:
     """How long it took, and each step; or that the same was asked before."""
     if not seconds:
-        return "told at once, as the same was asked before"
+        return "Told at once, as the same was asked before"
     steps = ", ".join(f"{step} {seconds_in_words(spent)}" for step, spent in seconds.items())
     return f"{seconds_in_words(sum(seconds.values()))}: {steps}"
+
+
+def frames_of(explanation: Explanation) -> str:
+    """How many frames of which video were looked at. Markdown."""
+    count = len(explanation.video.times)
+    return f"{count} frame{'s' if count > 1 else ''} of {escaped(explanation.video.name)}"
 
 
 def origin(explanation: Explanation) -> str:

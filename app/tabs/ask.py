@@ -18,6 +18,7 @@ from app.session import (
     answered,
     asked_anew,
     escaped,
+    frames_of,
     missing,
     origin,
 )
@@ -60,7 +61,9 @@ class Ask:
         self.message = gr.Markdown(missing(ANSWERS, session.answerer), elem_id="ask-message")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                self.answers = gr.Label(label="Answers", num_top_classes=5, elem_id="answers")
+                self.answers = gr.Label(
+                    label="Answers", num_top_classes=5, visible=False, elem_id="answers"
+                )
                 self.limits = gr.Markdown(elem_id="ask-limits")
             with gr.Column(scale=3, min_width=300):
                 self.sentence = gr.Markdown(elem_id="ask-sentence")
@@ -70,12 +73,17 @@ class Ask:
                     interactive=False,
                     wrap=True,
                     max_height=330,
+                    visible=False,
                     elem_id="left-out",
                     label="The answer without a frame or a word, most changed first",
                     show_label=True,
                 )
         self.why = gr.Radio(
-            _choices(), value="first", label="What the graph explains", elem_id="ask-why"
+            _choices(),
+            value="first",
+            label="What the graph explains",
+            visible="hidden",  # the address sets it before there is an answer
+            elem_id="ask-why",
         )
         session.choices.update(
             {
@@ -149,10 +157,12 @@ class Ask:
 
     def _shown(self, found: Answered, why: Any) -> Values:
         return {
-            self.answers: {answer.text: answer.probability for answer in found.answers},
+            self.answers: gr.update(
+                value={answer.text: answer.probability for answer in found.answers}, visible=True
+            ),
             self.limits: _LIMITS + escaped(" ".join(found.limits)),
-            self.sentence: f"**{escaped(found.sentence)}**",
-            self.left_out: changes(found),
+            self.sentence: f"**{escaped(found.sentence)}**  \n{_asked_of(found)}",
+            self.left_out: gr.update(value=changes(found), visible=True),
             self.answered: found,
             **self._why(found, why),
         }
@@ -170,7 +180,9 @@ class Ask:
         if shown is None:
             raise InputError("The model knows one answer only: there is no second one.")
         return {
-            self.why: gr.Radio(_choices(found), value="change" if change else "first"),
+            self.why: gr.update(
+                choices=_choices(found), value="change" if change else "first", visible=True
+            ),
             self.figure: drawn(shown),
             self.notes: describe(found, change),
         }
@@ -191,14 +203,19 @@ def describe(found: Answered, change: bool) -> str:
     lines.append("The probability follows from the logits of all answers.")
     lines.append(
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}, "
-        f"{explanation.weighting} weights; {len(explanation.video.times)} frames of "
-        f"{escaped(explanation.video.name)}; exact interactions."
+        f"{explanation.weighting} weights; {frames_of(explanation)}; exact interactions."
     )
     lines.append(origin(explanation))
     for reason, words in explanation.left_out_why.items():
         lines.append(f"{escaped(reason)}, left out: “{escaped(' '.join(words)[:200])}”.")
     lines += map(escaped, explanation.notes)
     return "  \n".join(lines)
+
+
+def _asked_of(found: Answered) -> str:
+    """What the answer is of: question and video above may be others by now. Markdown."""
+    video = found.explanation.video.name
+    return f"Asked of {escaped(video)}: “{escaped(found.question)}”"
 
 
 def _choices(found: Answered | None = None) -> list[tuple[str, str]]:

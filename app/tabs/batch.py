@@ -40,7 +40,7 @@ HEADERS = (
     *(f"Strongest, {level}" for level in LEVEL_NAMES),
     "What is wrong",
 )
-_WIDTHS = ("100px", "190px", *3 * ("70px",), *3 * ("165px",), "215px")  # all are seen at 1280
+_WIDTHS = ("120px", "185px", *3 * ("70px",), *3 * ("160px",), "215px")  # all are seen at 1280
 _INTRODUCTION = f"""Explain many pairs: a CSV file with the columns `video` and `caption`, a line
 for each pair, {MOST_PAIRS} at most, and the videos that it names; or a zip of all of them. A broken
 pair is told in its row and stops no other. Click a row to see its explanation. What was explained
@@ -95,7 +95,7 @@ class Batch:
         with gr.Row():
             with gr.Column(min_width=320):  # side by side where labels leave room for their icons
                 table = gr.File(
-                    label="Table (CSV), or a zip of it and its videos",
+                    label="Table (CSV), or a zip of all",
                     file_types=[".csv", ".tsv", ".txt", ".zip"],
                     height=175,
                     elem_id="batch-table",

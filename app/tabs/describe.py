@@ -18,6 +18,7 @@ from app.session import (
     answered,
     asked_anew,
     escaped,
+    frames_of,
     missing,
     origin,
 )
@@ -130,8 +131,9 @@ class Describe:
         }
 
     def _shown(self, found: Described) -> Values:
+        video = found.explanation.video  # above there may be another one by now
         return {
-            self.caption: f"### “{escaped(found.caption)}”",
+            self.caption: f"### “{escaped(found.caption)}”\n\nSaid of {escaped(video.name)}.",
             self.limits: _LIMITS + escaped(" ".join(found.limits)),
             self.captions: gr.update(
                 samples=[
@@ -174,7 +176,7 @@ def describe(found: Described) -> str:
         f"{_signed(gain)} than without any.",
         *map(escaped, explanation.notes),
         f"Encoder **{escaped(explanation.encoder)}**, model {escaped(explanation.checkpoint)}; "
-        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}.",
+        f"{frames_of(explanation)}.",
         origin(explanation),
     ]
     return "  \n".join(lines)

@@ -19,6 +19,7 @@ from app.session import (
     asked_anew,
     escaped,
     explained,
+    frames_of,
     origin,
 )
 from hbi_core.checkpoints.checkpoint import UNTRAINED
@@ -164,8 +165,7 @@ def describe(explanation: Explanation) -> str:
     kind, method = "exact" if exact else "estimated", escaped(game.method.replace("_", " "))
     lines = [
         f"Encoder **{escaped(explanation.encoder)}**, heads {heads}{weights}; "
-        f"{len(explanation.video.times)} frames of {escaped(explanation.video.name)}; "
-        f"{kind} interactions ({method}, {game.device}).",
+        f"{frames_of(explanation)}; {kind} interactions ({method}, {game.device}).",
         origin(explanation),
     ]
     for reason, words in explanation.left_out_why.items():

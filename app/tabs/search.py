@@ -177,7 +177,8 @@ def describe(result: SearchResult, seconds: float | None) -> str:
     lines = [
         f"**{len(result.hits)} of {result.clips:,} clips** for “{escaped(result.query)}”, by the "
         f"mean of {mean}; encoder {escaped(result.encoder)}, heads "
-        f"{escaped(result.checkpoint)}, {result.frames} frames of each; {how}.",
+        f"{escaped(result.checkpoint)}, {result.frames} "
+        f"frame{'s' if result.frames > 1 else ''} of each; {how}.",
     ]
     if result.words_left_out:
         lines.append(f"Words left out: “{escaped(' '.join(result.words_left_out))}”.")

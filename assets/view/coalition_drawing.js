@@ -15,6 +15,7 @@ globalThis.hbi.drawing = (() => {
   function drawLevel(level, data, view, setting, links) {
     const layout = layOutLevel(level, data, setting, view.sides);
     const faded = (player) => view.fade && player.side === "text" && isFaded(player.token, data);
+    const fadedWords = view.fade ? data.faded_words : [];
     const lines = links.map((link) => {
       const player = link.kind === "cross" ? layout.text.players[link.second] : null;
       return drawLink(link, layout, player !== null && faded(player));
@@ -22,7 +23,7 @@ globalThis.hbi.drawing = (() => {
     const bars = barScaleOf(level, data.beside?.[level.name].level);
     const players = ["text", "video"].map((side) => {
       const drawn = layout[side].players.map((player) =>
-        drawPlayer(player, level, data, setting, bars, faded(player)),
+        drawPlayer(player, level, data, setting, bars, faded(player), fadedWords),
       );
       const merged = layout[side].boxed ? " hbi-merged" : "";
       return svg("g", { class: `hbi-row${merged}`, "data-side": side }, ...drawn);
@@ -64,7 +65,7 @@ globalThis.hbi.drawing = (() => {
     });
   }
 
-  function drawPlayer(player, level, data, setting, bars, faded) {
+  function drawPlayer(player, level, data, setting, bars, faded, fadedWords) {
     const { id, side, cells } = player;
     const box = svg("rect", {
       class: "hbi-box",
@@ -75,7 +76,7 @@ globalThis.hbi.drawing = (() => {
       rx: 4,
     });
     const inside = cells.map((cell) =>
-      side === "text" ? drawWord(cell, setting) : drawFrame(cell, data),
+      side === "text" ? drawWord(cell, setting, fadedWords.includes(cell.member)) : drawFrame(cell, data),
     );
     const value = level.values?.[side][player.index];
     return svg(
@@ -94,12 +95,12 @@ globalThis.hbi.drawing = (() => {
     );
   }
 
-  function drawWord({ member, left, top, width, height }, { labels, turned, font }) {
+  function drawWord({ member, left, top, width, height }, { labels, turned, font }, faded) {
     const x = left + width / 2;
     const place = turned
       ? { x: 0, y: 0, transform: `translate(${x} ${top + height - 5}) rotate(-90)` }
       : { x, y: top + height / 2, "text-anchor": "middle" };
-    const style = { class: "hbi-word", "dominant-baseline": "central", "font-size": font };
+    const style = { class: `hbi-word${faded ? " hbi-faded" : ""}`, "dominant-baseline": "central", "font-size": font };
     return svg("text", { ...place, ...style }, labels[member]);
   }
 

@@ -13,10 +13,13 @@ globalThis.hbi.notes = (() => {
     const parts = explained.shares.map(({ key, name, share, text }) =>
       html("span", { class: `hbi-share hbi-${key}`, style: `flex-grow: ${share}`, title: `${name}: ${text}` }),
     );
-    const told = explained.shares.map(({ name, text }) => `${name} ${text}`).join(", ");
+    const told = explained.shares.flatMap(({ key, name, text }, place) => {
+      const swatch = html("i", { class: `hbi-share hbi-${key}`, "aria-hidden": "true" });
+      return [place ? ", " : "", html("span", {}, swatch, `${name} ${text}`)];
+    });
     return [
       html("div", { class: "hbi-shares", "aria-hidden": "true" }, ...parts),
-      html("p", { class: "hbi-explained" }, `${explained.sentence} In full: ${told}.`),
+      html("p", { class: "hbi-explained" }, `${explained.sentence} In full: `, ...told, "."),
     ];
   }
 

@@ -5,13 +5,13 @@ globalThis.hbi.phone = (() => {
   "use strict";
   const NARROW = 640; // pixels; below it one word at a time
   const { html } = globalThis.hbi.elements;
-  const { playerId, isFaded, classOf, membersOf } = globalThis.hbi.links;
+  const { playerId, isFaded, classOf, membersOf, wordsOf } = globalThis.hbi.links;
   const { capitalised, kindOf, nameOf, playerLabel, signed, valueOf } = globalThis.hbi.reading;
 
   /** {element, links, level, narrow}: words as chips, frames as a grid; `show` fills in numbers. */
   function drawLevel(level, data, view, links) {
     const chips = level.text_tokens.map((token, index) =>
-      player(level, "text", index, data, view.fade && isFaded(token, data), token.text),
+      player(level, "text", index, data, view.fade && isFaded(token, data), ...words(token, data, view)),
     );
     const frames = level.video_tokens.map((token, index) =>
       player(level, "video", index, data, false, pictures(token, data)),
@@ -51,6 +51,17 @@ globalThis.hbi.phone = (() => {
       ...bar,
       html("span", { class: "hbi-badge" }),
     );
+  }
+
+  /** The text of a player, whose function words fade where it has others. */
+  function words(token, data, view) {
+    if (!view.fade || isFaded(token, data)) return [token.text];
+    const texts = wordsOf(data.explanation);
+    return token.words.flatMap((word, place) => {
+      const faded = data.faded_words.includes(word);
+      const text = faded ? html("span", { class: "hbi-faded" }, texts[word]) : texts[word];
+      return place ? [" ", text] : [text];
+    });
   }
 
   const pictures = (token, data) =>
@@ -103,10 +114,10 @@ globalThis.hbi.phone = (() => {
     );
   }
 
-  /** Links are ordered from weak to strong: of several, the strongest is shown. */
+  /** Links are ordered from weak to strong: of several, the strongest is shown, which may be the lowest. */
   function showLink(player, link, strongest) {
     const badge = player.querySelector(".hbi-badge");
-    badge.textContent = (strongest ? "≤ " : "") + signed(link.value);
+    badge.textContent = (strongest ? "up to " : "") + signed(link.value);
     badge.dataset.id = link.id;
     player.style.setProperty("--hbi-grade", `var(--hbi-${link.grade.name}, ${link.grade.colour})`);
     player.classList.add("hbi-linked");

@@ -5,6 +5,7 @@ globalThis.hbi.reading = (() => {
   "use strict";
   const { rankOf, isFaded, withinSides, wordsOf } = globalThis.hbi.links;
   const MINUS = "−";
+  const UNIT_SPACE = "\u00a0"; // a unit stays on the line of its number
   const SIDES = {
     entity: { text: ["word", "words"], video: ["frame", "frames"] },
     action: { text: ["phrase", "phrases"], video: ["clip", "clips"] },
@@ -55,7 +56,7 @@ globalThis.hbi.reading = (() => {
 
   const percent = (share) => {
     const value = 100 * share;
-    return value > 0 && value < 1 ? "< 1 %" : `${value.toFixed(0)} %`;
+    return (value > 0 && value < 1 ? "<" + UNIT_SPACE + "1" : value.toFixed(0)) + UNIT_SPACE + "%";
   };
 
   /** "word", "phrase", "frame": what a player of a side is; a phrase where words were joined. */
@@ -74,7 +75,7 @@ globalThis.hbi.reading = (() => {
     const times = data.explanation.video.frame_times;
     const [first, last] = [frames[0], frames.at(-1)].map((frame) => times[frame].toFixed(1));
     const many = frames.length > 1;
-    return `frame${many ? "s" : ""} ${spans(frames)} (${first}${many ? `–${last}` : ""} s)`;
+    return `frame${many ? "s" : ""} ${spans(frames)} (${first}${many ? `–${last}` : ""}${UNIT_SPACE}s)`;
   }
 
   /** "“the” before “sky”" where the level has several “the”. */

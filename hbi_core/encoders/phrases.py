@@ -15,8 +15,8 @@ from hbi_core.inputs.phrases import phrases
 from hbi_core.inputs.text import Word
 
 NOT_ENGLISH = (
-    "Text players are phrases in English only. No more words of this caption are function words of "
-    "English than words of another language, so that each word is a player of its own."
+    "Each word is a player of its own: words are joined to phrases in English only, and this text "
+    "has no more function words of English than of another language."
 )
 
 

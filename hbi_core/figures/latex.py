@@ -92,7 +92,9 @@ def latex_figure(explanation: Told, view: FigureView, width: str) -> str:
     T1 fonts only, and those of most other scripts in none: captions in these ask for LuaLaTeX or
     XeLaTeX.
     """
-    return _environment("figure.pdf", explanation.title, _caption(explanation, view), view, width)
+    worth = explanation.worth
+    title = explanation.title if worth == SIMILARITY else f"{explanation.title}-{worth.symbol}"
+    return _environment("figure.pdf", title, _caption(explanation, view), view, width)
 
 
 def latex_contrast(contrast: ToldContrast, view: FigureView, width: str) -> str:
@@ -154,7 +156,7 @@ def _caption_of_both(contrast: ToldContrast, view: FigureView, width: str) -> st
         f"{_what_they_are(contrast)} In the difference, bars are Shapley values in A less those "
         "in B, which add up to the difference of the scores, up where a player speaks for A; lines "
         f"are the {MOST} widest differences of Banzhaf interactions of a level at most, solid "
-        f"where they are stronger in A, dotted where in B.{shown}"
+        f"where they are stronger in A, dashed where in B.{shown}"
     )
 
 

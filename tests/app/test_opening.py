@@ -106,7 +106,7 @@ def test_an_answer(opening, uploaded, answered):
     assert shown[tab.session.video] is None
     assert shown[tab.view] == VIEW
     assert FigureView.from_dict(json.loads(shown[tab.figure])["explanation"]["view"]) == VIEW
-    assert shown[tab.answers] == {one.text: one.probability for one in answered.answers}
+    assert shown[tab.answers]["value"] == {one.text: one.probability for one in answered.answers}
     assert "opened from a file" in shown[tab.notes]
     change = tab.explain(shown[tab.answered], "change")
     drawn = json.loads(change[tab.figure])["explanation"]

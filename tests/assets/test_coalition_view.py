@@ -11,7 +11,7 @@ import pytest
 from explainers import closed_form, coalition_graph
 from hbi_core.figures.coalition_html import coalition_html
 from hbi_core.figures.shown_links import shown_links
-from hbi_core.figures.view import FigureView
+from hbi_core.figures.view import FigureView, faded_words
 from support.browser import new_page
 from support.contrasts import drawn_video, made_up
 
@@ -238,7 +238,20 @@ def test_what_is_explained_is_said(page, explanation):
     for level in explanation.levels:
         shares = level.to_dict()["explained"]
         said = page.inner_text(f"[data-level={level.name}] .hbi-explained")
-        assert f"all pairs and players together {100 * (1 - shares['rest']):.0f} %" in said
+        assert f"all pairs and players together {100 * (1 - shares['rest']):.0f}\u00a0%" in said
+
+
+def test_the_colours_of_shares_are_named(page, explanation):
+    """Each part of the strip has the colour that stands beside its name and share."""
+    colours = "all => all.map(one => getComputedStyle(one).backgroundColor)"
+    for level in explanation.levels:
+        section = page.locator(f"[data-level={level.name}]")
+        strip = section.locator(".hbi-shares > *")
+        named = section.locator(".hbi-explained span")
+        assert named.locator("i").evaluate_all(colours) == strip.evaluate_all(colours)
+        titles = strip.evaluate_all("all => all.map(one => one.title.replace(':', ''))")
+        assert named.all_text_contents() == titles
+        assert len(set(strip.evaluate_all(colours))) == 6
 
 
 def test_those_who_are_left_out_lose_their_links_and_the_others_have_new_ones(page, explanation):
@@ -274,6 +287,10 @@ def test_on_a_phone_one_word_at_a_time(opened, document, explanation):
     page.tap("text=Choose several")
     page.tap("[data-id='entity/video/0']")
     assert told(page, "hbi-select") == {"level": "entity", "video": [0], "text": [3]}
+    page.tap("[data-id='entity/video/0']")
+    page.tap("[data-id='entity/text/2']")
+    highest = entity.interactions.values[:, [2, 3]].max(1).values
+    assert badges.all_text_contents() == [f"up to {signed(one)}" for one in highest.tolist()]
     small = page.locator(".hbi-player, .hbi-button").evaluate_all(
         "all => all.filter(one => one.getBoundingClientRect().height < 34).length"
     )
@@ -333,7 +350,8 @@ def test_sentences_name_the_strongest_of_what_is_shown(opened, tmp_path):
     helping = page.locator(".hbi-level > p").first
     assert helping.text_content().startswith("Help each other most: “")
     page.check("[name=sides]")
-    said = f"Help each other most: frame 1 (0.5 s) and frame 2 (1.5 s) (+{everyone.max():.4f}); "
+    frames = "frame 1 (0.5\u00a0s) and frame 2 (1.5\u00a0s)"
+    said = f"Help each other most: {frames} (+{everyone.max():.4f}); "
     assert helping.text_content().startswith(said)
 
 
@@ -351,6 +369,36 @@ def test_equal_words_are_told_apart_by_what_follows(opened, tmp_path):
         "word “the” before “dog”",
         "word “dog”",
     ]
+
+
+def test_a_long_word_stays_on_a_phone(opened, tmp_path):
+    explanation = made_up(f"a {'Donaudampfschiff' * 5} sails", drawn_video(3))
+    file = tmp_path / "figure.html"
+    file.write_text(coalition_html(explanation), encoding="utf-8")
+    page = opened(file.as_uri(), width=390)
+    page.click("[data-id='entity/text/1']")
+    right = "all => Math.max(...all.map(one => one.getBoundingClientRect().right))"
+    assert page.locator(".hbi-view *").evaluate_all(right) <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_function_words_fade_within_their_phrases(opened, document, explanation, width):
+    """As in print. Those of a phrase that is chosen do not."""
+    page = opened(document, width=width)
+    page.evaluate("document.querySelector('.hbi-panel').open = true")
+    page.check("[name=fade]")
+    faded = page.locator("[data-level=entity] .hbi-player .hbi-faded")
+    wanted = [explanation.words[word] for word in faded_words(explanation.words)]
+    assert wanted
+    assert faded.all_text_contents() == wanted
+    opacity = "all => all.map(one => getComputedStyle(one).opacity)"
+    page.click("text=Choose none")
+    assert {*faded.evaluate_all(opacity)} == {"0.35"}
+    page.click("[data-id='entity/text/0']")
+    assert faded.first.evaluate("one => getComputedStyle(one).opacity") == "1"
+    page.uncheck("[name=fade]")
+    assert not faded.count()
 
 
 def test_long_captions_can_be_read(opened, tmp_path):

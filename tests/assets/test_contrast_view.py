@@ -137,6 +137,17 @@ def test_filters_levels_and_tables_are_of_all_three(opened):
     assert page.locator(".hbi-table").count() == 3
 
 
+def test_colours_of_the_dark_are_those_of_frames_on_a_phone(opened):
+    page = opened(390)
+    page.evaluate("document.documentElement.classList.add('dark')")
+    difference = page.locator(".hbi-of-difference [data-level=entity]")
+    difference.locator(".hbi-player.hbi-text").first.click()
+    linked = difference.locator(".hbi-linked")
+    colours = "all => all.map(one => getComputedStyle(one).borderTopColor)"
+    assert linked.count()
+    assert {*linked.evaluate_all(colours)} <= {"rgb(242, 160, 87)", "rgb(185, 163, 230)"}
+
+
 @pytest.mark.parametrize("width", [390, 700, 1280])
 def test_nothing_is_cut_or_covered(opened, width):
     page = opened(width)

@@ -82,6 +82,18 @@ def test_a_word_is_left_out_by_keyboard(figure, entity):
     assert box(figure, "text", 1, 1).evaluate("box => box === document.activeElement")
 
 
+def test_names_keep_clear_of_the_boxes(figure):
+    """Also where the page makes pictures as narrow as they can be."""
+    figure.add_style_tag(content="img { max-width: 100%; }")
+    figure.locator(".hbi-what-if [value=action]").tap()  # "frames 10–12 (6.3–7.6 s)"
+    for width in (390, 720, 1280):
+        figure.set_viewport_size({"width": width, "height": 900})
+        apart = figure.locator(".hbi-what-if tbody th").evaluate_all(
+            "all => all.map(one => one.clientWidth - one.scrollWidth)"
+        )
+        assert min(apart) == 0
+
+
 def test_a_set_is_chosen_by_finger(figure, entity):
     """Its interaction; the graph shows it; it can be kept alone, and all put back."""
     game, without = entity

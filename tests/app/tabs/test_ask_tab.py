@@ -39,12 +39,19 @@ def test_answers_and_what_they_hang_on(tab, shown, answered):
     assert not shown[tab.message]
     found = shown[tab.answered]
     assert found.answers == answered.answers
-    assert list(shown[tab.answers].values()) == [answer.probability for answer in found.answers]
-    rows = shown[tab.left_out]
+    assert list(shown[tab.answers]["value"].values()) == [
+        answer.probability for answer in found.answers
+    ]
+    rows = shown[tab.left_out]["value"]
     labels = [f"frame {number}" for number in (1, 2, 3)]
     labels += [f"“{word}”" for word in ("what", "animal", "is", "there")]
     assert sorted(row[0] for row in rows) == sorted(labels)
     assert all(row[1].partition(" (")[0] in ANSWERS for row in rows)
+
+
+def test_an_answer_says_what_it_is_of(tab, shown):
+    """The video and the question above may be others by now."""
+    assert shown[tab.sentence].endswith(f"Asked of cafe.mp4: “{QUESTION}”")
 
 
 def test_what_changes_the_answer_most_is_told_first(tab, answered):

@@ -37,6 +37,7 @@ def test_drawing_leaves_the_explanation_as_it_was(tab):
     assert re.search(r"\n[\d.]+ m?s: decoding [\d.]+ m?s, .*, drawing [\d.]+ m?s\.", notes)
     assert "Words that the encoder lite cannot read, left out: “猫”" in notes
     assert "beyond the limit" not in notes
+    assert "; 1 frame of cafe.mp4; " in notes
 
 
 def test_how_a_caption_was_read_is_said(explanation):

@@ -67,6 +67,14 @@ def test_the_caption_says_what_is_shown(explanation):
     assert "Shown: without frame" in snippet
 
 
+def test_figures_of_one_video_have_labels_of_their_own(explanation, answered, described):
+    """So that a paper may have all of them."""
+    of = (explanation, answered.explanation, answered.change, described.explanation)
+    snippets = [latex_figure(one, FigureView(), "column") for one in of]
+    labels = [re.search(r"\\label\{fig:hbi-cafe(.*)\}", snippet).group(1) for snippet in snippets]
+    assert labels == ["", "-logit", "-logit-difference", "-gain"]
+
+
 def test_the_caption_of_a_contrast_says_what_a_and_b_are(contrast):
     snippet = " ".join(latex_contrast(contrast, FigureView(), "text").split())
     for said in (
