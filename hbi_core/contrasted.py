@@ -15,6 +15,7 @@ from hbi_core.figures.view import FigureView
 from hbi_core.json_document import JsonDocument
 from hbi_core.json_reading import Json
 from hbi_core.verdict import matching, of_level, verdict
+from hbi_core.what_ran import OWN_HEADS
 
 _SCALES = (
     "A and B are of different models, whose scores are on no common scale: that one scores higher "
@@ -141,7 +142,7 @@ class Contrast(JsonDocument):
                     "caption": f"“{one.caption}”",
                     "video": one.video.name,
                     "answer": one.worth.name,
-                    "model": f"{one.encoder}, {one.checkpoint}, {one.weighting}",
+                    "model": _model(one),
                 }[name]
                 for name in self.differs
             )
@@ -274,3 +275,9 @@ class Contrast(JsonDocument):
         from hbi_core.figures.contrast_html import contrast_in_notebook
 
         return contrast_in_notebook(self, self.view)
+
+
+def _model(explanation: Explanation) -> str:
+    """What ran: encoder, heads, weights of the game."""
+    heads = [] if explanation.checkpoint == OWN_HEADS else [explanation.checkpoint]
+    return ", ".join([explanation.encoder, *heads, explanation.weighting])

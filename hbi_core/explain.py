@@ -30,6 +30,7 @@ from hbi_core.figures.print_style import without_font
 from hbi_core.pipeline import explain
 from hbi_core.settings import check, one_of
 from hbi_core.summary import SUMMARY, Row, in_words
+from hbi_core.what_ran import model_in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +102,8 @@ def main(argv: list[str] | None = None) -> None:
     explanation, figure = _explanation(arguments), arguments.figure
     written = explanation.save(arguments.out, figure.width, figure.shown, figure.font)
     scores = ", ".join(f"{level.name} {level.score:.3f}" for level in explanation.levels)
-    made = f"(encoder {explanation.encoder}, heads {explanation.checkpoint})"
-    print(f"{explanation.worth.title}: {scores} {made}")
+    model = model_in_words(explanation.encoder, explanation.checkpoint)
+    print(f"{explanation.worth.title}: {scores} ({model})")
     for remark in remarks(explanation):
         print(remark)
     for path in written:

@@ -25,6 +25,7 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.inputs.video import Video
 from hbi_core.level import Level, TextToken, VideoToken
+from hbi_core.what_ran import OWN_HEADS
 from hbi_core.worth import FUNCTION, SIMILARITY, Worth
 
 _SCORE = Worth(FUNCTION, "S", "score of the model")
@@ -186,7 +187,7 @@ def explain_answer(
         words=labels,
         video=video,
         encoder=model,
-        checkpoint="own",
+        checkpoint=OWN_HEADS,
         weighting=FUNCTION if level.kind == FUNCTION else weighting,
         levels=(level,),
         worth=_SCORE if level.kind == FUNCTION else SIMILARITY,

@@ -27,6 +27,7 @@ from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
 from hbi_core.figures.print_style import without_font
 from hbi_core.predictor import USUAL_FRAMES
+from hbi_core.what_ran import OWN_HEADS, model_in_words
 from hbi_core.worth import FUNCTION
 
 _WORDS_SHOWN = 30
@@ -157,14 +158,16 @@ class Graphs:
 def describe(explanation: Explanation) -> str:
     """What ran, the time, what was left out, how the caption was read: a line each. Markdown."""
     heads = escaped(explanation.checkpoint)
+    place = " in place of our encoder and heads" if explanation.checkpoint == OWN_HEADS else ""
     if explanation.checkpoint == UNTRAINED:
         heads = "**untrained** (equal token weights, merged tokens are plain means)"
+    model = model_in_words(f"**{escaped(explanation.encoder)}**", heads)
     game = explanation.levels[0].interactions
     weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
     exact = all(level.interactions.exact for level in explanation.levels)
     kind, method = "exact" if exact else "estimated", escaped(game.method.replace("_", " "))
     lines = [
-        f"Encoder **{escaped(explanation.encoder)}**, heads {heads}{weights}; "
+        f"{model[0].upper()}{model[1:]}{place}{weights}; "
         f"{frames_of(explanation)}; {kind} interactions ({method}, {game.device}).",
         origin(explanation),
     ]

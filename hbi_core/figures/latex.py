@@ -15,6 +15,7 @@ from hbi_core.figures.explained import Explained, Frames
 from hbi_core.figures.print_style import WIDTHS
 from hbi_core.figures.view import FigureView, shown_levels
 from hbi_core.figures.view_in_words import in_words, players_in_words
+from hbi_core.what_ran import model_in_words
 from hbi_core.worth import FUNCTION, SIMILARITY
 
 _ESCAPED = {
@@ -137,12 +138,13 @@ def _caption(explanation: Told, view: FigureView) -> str:
     highest = "lowest" if view.sign == "negative" else "highest"
     said = in_words(view, worth)[view.measure != "interaction" :]
     said += players_in_words(view, explanation.levels)
+    model = _model(explanation)
     of = "" if worth == SIMILARITY else f", in the game of the {_short(worth.name)},"
     return (
         f"Hierarchical Banzhaf interaction of the video {_short(explanation.video.name)} "
         f"({_frames(explanation)}) and the {worth.text} "
         f"``{_short(explanation.caption)}''{of} at the {levels}. {lines}; colours are shares of "
-        f"the {highest} of each {view.scale}.{_filters(said)} Encoder {_model(explanation)}."
+        f"the {highest} of each {view.scale}.{_filters(said)} {model[0].upper()}{model[1:]}."
     )
 
 
@@ -177,7 +179,7 @@ def _parts(explanation: Told) -> tuple[str, str, str]:
     return (
         f"the video {_short(explanation.video.name)} ({_frames(explanation)})",
         f"the {explanation.worth.text} ``{_short(explanation.caption)}''",
-        f"the encoder {_model(explanation)}",
+        f"the {_model(explanation)}",
     )
 
 
@@ -204,9 +206,10 @@ def _frames(explanation: Told) -> str:
 
 
 def _model(explanation: Told) -> str:
-    """Encoder, heads and how they weigh."""
+    """What ran, and how it weighs."""
     weights = "" if explanation.weighting == FUNCTION else f", {explanation.weighting} weights"
-    return f"{_short(explanation.encoder)}, heads {_short(explanation.checkpoint)}{weights}"
+    model = model_in_words(_short(explanation.encoder), _short(explanation.checkpoint))
+    return f"{model}{weights}"
 
 
 def _filters(said: Sequence[str]) -> str:

@@ -181,6 +181,9 @@ def test_the_example_is_explained_drawn_and_saved(factory, tmp_path):
     assert [level.name for level in explanation.levels] == ["entity"]
     assert isinstance(explanation.levels[0], Level)
     assert {file.name for file in explanation.save(tmp_path)} == SAVED
+    said = " ".join((tmp_path / "figure.tex").read_text().split())
+    assert f" Model {explanation.encoder}" in said  # and no heads
+    assert "heads" not in said
     again = explain(CAFE, "A tabby cat", frames=3, encoder=encoder, recent=recent)
     assert again.video is explanation.video
     assert replace(again, seconds={}).to_json() == explanation.to_json()

@@ -14,6 +14,7 @@ from app.tabs.graphs import Graphs, describe
 from hbi_core import predictor
 from hbi_core.encoders import encode_frames
 from hbi_core.inputs.video import read_video
+from hbi_core.own_model import TokenSimilarities, explain_answer
 from support.demo import CAFE
 
 
@@ -45,6 +46,16 @@ def test_how_a_caption_was_read_is_said(explanation):
     assert "Each word is a" in describe(told).splitlines()[-1]
     assert "*player*" not in describe(told)
     assert "player" not in describe(explanation)
+
+
+def test_a_model_of_ones_own_has_no_heads(explanation):
+    answer = TokenSimilarities(similarity=np.eye(12, 2))
+    own = explain_answer(answer, explanation.video, ["a", "cat"], "*tiny* CLIP")
+    said = describe(own).splitlines()[0]
+    assert said.startswith(
+        r"Model **\*tiny\* CLIP** in place of our encoder and heads, renormalised weights; "
+    )
+    assert describe(explanation).startswith("Encoder **lite**, heads lite\\_heads.safetensors, ")
 
 
 def test_input_that_cannot_be_used_changes_the_message_only(tab):
