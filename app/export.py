@@ -9,9 +9,9 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -43,6 +43,17 @@ class Result(Protocol):
         """
 
 
+class Saved(Protocol):
+    """What can be exported that has no figure."""
+
+    @property
+    def title(self) -> str:
+        """What its files are named after."""
+
+    def save(self, directory: str) -> list[Path]:
+        """Write its files; returns them."""
+
+
 class Viewed(Result, Protocol):
     """One whose figure has a view."""
 
@@ -54,6 +65,9 @@ class Viewed(Result, Protocol):
         Raises:
             InputError: likewise, or it has none of the levels.
         """
+
+
+Kept = TypeVar("Kept", Result, Saved)
 
 
 def export_row(result: gr.State, name: str, view: gr.State | None = None) -> None:
@@ -78,6 +92,17 @@ def export_row(result: gr.State, name: str, view: gr.State | None = None) -> Non
         font = gr.Radio(list(FONTS), value="sans", label="Letters", scale=2, min_width=150)
         button = gr.Button("Export PDF, SVG, PNG and data", elem_id=name, scale=1, min_width=150)
     download(button, export, [result, width, font, *([view] if view else [])], name)
+
+
+def data_row(result: gr.State, label: str, name: str) -> None:
+    """Lay out button and download of a result that has no figure.
+
+    Args:
+        result: what is exported.
+        label: of the button.
+        name: of the button.
+    """
+    download(gr.Button(label, elem_id=name), export_data, [result], name)
 
 
 def download(
@@ -109,18 +134,41 @@ def export(
         gr.Error: there is no result, or no such width, font or view.
     """
     with refused_plainly():
-        if result is None:
-            raise InputError("Nothing to export yet: press the button of this tab first.")
-        with tempfile.TemporaryDirectory() as unpacked:
-            if view is None:
-                files = result.save(unpacked, width, font=font)
-            else:
-                files = cast(Viewed, result).save(unpacked, width, view=view, font=font)
-            archive = new_folder(exports) / f"hbi-{_stem(result)}.zip"
-            with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
-                for file in files:
-                    name = file.relative_to(unpacked).as_posix()
-                    bundle.writestr(_entry(name), file.read_bytes())
+        shown = _there(result)
+        if view is None:
+            return _packed(shown, partial(shown.save, width=width, font=font), exports)
+        save = partial(cast(Viewed, shown).save, width=width, font=font, view=view)
+        return _packed(shown, save, exports)
+
+
+def export_data(result: Saved | None) -> str:
+    """Likewise of a result that has no figure.
+
+    Raises:
+        gr.Error: there is no result.
+    """
+    with refused_plainly():
+        shown = _there(result)
+        return _packed(shown, shown.save)
+
+
+def _there(result: Kept | None) -> Kept:
+    if result is None:
+        raise InputError("Nothing to export yet: press the button of this tab first.")
+    return result
+
+
+def _packed(
+    result: Result | Saved, save: Callable[[str], list[Path]], exports: Path | None = None
+) -> str:
+    """The path of a zip with what `save` writes to a folder."""
+    with tempfile.TemporaryDirectory() as unpacked:
+        files = save(unpacked)
+        archive = new_folder(exports) / f"hbi-{_stem(result)}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for file in files:
+                name = file.relative_to(unpacked).as_posix()
+                bundle.writestr(_entry(name), file.read_bytes())
     return str(archive)
 
 
@@ -142,7 +190,7 @@ def exported_figure(result: Viewed, format: str, width: str, font: str, view: Fi
         return figure.replace(new_folder() / f"hbi-{_stem(result)}.{format}")
 
 
-def _stem(result: Result) -> str:
+def _stem(result: Result | Saved) -> str:
     return re.sub(r"[^\w.-]+", "-", result.title)[:60]
 
 

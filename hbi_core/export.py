@@ -22,6 +22,7 @@ from hbi_core.explanation_tables import TabledLevel
 from hbi_core.figures.chosen import players_of
 from hbi_core.figures.coalition_html import Shown, coalition_html
 from hbi_core.figures.coalition_print import coalition_print
+from hbi_core.figures.contact_sheet import Found, contact_sheet_page
 from hbi_core.figures.contrast_html import ShownContrast, contrast_html
 from hbi_core.figures.contrast_print import contrast_print
 from hbi_core.figures.latex import Told, ToldContrast, latex_contrast, latex_figure
@@ -240,8 +241,27 @@ def save_result(
     return written
 
 
+class _Found(Found, Protocol):
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def save_search(found: _Found, directory: str | Path) -> list[Path]:
+    """Write all files of `SearchResult.save`; see there."""
+    with _folder(directory) as (folder, written):
+        numbers, table, sheet = (folder / f"search.{kind}" for kind in ("json", "csv", "html"))
+        numbers.write_text(found.to_json() + "\n", encoding="utf-8")
+        write_csv(table, found.to_csv())
+        sheet.write_text(contact_sheet_page(found), encoding="utf-8")
+        written += [numbers, table, sheet]
+    return written
+
+
 @contextmanager
-def _folder(directory: str | Path, width: str, font: str) -> Iterator[tuple[Path, list[Path]]]:
+def _folder(
+    directory: str | Path, width: str = "text", font: str = "sans"
+) -> Iterator[tuple[Path, list[Path]]]:
     """A folder to write to and a list of what was written; all of it is moved to the directory.
 
     The directory is made if it is not there. What cannot be written is the user's to mend; the

@@ -23,6 +23,7 @@ from hbi_core.errors import SettingsError
 from hbi_core.figures.contact_sheet import contact_sheet_page
 from hbi_core.pipeline import search
 from hbi_core.search_result import SearchResult
+from hbi_core.tables import write_csv
 from hbi_core.written import check_file, write_text
 
 _ARCHIVE = ArchiveLimits(clips=20_000, bytes=100_000_000_000)  # one's own is trusted that far
@@ -45,6 +46,8 @@ class Arguments:
     """So many clips are listed, 1 to 100."""
     json: Path | None = None
     """The result is written to this file too."""
+    csv: Path | None = None
+    """The ranking is written to this file as a table."""
     sheet: Path | None = None
     """A contact sheet of the clips is written to this HTML file."""
     encoder: str = "auto"
@@ -62,7 +65,7 @@ class Arguments:
 
     def __post_init__(self) -> None:
         if is_saved(self.clips):
-            refuse_questions(self, self.clips, ("clips", "json", "sheet"), query="QUERY")
+            refuse_questions(self, self.clips, ("clips", "json", "csv", "sheet"), query="QUERY")
         elif self.query is None:
             raise SettingsError("QUERY is missing: write what is searched for, in quotes.")
 
@@ -70,9 +73,10 @@ class Arguments:
 @command
 def main(argv: list[str] | None = None) -> None:
     arguments = parsed(Arguments, "search", argv)
-    for file, setting in ((arguments.json, "--json FILE"), (arguments.sheet, "--sheet FILE")):
+    for setting in ("json", "csv", "sheet"):
+        file = getattr(arguments, setting)
         if file is not None:
-            check_file(file, setting)
+            check_file(file, f"--{setting} FILE")
     result = _searched(arguments)
     print(table(result))
     for name, reason in result.skipped.items():
@@ -81,13 +85,14 @@ def main(argv: list[str] | None = None) -> None:
         print(f"words left out: {' '.join(result.words_left_out)}")
     for note in result.notes:
         print(note)
-    for written, text in (
-        (arguments.json, result.to_json() + "\n"),
-        (arguments.sheet, contact_sheet_page(result)),
+    for written, write, text in (
+        (arguments.json, write_text, result.to_json() + "\n"),
+        (arguments.csv, write_csv, result.to_csv()),
+        (arguments.sheet, write_text, contact_sheet_page(result)),
     ):
         if written is not None:
             written.parent.mkdir(parents=True, exist_ok=True)
-            write_text(written, text)
+            write(written, text)
             print(written)
 
 

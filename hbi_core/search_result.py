@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from hbi_core.inputs.kept_video import picture_from_json
 from hbi_core.json_document import JsonDocument
 from hbi_core.json_reading import Json
+from hbi_core.tables import to_csv
 
 MOST_HITS = 100  # that are told
 _MOST_FRAMES = 64  # of a clip
@@ -145,6 +146,72 @@ class SearchResult(JsonDocument):
             "hits": [hit.to_dict(rank, thumbnails) for rank, hit in enumerate(self.hits, 1)],
             "skipped": [{"name": name, "reason": why} for name, why in self.skipped.items()],
         }
+
+    @property
+    def title(self) -> str:
+        """What its files are named after.
+
+        Example:
+            >>> SearchResult("a cat", (), (), (), (), 0, {}, "lite", "heads", 12, {}).title
+            'search-a cat'
+        """
+        return f"search-{self.query}"
+
+    def to_csv(self) -> str:
+        """The ranking as a table, the best clip first; docs/formats.md tells the columns.
+
+        Returns:
+            CSV with a line for each hit.
+
+        Raises:
+            Nothing.
+
+        Example:
+            >>> from hbi_core.pipeline import search
+            >>> search("assets/clips", "a cup of coffee").to_csv().splitlines()[0]
+            'rank,name,score,entity,action,event,frame,time,duration_seconds'
+        """
+        levels = list(self.level_weights)
+        rows = [
+            (
+                rank,
+                hit.name,
+                hit.score,
+                *(hit.levels[level] for level in levels),
+                hit.frame,
+                hit.time,
+                hit.duration,
+            )
+            for rank, hit in enumerate(self.hits, 1)
+        ]
+        columns = ["rank", "name", "score", *levels, "frame", "time", "duration_seconds"]
+        return to_csv(columns, rows)
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write search.json, the ranking as search.csv, and the contact sheet, search.html.
+
+        All of them, or none where the folder cannot be written. The same result gives the same
+        bytes, also one that was opened from its search.json.
+
+        Args:
+            directory: made if it is not there.
+
+        Returns:
+            The files.
+
+        Raises:
+            InputError: the directory cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> from hbi_core.pipeline import search
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     [file.name for file in search("assets/clips", "a cup").save(folder)]
+            ['search.json', 'search.csv', 'search.html']
+        """
+        from hbi_core.export import save_search  # matplotlib takes its time
+
+        return save_search(self, directory)
 
     @classmethod
     def read(cls, document: Json) -> SearchResult:

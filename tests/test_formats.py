@@ -60,6 +60,8 @@ def test_what_a_search_writes():
     )
     told = set(re.findall(r'"(\w+)":', block_of("hbi-search/1")))
     assert told - {"action", "event"} == keys_of(result.to_dict())
+    columns = [name for name in row_of("search.csv") if name not in ("action", "event")]
+    assert result.to_csv().splitlines()[0].split(",") == columns
 
 
 def test_the_formats_are_those_that_are_written(explanation):

@@ -146,6 +146,7 @@ LATE = {  # what a module imports inside a function, and why
     ("hbi_core.described", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.exact_vs_estimated", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.export"): _TO_SAVE,
+    ("hbi_core.search_result", "hbi_core.export"): _TO_SAVE,
     ("hbi_core.explanation", "hbi_core.figures.coalition_html"): _TO_SHOW,
     ("hbi_core.inputs.video", "hbi_core.checks"): "torch, which the process that decodes lacks",
 }

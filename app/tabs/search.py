@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.address import OwnFiles, Text, Whole
+from app.export import data_row
 from app.searched import searched, uploaded_clips
 from app.session import (
     EXPLAIN_ABOVE,
@@ -92,14 +93,17 @@ class Search:
         self.sheet = gr.HTML(js_on_load=_CHOOSE, apply_default_css=False, elem_id="search-sheet")
         self.uploaded = gr.State(time_to_live=KEPT_SECONDS)
         self.result = gr.State(time_to_live=KEPT_SECONDS)
+        self.shown = gr.State(time_to_live=KEPT_SECONDS)  # also what was opened from a file
+        data_row(self.shown, "Export ranking and contact sheet", "search-export")
         session.answers[self.elem_id] = self.result
-        self.filled = [query, self.notes, self.sheet, self.result, self.message]
+        shown = [self.notes, self.sheet, self.result, self.shown, self.message]
+        self.filled = [query, *shown]
         asked_anew([button.click, query.submit], self.message)
         gr.on(
             [button.click, query.submit],
             self.search,
             [uploads, self.uploaded, query, top, session.encoder, session.frames],
-            [self.uploaded, self.notes, self.sheet, self.result, self.message],
+            [self.uploaded, *shown],
             api_visibility="private",
             show_progress_on=self.sheet,
             trigger_mode="always_last",  # a click after Stop is not lost
@@ -140,6 +144,7 @@ class Search:
             self.notes: describe(result, time.perf_counter() - started),
             self.sheet: contact_sheet(result, clickable=True),
             self.result: result,
+            self.shown: result,
         }
 
     def open(self, result: SearchResult) -> Values:
@@ -149,6 +154,7 @@ class Search:
             self.notes: describe(result, None),
             self.sheet: contact_sheet(result),
             self.result: None,  # what the address says to have been asked
+            self.shown: result,
             self.message: "",
         }
 

@@ -43,6 +43,9 @@ def test_the_demo_clips_by_pointer(page):
     names = sorted(name[3:] for name in found(page, 3))
     assert names == ["cafe.mp4", "day.mp4", "space.mp4"]
     assert page.locator("#search-sheet img").count() == 3
+    with page.expect_download() as download:
+        page.click("#search-export")
+    assert download.value.suggested_filename == "hbi-search-a-tabby-cat-and-a-cup-of-espresso.zip"
     page.click("#search-sheet .card:has-text('cafe.mp4')")
     explained(page, "cafe.mp4", query)
 

@@ -26,8 +26,9 @@ def names(printed):
 
 def test_a_folder_is_searched(tmp_path, cache, capsys):
     numbers, sheet = tmp_path / "new" / "search.json", tmp_path / "sheet.html"
+    ranking = tmp_path / "ranking.csv"
     typed = [str(CLIPS), QUERY, "--top", "2", "--cache", str(cache)]
-    assert main([*typed, "--json", str(numbers), "--sheet", str(sheet)]) == 0
+    assert main([*typed, "--json", str(numbers), "--sheet", str(sheet), "--csv", str(ranking)]) == 0
     printed = capsys.readouterr().out
     assert "2 of 3 clips (encoder lite" in printed
     told = json.loads(numbers.read_text())
@@ -37,6 +38,9 @@ def test_a_folder_is_searched(tmp_path, cache, capsys):
     assert {best["name"], second["name"]} < {path.name for path in CLIPS.glob("*.mp4")}
     assert list(told["hits"][0]["levels"]) == ["entity", "action", "event"]
     assert told["query"] == QUERY
+    lines = ranking.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "rank,name,score,entity,action,event,frame,time,duration_seconds"
+    assert [line.split(",")[1] for line in lines[1:]] == [best["name"], second["name"]]
     assert sheet.read_text().count("data:image/jpeg") == 2
 
 

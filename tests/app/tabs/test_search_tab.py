@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
-from app.export import kept_folder
+from app.export import export_data, kept_folder
 from app.stopping import StoppedError
 from app.tabs.search import Search, describe
 from app.uploads import CLIPS
@@ -134,6 +137,40 @@ def test_the_clip_that_is_chosen_becomes_what_is_asked(tab, uploads):
     cafe.unlink()
     with pytest.raises(gr.Error, match=r"cafe\.mp4 was deleted"):
         chosen(1)
+
+
+def files_in(archive):
+    with zipfile.ZipFile(archive) as bundle:
+        return {name: bundle.read(name) for name in bundle.namelist()}
+
+
+def test_what_was_found_is_exported_and_opened_again(tab):
+    page = shown(tab)
+    result = page[tab.shown]
+    archive = export_data(result)
+    assert Path(archive).name == "hbi-search-a-cup-of-coffee-beside-a-cat.zip"
+    files = files_in(archive)
+    assert set(files) == {"search.json", "search.csv", "search.html"}
+    assert Path(archive).read_bytes() == Path(export_data(result)).read_bytes()
+    rows = list(csv.DictReader(io.StringIO(files["search.csv"].decode("utf-8-sig"))))
+    assert [row["name"] for row in rows] == names(page, tab)
+    for rank, (row, hit) in enumerate(zip(rows, result.hits, strict=True), 1):
+        assert (int(row["rank"]), float(row["score"])) == (rank, hit.score)
+        assert {level: float(row[level]) for level in hit.levels} == hit.levels
+    assert files["search.html"].count(b"data:image/jpeg") == 3
+
+    opened = tab.open(SearchResult.from_json(files["search.json"]))
+    assert opened[tab.result] is None  # its clips are not here
+    assert files_in(export_data(opened[tab.shown])) == files
+    with pytest.raises(gr.Error, match="Nothing to export yet"):
+        export_data(None)
+
+
+def test_a_clip_whose_name_is_a_formula_is_text(tab, uploads):
+    shutil.copy(CLIPS / "cafe.mp4", uploads / "=cafe.mp4")
+    page = shown(tab, [str(uploads / "=cafe.mp4")])
+    (_, line) = page[tab.shown].to_csv().splitlines()
+    assert line.startswith("1,'=cafe.mp4,")
 
 
 def test_many_that_are_left_out_are_counted():
