@@ -26,9 +26,12 @@ WEIGHTS = HubFile("the weights", "people/model", ("a.safetensors", "b.bin"))
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
-    """A cache with nothing in it."""
+    """A cache with nothing in it; an answer of the hub is waited for."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("hbi_core.encoders.hub.PATIENCE", PATIENCE)
+    for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", PATIENCE)
     return tmp_path / "cache"
 
 
@@ -69,9 +72,6 @@ def hub(empty, monkeypatch):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
         monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr("hbi_core.encoders.hub.PATIENCE", PATIENCE)
-        for name in ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"):
-            monkeypatch.setattr(f"huggingface_hub.constants.{name}", PATIENCE)
         yield files, asked
         server.shutdown()
 
