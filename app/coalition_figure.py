@@ -29,7 +29,10 @@ const draw = () => {{
   {draw}(root, {{ ...data, view }});
   hbiPage.redrawn("{elem_id}");
 }};
-root.addEventListener("hbi-view", () => trigger("filter"));
+root.addEventListener("hbi-view", () => {{
+  hbiPage.changed("{elem_id}");
+  trigger("filter");
+}});
 root.addEventListener("hbi-caption", ({{ detail }}) => trigger("submit", detail));
 root.addEventListener("hbi-seek", ({{ detail }}) => {{
   const player = document.querySelector("#video video");
@@ -132,12 +135,14 @@ class KeptView:
             self.keep,
             gr.JSON(visible=False),
             [self.view, message],
-            js=f"() => hbiPage.shown('{figure.elem_id}')",  # not of an event, which may be old
+            js=f"() => hbiPage.sent('{figure.elem_id}')",  # not of an event, which may be old
             queue=False,
             api_visibility="private",
             show_progress="hidden",
             trigger_mode="always_last",  # views follow each other faster than they are kept
         )
+        for ended in (self.kept.success, self.kept.failure):
+            ended(None, js=f"() => hbiPage.kept('{figure.elem_id}')")
 
     @answered
     def keep(self, view: Any) -> Values:

@@ -110,7 +110,7 @@ def download(
 ) -> None:
     """Let a click on a button download the file whose path `make` returns."""
     file = gr.DownloadButton(visible="hidden", elem_id=f"{name}-file")
-    button.click(make, inputs, file, api_visibility="private").success(
+    button.click(make, inputs, file, js="hbiPage.settled", api_visibility="private").success(
         None, js=_DOWNLOAD.format(name=name)
     )
 

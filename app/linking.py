@@ -84,7 +84,11 @@ class Linking:
                 self.write, shown, [self.query, self.message], trigger_mode="always_last", **quiet
             ).success(None, self.query, None, js="hbiPage.address")
         session.link.click(
-            self.offer, shown, [self.query, self.link, self.note, self.message], **quiet
+            self.offer,
+            shown,
+            [self.query, self.link, self.note, self.message],
+            js="hbiPage.settled",
+            **quiet,
         ).success(None, self.query, self.link, js="hbiPage.copied")
 
     @answered

@@ -39,8 +39,29 @@ globalThis.hbiPage = (() => {
     return root?.hbiView ?? root?.hbiContrast;
   };
 
-  /** The settings of what a figure shows, a FigureView. */
-  const shown = (id) => viewOf(id).view;
+  const unsent = new Set(); // figures whose settings the server has yet to be told, by their ids
+  const unkept = new Set(); // those whose settings are on their way to it
+  const clicks = []; // that count with settings
+
+  /** A figure shows something else, which the server is to keep. */
+  const changed = (id) => unsent.add(id);
+
+  /** The settings of what a figure shows, a FigureView, for the server. */
+  function sent(id) {
+    unsent.delete(id);
+    unkept.add(id);
+    return viewOf(id).view;
+  }
+
+  /** The server has kept what it was sent of a figure, or failed to. */
+  function kept(id) {
+    unkept.delete(id);
+    if (!unsent.size && !unkept.size) for (const go of clicks.splice(0)) go();
+  }
+
+  /** The values of a click, once the server keeps what is seen: its line may be slow. */
+  const settled = (...values) =>
+    new Promise((go) => (unsent.size || unkept.size ? clicks.push(() => go(values)) : go(values)));
 
   const waiting = {}; // what is done when a figure next shows something, by its id
 
@@ -144,5 +165,5 @@ globalThis.hbiPage = (() => {
   }
 
   watchPlayers();
-  return { NOBODY, address, copied, open, opened, redrawn, shown, turned };
+  return { NOBODY, address, changed, copied, kept, open, opened, redrawn, sent, settled, turned };
 })();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import zipfile
 
 import pytest
 import torch
@@ -159,6 +160,29 @@ def test_what_is_filtered_is_what_is_exported_and_opened_again(page, tmp_path):
     assert page.input_value("#figure [name=top]") == "3"
     with exported(page, "#export", tmp_path / "hbi-space.zip") as archive:
         assert len(archive.read("figure.csv").decode().splitlines()) == 1 + 6
+
+
+def test_what_is_seen_is_exported_and_linked_however_slow_the_line_is(page, tmp_path):
+    """A click waits until the server has heard of the last filter."""
+    page.evaluate(
+        """() => {
+            const { fetch } = window;
+            const line = new Promise((free) => { window.free = free; });
+            window.fetch = async (address, ...more) => {
+                if (`${address}`.includes("/run/")) await line;
+                return fetch(address, ...more);
+            };
+        }"""
+    )
+    for top in "1", "3":
+        page.fill("#figure [name=top]", top)
+    page.click("#copy-link")
+    with page.expect_download() as download:
+        page.click("#export")
+        page.evaluate("free()")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.read("figure.csv").decode().splitlines()) == 1 + 3 * 3
+    page.wait_for_function("document.querySelector('#link textarea')?.value.includes('top=3')")
 
 
 def test_other_example_and_export(page, tmp_path):
