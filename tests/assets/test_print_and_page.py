@@ -10,6 +10,7 @@ import pytest
 
 from hbi_core.contrasted import Contrast
 from hbi_core.figures.view import FigureView
+from support.browser import new_page
 from support.contrasts import drawn_video, made_up
 
 WORDS = "the cat sleeps on the mat"
@@ -63,7 +64,7 @@ def both():
 
 def on_the_page(browser, file, panels=("#figure .hbi-levels",)):
     """What is seen in each panel of a saved figure that answers."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = new_page(browser, 1280, 900)
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.emulate_media(reduced_motion="reduce")  # nothing fades in
