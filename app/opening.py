@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.session import Opens, Session, Values, answered
+from app.stopping import stopping
 from app.uploads import uploaded_file
 from hbi_core.json_document import JsonDocument, opened_file
 
@@ -30,7 +31,7 @@ class Opening:
         self.tab = gr.Textbox(visible=False)
         filled = {component: None for tab in tabs for component in tab.filled}
         titles = json.dumps({tab.elem_id: tab.title for tab in tabs})
-        session.opener.upload(
+        stopping(session.opener.upload).then(
             self.open,
             session.opener,
             [*filled, *({self.message, self.tab} - {*filled})],

@@ -4,11 +4,13 @@ waits for its turn, at once."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
+from gradio.events import Dependency
 from gradio.queueing import Queue
 from gradio.server_messages import ProcessCompletedMessage
 
@@ -55,12 +57,20 @@ def stops_of(visitor: str | None) -> int:
 def stop_button(elem_id: str) -> gr.Button:
     """Lay out a button that ends what its visitor waits for."""
     button = gr.Button("Stop", elem_id=elem_id, scale=1, min_width=80)
-    button.click(stop, queue=False, api_visibility="private", show_progress="hidden")
+    stopping(button.click)
     return button
 
 
+def stopping(event: Callable[..., Dependency]) -> Dependency:
+    """Let an event end what its visitor waits for.
+
+    What shows something else does so first: what was asked before would come later, over it.
+    """
+    return event(stop, queue=False, api_visibility="private", show_progress="hidden")
+
+
 async def stop(request: gr.Request) -> None:
-    """Any Stop button."""
+    """Any Stop button, and whatever else is `stopping`."""
     visitor, blocks = request.session_hash, LocalContext.blocks.get(None)
     if visitor is None or blocks is None:
         return

@@ -22,6 +22,7 @@ from app.session import (
     frames_of,
     origin,
 )
+from app.stopping import stopping
 from hbi_core.checkpoints.checkpoint import UNTRAINED
 from hbi_core.errors import InputError
 from hbi_core.explanation import Explanation
@@ -63,7 +64,7 @@ class Graphs:
             show_progress_on=self.figure,
             trigger_mode="always_last",  # a click after Stop is not lost
         )
-        session.examples.click(
+        stopping(session.examples.click).then(
             self.show_example,
             session.examples,
             [*asked, *shown],

@@ -77,6 +77,25 @@ def test_what_lasts_is_stopped(page, address, go_on, begin, frames, button, mess
     told(page, "#notes", "opened from a file", "attached")
 
 
+NOTED = """() => {
+    window.noted = [];
+    const note = () => noted.push(document.querySelector("#notes")?.textContent ?? "");
+    new MutationObserver(note).observe(document.body, { subtree: true, childList: true });
+}"""
+
+
+def test_an_example_stays_that_is_chosen_while_the_model_is_at_another_video(page, address, go_on):
+    explain(page, address, 9)
+    page.evaluate(NOTED)
+    page.click("#examples button:has-text('Cat')")
+    told(page, "#notes", "Encoder lite", "attached")
+    told(page, "#notes", "of cafe.mp4", "attached")
+    page.click("#explain")  # its turn comes when what was asked first is at its end
+    go_on.touch()
+    told(page, "#notes", "drawing", "attached")
+    assert not any("patient" in note for note in page.evaluate("noted"))
+
+
 def test_a_click_after_stop_counts(page, address, go_on):
     explain(page, address, 4)
     stop(page, "#stop")
