@@ -52,8 +52,8 @@ _PAD = 0.4  # em between bars and players
 _GAP = 0.5  # em between the graphs and the bars of the difference
 _BETWEEN = 1.0  # em between levels, and between A and B
 # The difference has the frames of both as pictures, so strips of them tell which is which above.
-_ROWS = Rows(links=3.5, frames=0.8, cut=True, pad=0.25, slack=0.4)
-_ROWS_OF_DIFFERENCE = Rows(links=3.8, frames=2.2, pad=0.25, slack=0.4)
+_ROWS = Rows(links=3.5, frames=0.8, cut=True, pad=0.25)
+_ROWS_OF_DIFFERENCE = Rows(links=3.8, frames=2.2, pad=0.25)
 _LINES = 2  # of a caption
 _LINE = 1.2  # em between lines of the keys and below them
 _SMALL = 0.8  # em, letters of these

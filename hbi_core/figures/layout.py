@@ -14,7 +14,7 @@ from math import inf
 from explainers import player_id
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.labels import length_in_em, shortened
+from hbi_core.figures.labels import drawn_in_em, length_in_em, shortened
 from hbi_core.figures.view import FigureView, shown_levels
 
 
@@ -92,19 +92,18 @@ class Rows:
         frames: a thumbnail is no higher.
         cut: thumbnails that would be are strips as wide as before, rather than smaller pictures.
         pad: between a box and its cells.
-        slack: beyond the length of turned words.
     """
 
     links: float = 6.0
     frames: float = inf
     cut: bool = False
     pad: float = 0.35
-    slack: float = 0.6
 
 
 _MARGIN = 4.0  # em left of the rows, for the name of the level
 _GAP = 1.4  # em between the tokens of a row
 _PHRASE_GAP = 1.1  # em between those of a row of phrases of the entity level
+TURNED_PAD = 0.3  # em below words that are turned, and above the longest of them
 _MOST_GAPS = 0.3  # of a row of words that are turned
 _BARS = 2.6  # em above words and below frames, where values are shown
 _ARCS = 3.2  # em above words and below frames, where links within a side are shown
@@ -150,7 +149,10 @@ def lay_out(
         lengths = [1.25] * len(labels)
         room = row - min(taken, _MOST_GAPS * row)
     font = min(em, room / _longest_row(explanation.levels, lengths))
-    word_height = (max(map(length_in_em, labels)) + rows.slack) * font if vertical else 1.5 * em
+    if vertical:
+        word_height = max(map(drawn_in_em, labels)) * font + 2 * TURNED_PAD * em
+    else:
+        word_height = 1.5 * em
 
     _, pixel_height, pixel_width, _ = explanation.video.pictures.shape
     aspect = min(max(pixel_height / pixel_width, 0.5), 1.2)

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from hbi_core.figures.chosen import Chosen
 from hbi_core.figures.grades import GRADES, KEPT_AGAINST, Grade
-from hbi_core.figures.layout import FigureLayout, LevelLayout, Token
+from hbi_core.figures.layout import TURNED_PAD, FigureLayout, LevelLayout, Token
 from hbi_core.figures.lines import Link
 from hbi_core.figures.print_style import EM, POINTS
 
@@ -133,11 +133,11 @@ def draw_players(
     if layout.vertical_words:
         upright = {"rotation": 90, "va": "bottom"}
     for cell in level.words:
-        y = cell.top + cell.height - 0.3 * em if layout.vertical_words else cell.centre[1]
+        foot = cell.top + cell.height - TURNED_PAD * em
         plain = _FADED_WORD if cell.index in faded and cell.id not in lit else "black"
         axes.text(
             cell.centre[0],
-            y,
+            foot if layout.vertical_words else cell.centre[1],
             cell.label.replace("$", r"\$"),
             ha="center",
             fontsize=layout.font,

@@ -7,10 +7,12 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from hbi_core.contrasted import Contrast
 from hbi_core.errors import InputError
+from hbi_core.figures.coalition_print import coalition_print
 from hbi_core.figures.contrast_print import contrast_print
 from hbi_core.figures.contrast_view import (
     FOR_A,
@@ -234,3 +236,32 @@ def test_links_within_the_sides_of_a_contrast_are_files_too(made, tmp_path):
         within = [id for id in ids if id.startswith(f"{panel}/entity/video") and "--" in id]
         arcs = [id for id in within if id.split("--")[1].startswith(f"{panel}/entity/video")]
         assert len(arcs) == 4 * 3 / 2
+
+
+WIDE = "A woman swims among mammoths in the warm moonlight of summer, a womanswimmer waves"
+
+
+@pytest.mark.parametrize("font", ["sans", "serif"])
+def test_words_that_are_turned_stay_in_their_boxes(font):
+    """As matplotlib draws them, however wide their letters and however small they are set."""
+    phrases = [(0, 1, 2), (3, 4), (5, 6, 7, 8), (9, 10), (11, 12, 13)]
+    later = [tuple(word + 14 for word in phrase) for phrase in phrases]
+    contrast = Contrast(
+        made_up(WIDE, VIDEO, [(None, phrases)]),
+        made_up(f"{WIDE} {WIDE}", VIDEO, [(None, phrases + later)]),
+    )
+    alone = coalition_print(contrast.b, "column", font=font)
+    for figure in (alone, contrast_print(contrast, "column", font)):
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        boxes = [p.get_window_extent(renderer) for axes in figure.axes for p in axes.patches]
+        turned = [
+            text
+            for axes in figure.axes
+            for text in axes.texts
+            if text.get_rotation() == 90 and text.get_text() in WIDE.replace(",", "").split()
+        ]
+        assert len(turned) >= len(WIDE.split())
+        for text in turned:
+            drawn = text.get_window_extent(renderer)
+            around = [b for b in boxes if b.x0 < (drawn.x0 + drawn.x1) / 2 < b.x1]
+            assert any(b.y0 <= drawn.y0 and drawn.y1 <= b.y1 for b in around)
