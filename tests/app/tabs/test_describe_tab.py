@@ -104,7 +104,7 @@ def test_in_a_browser(browser, server, tmp_path):
     level = page.locator("#description-figure [data-level=entity]")
     assert level.locator(".hbi-score").inner_text().startswith("gain = ")
     told(page, "#describe-limits", "What this model can do.")
-    caption = told(page, "#described", "“").strip().strip("“”")
+    caption = told(page, "#described h3", "“").strip("“”")
     for word in caption.split():
         told(page, "#described-words", word)
     assert "takes the model" in page.locator("#description-figure .hbi-what-if").text_content()
