@@ -101,7 +101,7 @@ def test_a_click_after_stop_counts(page, address, go_on):
     stop(page, "#stop")
     page.click("#explain")  # while the model is still at it
     go_on.touch()
-    told(page, "#notes", "Encoder patient")
+    told(page, "#notes", "Model patient")
     page.wait_for_selector("#message strong", state="detached")
 
 
@@ -116,7 +116,7 @@ def test_a_batch_is_stopped_and_goes_on(page, address, go_on, tmp_path):
     """Rows appear one by one; the rest comes after Stop, though asked for at once."""
     explain(page, address, 8)
     go_on.touch()
-    told(page, "#notes", "Encoder patient")
+    told(page, "#notes", "Model patient")
     go_on.unlink()
     batch(page, tmp_path, "space.mp4,a cat", "space.mp4,a cup", "day.mp4,a dog")
     page.click("#batch-start")
@@ -133,7 +133,7 @@ def test_a_batch_is_stopped_and_goes_on(page, address, go_on, tmp_path):
 @pytest.mark.parametrize(
     ("frames", "button", "stop_it", "message", "done"),
     [
-        (6, "#explain", "#stop", "#message", "#notes:has-text('Encoder patient')"),
+        (6, "#explain", "#stop", "#message", "#notes:has-text('Model patient')"),
         (7, "#batch-start", "#batch-stop", "#batch-message", "#batch-summary:has-text('a cat')"),
     ],
 )
@@ -172,4 +172,4 @@ def test_what_was_wrong_is_told_no_more_while_the_next_is_made(page, address, go
     page.wait_for_selector(ENCODING)
     assert page.locator("#message strong").count() == 0
     go_on.touch()
-    told(page, "#notes", "Encoder patient")
+    told(page, "#notes", "Model patient")
