@@ -146,7 +146,7 @@ def test_words_of_another_language_stay_players(encoder):
     assert torch.equal(phrases.context, words.features)
     assert phrases.steps.tolist() == [1, 1, 1, 1, 1, 1, 2, 1]
     assert len(phrases.notes) == 1
-    assert "each word is a player" in phrases.notes[0]
+    assert "Each word is a player" in phrases.notes[0]
 
 
 def test_clauses_do_not_mix(encoder):
