@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from explainers import shapley_values
-from explainers.coalition_graph import spans
 from hbi_core.alignment import Shared
 from hbi_core.explanation import Explanation
+from hbi_core.figures.labels import frames_in_words
 from hbi_core.level import Level
 
 Pair = tuple[float, float]  # of A and of B
@@ -235,7 +235,7 @@ class _Row:
         numbers = self.numbers(members, which)
         if self.texts:
             return " ".join(self.texts[which][number] for number in numbers)
-        return f"frame{'s' * (len(numbers) > 1)} {spans(numbers).replace('-', '–')}"
+        return frames_in_words(numbers)
 
     def name(self, members: Sequence[int], which: int, label: str, owner: str, alone: bool) -> str:
         if self.texts:

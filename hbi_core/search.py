@@ -24,6 +24,7 @@ from hbi_core.figures.contact_sheet import contact_sheet_page
 from hbi_core.pipeline import search
 from hbi_core.search_result import SearchResult
 from hbi_core.tables import write_csv
+from hbi_core.what_ran import model_in_words
 from hbi_core.written import check_file, write_text
 
 _ARCHIVE = ArchiveLimits(clips=20_000, bytes=100_000_000_000)  # one's own is trusted that far
@@ -104,7 +105,7 @@ def table(result: SearchResult) -> str:
     for rank, hit in enumerate(result.hits, 1):
         scores = " ".join(f"{hit.levels[name]:7.3f}" for name in levels)
         lines.append(f"{rank:4} {hit.score:7.3f} {scores} {hit.time:7.1f} s  {hit.name}")
-    model = f"encoder {result.encoder}, heads {result.checkpoint}, {result.frames} frames"
+    model = f"{model_in_words(result.encoder, result.checkpoint)}, {result.frames} frames"
     return "\n".join([*lines, f"{len(result.hits)} of {result.clips:,} clips ({model})"])
 
 

@@ -29,6 +29,7 @@ from hbi_core.data.clip_set import ClipSet
 from hbi_core.errors import InputError
 from hbi_core.figures.contact_sheet import contact_sheet
 from hbi_core.search_result import SearchResult
+from hbi_core.what_ran import model_in_words
 
 _INTRODUCTION = """Which clip fits a sentence? Clips are ranked by their similarity with it (the
 mean of three levels); the picture is the frame that fits best. Choose a clip to see why it was
@@ -180,10 +181,10 @@ def describe(result: SearchResult, seconds: float | None) -> str:
     how = "opened from a file" if seconds is None else seconds_in_words(seconds)
     weights = result.level_weights
     mean = ", ".join(level for level, weight in weights.items() if weight)
+    model = model_in_words(escaped(result.encoder), escaped(result.checkpoint))
     lines = [
         f"**{len(result.hits)} of {result.clips:,} clips** for “{escaped(result.query)}”, by the "
-        f"mean of {mean}; encoder {escaped(result.encoder)}, heads "
-        f"{escaped(result.checkpoint)}, {result.frames} "
+        f"mean of {mean}; {model}, {result.frames} "
         f"frame{'s' if result.frames > 1 else ''} of each; {how}.",
     ]
     if result.words_left_out:

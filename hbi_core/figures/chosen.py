@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from explainers import player_id
-from explainers.coalition_graph import TextPlayer, VideoPlayer, spans
+from explainers.coalition_graph import TextPlayer, VideoPlayer
+from hbi_core.figures.labels import frames_in_words
 from hbi_core.figures.shown_links import ShownLink
 
 _MOST_NAMES = 6
@@ -107,8 +108,7 @@ def _sharing(members: set[int], players: Sequence[Sequence[int]]) -> tuple[int, 
 
 def labels_of(level: Players) -> Labels:
     """What figures call the video and the text players of a level: "frames 1–4", "“tabby cat”"."""
-    members = [token.frames for token in level.video_tokens]
-    frames = [f"frame{'s' * (len(own) > 1)} {spans(own).replace('-', '–')}" for own in members]
+    frames = [frames_in_words(token.frames) for token in level.video_tokens]
     return frames, [f"“{token.text}”" for token in level.text_tokens]
 
 

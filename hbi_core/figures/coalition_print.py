@@ -6,7 +6,6 @@ players their own, on their box, or on their word or thumbnail where there is no
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ from hbi_core.figures.print_level import (
     draw_players,
     link_style,
 )
-from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
+from hbi_core.figures.print_style import EM, POINTS, WIDTHS, drawn_in_em, print_style
 from hbi_core.figures.shown_links import left_out_of
 from hbi_core.figures.view import FigureView, faded_words, shown_levels
 from hbi_core.figures.view_in_words import KEY, in_words, key_of, key_title, players_in_words
@@ -61,13 +60,17 @@ def coalition_print(
             within a side.
         values: of each level that is shown, by its name, those of its V video players and of its T
             text players, which a view with `values` draws as bars.
+        left: of each level that the view leaves players out of, likewise, as `shown_links` needs
+            them.
 
     Raises:
         InputError: the explanation has none of the levels.
     """
     view = view or FigureView()
     inches, em = WIDTHS[width], EM[width]
-    layout = lay_out(explanation, inches * POINTS, em, _SMALLEST_FONT, view)
+    layout = lay_out(
+        explanation, inches * POINTS, em, _SMALLEST_FONT, view, turned_length=drawn_in_em
+    )
     pairs, left = pairs or {}, left or {}
     drawn = [
         (
@@ -79,8 +82,9 @@ def coalition_print(
     ]
     shown = {level.name: links for level, _, links in drawn}
     small = 0.8 * em
-    told = _told(in_words(view, explanation.worth), shown, layout.width, small)
-    told += told_lines(players_in_words(view, explanation.levels), layout.width / small - 1)
+    room = layout.width / small - 1
+    told = told_lines([*in_words(view, explanation.worth), *_outliers(shown)], room, _CHARACTER)
+    told += told_lines(players_in_words(view, explanation.levels), room)
     height = layout.height + _LINE * small * len(told)
     figure = Figure(figsize=(inches, height / POINTS))
     words = faded_words(explanation.words) if view.fade else ()
@@ -141,24 +145,15 @@ def _bar(value: float) -> dict[str, Any]:
     return {"facecolor": "white", "edgecolor": "0.25", "hatch": "/////"}
 
 
-def _told(
-    said: Sequence[str], links: Mapping[str, Sequence[Link]], width: float, em: float
-) -> list[str]:
-    """Lines below the key: what is said of the view, and how many links lie above the scale."""
-    told = list(said)
+def _outliers(links: Mapping[str, Sequence[Link]]) -> list[str]:
+    """How many links lie above the scale: a phrase, or none."""
     outliers = {
         name: count
         for name, shown in links.items()
         if (count := sum(link.grade.name == OUTLIER.name for link in shown))
     }
-    if outliers:
-        counts = ", ".join(f"{count} at the {name} level" for name, count in outliers.items())
-        told.append(f"darkest: above the scale ({counts})")
-    if not told:
-        return []
-    text = "; ".join(told)
-    characters = int((width - em) / (_CHARACTER * em))
-    return textwrap.wrap(text[0].upper() + text[1:] + ".", characters)
+    counts = ", ".join(f"{count} at the {name} level" for name, count in outliers.items())
+    return [f"darkest: above the scale ({counts})"] if outliers else []
 
 
 def faded_players(level: GameLevel, words: Collection[int]) -> frozenset[str]:

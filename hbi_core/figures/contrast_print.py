@@ -41,7 +41,7 @@ from hbi_core.figures.explained import Explained
 from hbi_core.figures.labels import told_lines
 from hbi_core.figures.layout import FigureLayout, LevelLayout, Rows, lay_out
 from hbi_core.figures.print_level import draw_links, draw_numbers, draw_players, link_style
-from hbi_core.figures.print_style import EM, POINTS, WIDTHS, print_style
+from hbi_core.figures.print_style import EM, POINTS, WIDTHS, drawn_in_em, print_style
 from hbi_core.figures.view import FigureView, faded_words, shown_levels
 from hbi_core.figures.view_in_words import in_words, key_of
 
@@ -57,6 +57,7 @@ _ROWS_OF_DIFFERENCE = Rows(links=3.8, frames=2.2, pad=0.25)
 _LINES = 2  # of a caption
 _LINE = 1.2  # em between lines of the keys and below them
 _SMALL = 0.8  # em, letters of these
+_CHARACTER = 0.5  # of their size, the mean width of one
 _KEY = "Lines, of the highest of A and B:"
 _BARS_KEY = (
     "A − B. Bars: how much a player speaks for A (up) or B (down), its Shapley value; the bars of "
@@ -125,12 +126,15 @@ class _Drawing:
             _SMALLEST_FONT,
             difference_view(view),
             _ROWS_OF_DIFFERENCE,
+            drawn_in_em,
         )
         self.panels: list[_Panel] = []
         if beside:
             half = (width - _BETWEEN * _UNIT) / 2
             self.panels = [
-                _Panel(name, lay_out(one, half, _UNIT, _SMALLEST_FONT, view, _ROWS), left)
+                _Panel(
+                    name, lay_out(one, half, _UNIT, _SMALLEST_FONT, view, _ROWS, drawn_in_em), left
+                )
                 for name, one, left in (
                     ("a", contrast.a, 0.0),
                     ("b", contrast.b, half + _BETWEEN * _UNIT),
@@ -164,11 +168,9 @@ class _Drawing:
 
     def _told(self) -> list[str]:
         """Lines below the keys: what the view changes."""
-        said = "; ".join(in_words(self.view, self.contrast.a.worth))
-        told = f"{said[:1].upper()}{said[1:]}." if said else ""
-        lines = textwrap.wrap(told, int(self.width / (0.4 * _UNIT)))
-        room = self.width / (_SMALL * _UNIT) - 1
-        return lines + told_lines(said_of_both(self.contrast, self.view), room)
+        room = self.width / (_SMALL * _UNIT)
+        lines = told_lines(in_words(self.view, self.contrast.a.worth), room, _CHARACTER)
+        return lines + told_lines(said_of_both(self.contrast, self.view), room - 1)
 
     def _letters(self) -> int:
         """Of a line of a head."""
@@ -272,7 +274,7 @@ class _Drawing:
             draw_bars(axes, tokens, scale.values, scale, start, _UNIT, _style)
 
     def _bars_key(self) -> list[str]:
-        return textwrap.wrap(_BARS_KEY, int(self.width / (0.5 * _SMALL * _UNIT)))
+        return textwrap.wrap(_BARS_KEY, int(self.width / (_CHARACTER * _SMALL * _UNIT)))
 
     def _draw_keys(self, page: Axes, top: float) -> None:
         small = _SMALL * _UNIT

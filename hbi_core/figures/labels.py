@@ -6,10 +6,9 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from matplotlib.font_manager import findfont, get_font
+from explainers.coalition_graph import spans
 
 _LONGEST_LABEL = 18  # characters
-_SIZE = 100.0  # points, at which letters are measured
 
 
 def length_in_em(label: str) -> float:
@@ -17,25 +16,24 @@ def length_in_em(label: str) -> float:
     return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.56 for c in label)
 
 
-def drawn_in_em(label: str) -> float:
-    """Width of a label in em as print draws it, letter by letter, in the widest of its fonts."""
-    font = get_font(findfont("DejaVu Sans"))
-    font.set_size(_SIZE, 72)
-    return sum(
-        font.load_char(ord(c)).linearHoriAdvance / 65536 / _SIZE
-        if font.get_char_index(ord(c))
-        else length_in_em(c)
-        for c in label
-    )
+def told_lines(said: Sequence[str], room: float, character: float | None = None) -> list[str]:
+    """Phrases as one sentence, in lines of this many em at most.
 
-
-def told_lines(said: Sequence[str], room: float) -> list[str]:
-    """Phrases as one sentence, in lines of this many em at most."""
+    Args:
+        said: the phrases.
+        room: em of a line.
+        character: em of one on average, where that is known; None takes the widest there is.
+    """
     if not said:
         return []
     text = "; ".join(said)
-    widest = max(map(length_in_em, text))
-    return textwrap.wrap(f"{text[0].upper()}{text[1:]}.", int(room / widest))
+    width = character or max(map(length_in_em, text))
+    return textwrap.wrap(f"{text[0].upper()}{text[1:]}.", int(room / width))
+
+
+def frames_in_words(frames: Sequence[int]) -> str:
+    """Frames as a reader counts them: "frame 3", "frames 1–4"."""
+    return f"frame{'s' * (len(frames) > 1)} {spans(frames).replace('-', '–')}"
 
 
 def shortened(label: str) -> str:

@@ -7,14 +7,14 @@ origin is at the top left, y grows downwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
 from explainers import player_id
 from explainers.coalition_graph import GameLevel
 from hbi_core.figures.explained import Explained
-from hbi_core.figures.labels import drawn_in_em, length_in_em, shortened
+from hbi_core.figures.labels import length_in_em, shortened
 from hbi_core.figures.view import FigureView, shown_levels
 
 
@@ -116,6 +116,7 @@ def lay_out(
     smallest_font: float,
     view: FigureView | None = None,
     rows: Rows | None = None,
+    turned_length: Callable[[str], float] = length_in_em,
 ) -> FigureLayout:
     """Place the players of an explanation.
 
@@ -128,6 +129,7 @@ def lay_out(
         view: which levels there are, and whether there is room for links within a side and for
             values; None: all levels and neither.
         rows: how high rows are; None: as `Rows` has them.
+        turned_length: of a label in em, which is the height of a row of turned words.
 
     Raises:
         InputError: the explanation has none of these levels.
@@ -150,7 +152,7 @@ def lay_out(
         room = row - min(taken, _MOST_GAPS * row)
     font = min(em, room / _longest_row(explanation.levels, lengths))
     if vertical:
-        word_height = max(map(drawn_in_em, labels)) * font + 2 * TURNED_PAD * em
+        word_height = max(map(turned_length, labels)) * font + 2 * TURNED_PAD * em
     else:
         word_height = 1.5 * em
 

@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 
 from hbi_core.figures.explained import Explained
+from hbi_core.figures.labels import length_in_em
 
 WIDTHS = {"text": 6.875, "column": 3.25}  # inches, of a two-column paper
 POINTS = 72.0
 EM = {"text": 8.0, "column": 6.0}  # points
+_SIZE = 100.0  # points, at which letters are measured
 # matplotlib brings DejaVu and STIX, which goes with Times; the others draw the scripts that these
 # lack, where they are installed.
 _SANS = (
@@ -49,6 +51,18 @@ def without_font(explanation: Explained) -> str:
         character
         for character in characters
         if not any(font.get_char_index(ord(character)) for font in fonts)
+    )
+
+
+def drawn_in_em(label: str) -> float:
+    """Width of a label in em as it is drawn, letter by letter, in the widest of the fonts."""
+    font = get_font(findfont(_SANS[0]))
+    font.set_size(_SIZE, POINTS)
+    return sum(
+        font.load_char(ord(c)).linearHoriAdvance / 65536 / _SIZE
+        if font.get_char_index(ord(c))
+        else length_in_em(c)
+        for c in label
     )
 
 
